@@ -1,0 +1,44 @@
+//! What runs a model. A runtime turns a path into a [`Model`]; the request path knows nothing else of it.
+
+use crate::{error::Error, signature::Signatures, tensor::Tensor};
+use std::time::Duration;
+
+pub mod synthetic;
+pub mod tensorflow;
+
+/// In which thread a graph runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// In the thread that calls: cheapest for a small graph; a timeout is not enforced.
+    Caller,
+    /// In the runtime's own pool: parallel inside one graph; a timeout is enforced.
+    Pool,
+}
+
+/// How to run one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Where.
+    pub placement: Placement,
+    /// Give up with `DEADLINE_EXCEEDED` after this long; none: never.
+    pub timeout: Option<Duration>,
+}
+
+/// A loaded model. Dropping it frees what it holds, which may take long: never do so on a request's thread.
+pub trait Model: Send + Sync + 'static {
+    /// What it can be asked.
+    fn signatures(&self) -> &Signatures;
+
+    /// Runs the signature with this index of `signatures().list()`.
+    ///
+    /// `inputs` has one tensor for each declared input, in the declared (sorted) order. `outputs` are indexes
+    /// into the declared outputs; the answer has one tensor for each, in that order. Element types and shapes are
+    /// the runtime's to check.
+    fn run(
+        &self,
+        signature: usize,
+        inputs: &[Tensor],
+        outputs: &[usize],
+        options: RunOptions,
+    ) -> Result<Vec<Tensor>, Error>;
+}

@@ -1,0 +1,1 @@
+//! A model made of Rust, for tests: no TensorFlow needed.

@@ -1,0 +1,2 @@
+//! A bounded load generator for gRPC and REST.
+fn main() {}

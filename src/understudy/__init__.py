@@ -1,0 +1,1 @@
+"""Understudy: a model server whose first concern is the life of model versions."""

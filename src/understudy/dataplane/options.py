@@ -1,0 +1,70 @@
+"""What crosses into Rust besides routes: frozen dataclasses, each matched by one Rust struct of the same name."""
+
+from dataclasses import dataclass
+
+GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataPlaneOptions:
+    """How the data plane listens and what it allows.
+
+    Attributes:
+        grpc_address: `host:port` for gRPC; port 0 picks a free one; none: do not listen.
+        rest_address: the same for REST.
+        io_threads: threads that move bytes; 0 chooses from the machine's cores.
+        rest_timeout_ms: a REST request's time to run; 0 or less: none.
+        message_bytes_max: of one request's body.
+        buffered_bytes_max: of all request bodies held at once; past it, requests are refused at once.
+        in_flight_max: requests being answered at once, both doors together.
+        queue_max: requests of one version that wait for a run thread.
+        runs_max: runs of one version at once on run threads; 0 chooses from the machine's cores.
+        connections_max: open connections, both doors together.
+        cors: REST answers carry the headers that let browsers of other origins read them.
+    """
+
+    grpc_address: str | None
+    rest_address: str | None
+    io_threads: int = 0
+    rest_timeout_ms: int = 30_000
+    message_bytes_max: int = 2**31 - 1
+    buffered_bytes_max: int = 4 * GIB
+    in_flight_max: int = 16_384
+    queue_max: int = 1_024
+    runs_max: int = 0
+    connections_max: int = 16_384
+    cors: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorFlowOptions:
+    """How TensorFlow is opened: once for a process.
+
+    Attributes:
+        library_dir: the folder that holds libtensorflow_cc.so.2 (the wheel's `tensorflow` folder).
+        intra_op_threads: threads inside one operation; 0: TensorFlow's choice.
+        inter_op_threads: operations at once; 0: TensorFlow's choice.
+    """
+
+    library_dir: str
+    intra_op_threads: int = 0
+    inter_op_threads: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadRequest:
+    """One version to bring to life.
+
+    Attributes:
+        name: the model.
+        version: its number.
+        path: the version's directory.
+        platform: `tensorflow`, or `synthetic` (a model made of Rust, for tests).
+        tags: of the MetaGraphDef to load.
+    """
+
+    name: str
+    version: int
+    path: str
+    platform: str
+    tags: tuple[str, ...] = ("serve",)

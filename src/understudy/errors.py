@@ -1,0 +1,74 @@
+"""Every exception of the package.
+
+UnderstudyError
+├── ConfigError          a configuration that cannot be taken; says where (line and column, where known) and why
+├── DataPlaneError       what the native data plane refused; carries a canonical code
+└── StartupError         the server cannot start; says what to do
+"""
+
+from enum import IntEnum
+
+
+class Code(IntEnum):
+    """Canonical status codes; the numbers are gRPC's and TensorFlow's."""
+
+    OK = 0
+    CANCELLED = 1
+    UNKNOWN = 2
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+    OUT_OF_RANGE = 11
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    DATA_LOSS = 15
+    UNAUTHENTICATED = 16
+
+
+class UnderstudyError(Exception):
+    """The root; its text says what failed, why, and what to do."""
+
+
+class ConfigError(UnderstudyError):
+    """A configuration that cannot be taken. Nothing was changed.
+
+    Attributes:
+        code: the canonical code that an RPC answers with.
+        message: what is wrong, without the place.
+        line: where in the text, counted from 1; none when the place is not known.
+        column: counted from 1.
+    """
+
+    def __init__(
+        self, code: Code, message: str, *, line: int | None = None, column: int | None = None
+    ) -> None:
+        place = "" if line is None else f"line {line}, column {column}: "
+        super().__init__(place + message)
+        self.code = code
+        self.message = message
+        self.line = line
+        self.column = column
+
+
+class DataPlaneError(UnderstudyError):
+    """What the native data plane refused.
+
+    Attributes:
+        code: canonical code.
+        message: the text that a client would read.
+    """
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(f"{code.name}: {message}")
+        self.code = code
+        self.message = message
+
+
+class StartupError(UnderstudyError):
+    """The server cannot start."""

@@ -1,0 +1,65 @@
+"""Ready versions and labels become the routes that requests see. Pure.
+
+These dataclasses cross into Rust field by field (crates/python/src/routes.rs).
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRoute:
+    """A label and the version it names (which need not be ready)."""
+
+    label: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionStatus:
+    """What GetModelStatus says of one version.
+
+    Attributes:
+        version: its number.
+        state: `ModelVersionStatus.State` on the wire.
+        error_code: canonical code, 0 when all is well.
+        error_message: empty when all is well.
+    """
+
+    version: int
+    state: int
+    error_code: int
+    error_message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRoute:
+    """What requests of one model see.
+
+    Attributes:
+        name: the model.
+        ready_versions: requestable, ascending.
+        default_version: who answers a request that names neither version nor label; none: nobody.
+        labels: sorted by label.
+        statuses: every version ever seen, descending.
+    """
+
+    name: str
+    ready_versions: tuple[int, ...]
+    default_version: int | None
+    labels: tuple[LabelRoute, ...]
+    statuses: tuple[VersionStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RouteUpdate:
+    """The step from one generation of the route table to the next: only what changed.
+
+    Attributes:
+        generation: of the table after the step; only grows.
+        changed: models that are new or differ, whole.
+        removed: names of models that are gone.
+    """
+
+    generation: int
+    changed: tuple[ModelRoute, ...]
+    removed: tuple[str, ...]

@@ -1,0 +1,158 @@
+"""The vocabulary that every floor shares: versions, what was found, what came of a load, what happened.
+
+Data only. Which state may follow which is in lifecycle/harness.py, and nowhere else.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from understudy.errors import Code
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ServableId:
+    """One version of one model."""
+
+    name: str
+    version: int
+
+    def __str__(self) -> str:
+        return f"{self.name}/{self.version}"
+
+
+class State(Enum):
+    """Where one version is in its life."""
+
+    NEW = "new"
+    LOADING = "loading"
+    RETRYING = "retrying"
+    """The last attempt failed; the next one waits for its time."""
+    READY = "ready"
+    UNLOADING = "unloading"
+    """Out of the route table; its last requests finish, then it is freed."""
+    END = "end"
+    """Unloaded as asked."""
+    ERROR = "error"
+    """Gave up loading."""
+
+
+class WireState(Enum):
+    """`tensorflow.serving.ModelVersionStatus.State`: what clients are told."""
+
+    UNKNOWN = 0
+    START = 10
+    LOADING = 20
+    AVAILABLE = 30
+    UNLOADING = 40
+    END = 50
+
+
+WIRE_STATES: dict[State, WireState] = {
+    State.NEW: WireState.START,
+    State.LOADING: WireState.LOADING,
+    State.RETRYING: WireState.LOADING,
+    State.READY: WireState.AVAILABLE,
+    State.UNLOADING: WireState.UNLOADING,
+    State.END: WireState.END,
+    State.ERROR: WireState.END,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why something failed: a code for programs, a sentence for people."""
+
+    code: Code
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.code.name}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundVersion:
+    """A version directory that a source saw.
+
+    Attributes:
+        version: its number.
+        path: its absolute path.
+        fingerprint: changes when the directory's contents change; none when nobody asked for it
+            (looking costs I/O, so a source looks only at versions it is told to watch).
+    """
+
+    version: int
+    path: str
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundVersions:
+    """What a source saw of one model in one look. It decides nothing.
+
+    Attributes:
+        name: the model.
+        versions: every version that is there, in ascending order, each number once.
+        failure: the look itself failed (no such directory, not readable); `versions` is then empty and
+            means nothing, and what was aspired stays aspired.
+    """
+
+    name: str
+    versions: tuple[FoundVersion, ...]
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A load attempt succeeded."""
+
+    servable: ServableId
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFailed:
+    """A load attempt failed."""
+
+    servable: ServableId
+    duration_s: float
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Unloaded:
+    """An unload finished.
+
+    Attributes:
+        servable: which.
+        duration_s: of drain and free together.
+        requests_left: requests that still held it when the drain deadline passed; it is freed when the
+            last of them ends.
+    """
+
+    servable: ServableId
+    duration_s: float
+    requests_left: int = 0
+
+
+Outcome = Loaded | LoadFailed | Unloaded
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a model or to one of its versions, and why.
+
+    Attributes:
+        at: seconds of the clock that the core was given.
+        model: the model's name.
+        version: which version; none when it concerns the whole model.
+        kind: a stable word for programs, such as `state_changed`, `source_failed`.
+        state: the state entered, for `state_changed`.
+        reason: a sentence for people: what, why, and what happens next.
+    """
+
+    at: float
+    model: str
+    version: int | None
+    kind: str
+    reason: str
+    state: State | None = None
