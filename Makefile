@@ -1,0 +1,105 @@
+# Every task of this repository; `make help` lists them. CI calls the same targets.
+# Recipes print what they do; a step that is up to date is not run again.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+say = @printf '\033[1m==> %s\033[0m\n' $(1)
+
+RUST_SOURCES := $(shell find crates proto -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.proto' \)) Cargo.toml Cargo.lock
+REQUIREMENTS := requirements/bootstrap.txt requirements/dev.txt requirements/serving-api.txt
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: prerequisites
+prerequisites:
+	@PYTHON="$(PYTHON)" scripts/check-prerequisites
+
+# A virtual environment inside the clone, with every dependency at its locked version.
+$(VENV)/.installed: $(REQUIREMENTS) | prerequisites
+	$(call say,"Python environment in $(VENV) (locked versions; about 400 MB the first time)")
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install --python $(BIN)/python --require-hashes --no-deps -r requirements/serving-api.txt
+	@touch $@
+
+# The data plane, compiled for speed and installed in place.
+$(VENV)/.extension: $(VENV)/.installed $(RUST_SOURCES) pyproject.toml
+	$(call say,"Compiling the data plane (Rust; one to three minutes the first time)")
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin develop --release --uv --skip-install
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The load generator that tests, demo and benchmarks use.
+target/release/understudy-loadgen: $(RUST_SOURCES) | prerequisites
+	$(call say,"Compiling the load generator")
+	cargo build --release --locked --package understudy-loadgen
+	@touch $@
+
+.PHONY: setup
+setup: prerequisites $(VENV)/.extension target/release/understudy-loadgen ## Install everything into this clone
+
+.PHONY: demo
+demo: setup ## The main job on real data: publish, change over, refuse a broken version, roll back
+	$(call say,"Demo")
+	$(BIN)/python examples/digits/demo.py
+
+.PHONY: test
+test: setup lint rust-test python-test ## All checks and all tests
+
+.PHONY: rust-test
+rust-test: prerequisites ## Tests of the data plane alone (no Python, no TensorFlow)
+	$(call say,"Rust tests")
+	cargo test --locked --package understudy-dataplane --package understudy-loadgen
+
+.PHONY: python-test
+python-test: setup ## Tests in Python: unit, exhaustive, scenarios, simulation, live servers
+	$(call say,"Python tests")
+	$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(VENV)/.extension ## Formatters, linters, types, import floors, the extension's stub
+	$(call say,"Format")
+	cargo fmt --all --check
+	$(BIN)/ruff format --check .
+	$(call say,"Lint")
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(call say,"Types")
+	$(BIN)/mypy
+	$(BIN)/stubtest understudy.dataplane._native
+
+.PHONY: format
+format: $(VENV)/.installed ## Format everything
+	cargo fmt --all
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: simulate
+simulate: $(VENV)/.extension ## A million steps of the simulation (STEPS=... SEED=... to choose)
+	$(BIN)/python -m tests.simulation.run $(if $(SEED),--seed $(SEED)) --steps $(or $(STEPS),1000000)
+
+.PHONY: bench
+bench: setup ## Benchmarks; results go to benchmarks/results
+	$(call say,"Benchmarks (about five minutes)")
+	cargo bench --locked --package understudy-dataplane
+	$(BIN)/python benchmarks/run.py
+
+.PHONY: lock
+lock: $(VENV)/.installed ## Lock the Python dependencies anew
+	UV=$(BIN)/uv scripts/lock
+
+.PHONY: clean
+clean: ## Remove everything that these targets made
+	rm -rf $(VENV) target .demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src -name '_native*.so' -delete
