@@ -35,8 +35,7 @@ $(VENV)/.installed: $(REQUIREMENTS) | prerequisites
 # The data plane, compiled for speed and installed in place.
 $(VENV)/.extension: $(VENV)/.installed $(RUST_SOURCES) pyproject.toml
 	$(call say,"Compiling the data plane (Rust; one to three minutes the first time)")
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin develop --release --uv --skip-install
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin develop --release --locked --uv
 	@touch $@
 
 # The load generator that tests, demo and benchmarks use.

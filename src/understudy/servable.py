@@ -94,11 +94,13 @@ class FoundVersions:
         versions: every version that is there, in ascending order, each number once.
         failure: the look itself failed (no such directory, not readable); `versions` is then empty and
             means nothing, and what was aspired stays aspired.
+        ignored: sentences about what is named like a version and is none.
     """
 
     name: str
     versions: tuple[FoundVersion, ...]
     failure: Failure | None = None
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +113,20 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class LoadFailed:
-    """A load attempt failed."""
+    """A load attempt failed.
+
+    Attributes:
+        servable: which.
+        duration_s: of the attempt.
+        failure: why.
+        fingerprint: of the version's directory just before the attempt; when a later look differs,
+            another attempt is worth while.
+    """
 
     servable: ServableId
     duration_s: float
     failure: Failure
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Where versions come from. A source reports what is there and decides nothing."""

@@ -1,0 +1,132 @@
+"""One look at one model's base path: which version directories are there. No memory, no thread."""
+
+import errno
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from understudy.errors import Code
+from understudy.servable import Failure, FoundVersion
+
+INT64_MAX = 2**63 - 1
+INT64_MIN = -(2**63)
+FINGERPRINT_FILES_MAX = 100_000
+"""Files of one version that a fingerprint looks at; a SavedModel has a handful."""
+
+# What TensorFlow Serving takes for a number: ASCII white space around, one sign, digits.
+_VERSION_NAME = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)[ \t\n\v\f\r]*", re.ASCII)
+
+_CODES = {
+    errno.ENOENT: Code.NOT_FOUND,
+    errno.ENOTDIR: Code.FAILED_PRECONDITION,
+    errno.EACCES: Code.PERMISSION_DENIED,
+    errno.EPERM: Code.PERMISSION_DENIED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What one look at a base path saw.
+
+    Attributes:
+        paths: path by version number, ascending.
+        ignored: sentences about children that are named like versions and are none.
+        follows_links: a child is a symbolic link, so that what is there can change without the base path changing.
+    """
+
+    paths: dict[int, str]
+    ignored: tuple[str, ...] = ()
+    follows_links: bool = False
+
+
+def version_number(name: str) -> int | None:
+    """The version that a directory of this name holds, or none.
+
+    Any decimal 64-bit number counts, with leading zeros or a sign, as in TensorFlow Serving; `1.0`, `v1`,
+    `5.denied` do not.
+    """
+    match = _VERSION_NAME.fullmatch(name)
+    if match is None or len(name) > 64:
+        return None
+    number = int(match[1])
+    return number if INT64_MIN <= number <= INT64_MAX else None
+
+
+def list_versions(base_path: str) -> Listing:
+    """Looks once at `base_path`.
+
+    Of several names for one number the byte-wise greatest counts, which is the plain decimal one where it exists
+    (`1` over `001`). A child that is not a directory is no version, whatever its name.
+
+    Raises:
+        OSError: the base path cannot be listed.
+    """
+    names: dict[int, str] = {}
+    ignored: list[str] = []
+    follows_links = False
+    with os.scandir(base_path) as entries:
+        for entry in sorted(entries, key=lambda entry: os.fsencode(entry.name)):
+            number = version_number(entry.name)
+            if number is None:
+                continue
+            follows_links = follows_links or entry.is_symlink()
+            if not entry.is_dir():
+                ignored.append(f"{entry.path} is named like a version but is not a directory")
+                continue
+            if number in names:
+                ignored.append(f"{base_path}/{names[number]} is ignored: {entry.path} is the same version")
+            names[number] = entry.name
+    paths = {number: os.path.join(base_path, names[number]) for number in sorted(names)}  # noqa: PTH118 (a str crosses)
+    return Listing(paths, tuple(ignored), follows_links)
+
+
+def describe_failure(base_path: str, error: OSError) -> Failure:
+    """Why a base path could not be looked at, and what to do."""
+    code = _CODES.get(error.errno or 0, Code.UNAVAILABLE)
+    if code is Code.NOT_FOUND:
+        return Failure(
+            code, f"Could not find base path {base_path}: create it; versions are its numbered subdirectories"
+        )
+    return Failure(code, f"Could not list base path {base_path}: {error.strerror or error}")
+
+
+def fingerprint(path: str) -> str:
+    """A digest of names, sizes, times and inodes of all files under `path`; changes when its contents change.
+
+    Contents are not read. A tree that cannot be walked has the fingerprint of what could be seen.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for count, line in enumerate(_walk(path)):
+        if count == FINGERPRINT_FILES_MAX:
+            break
+        digest.update(line)
+    return digest.hexdigest()
+
+
+def _walk(path: str) -> Iterator[bytes]:
+    pending = [path]
+    while pending:
+        folder = pending.pop()
+        try:
+            with os.scandir(folder) as entries:
+                children = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+        except OSError as error:
+            yield b"\0".join((os.fsencode(folder), b"unreadable", str(error.errno).encode()))
+            continue
+        for child in children:
+            if child.is_dir(follow_symlinks=False):
+                pending.append(child.path)
+            try:
+                seen = child.stat()
+            except OSError as error:
+                yield b"\0".join((os.fsencode(child.path), b"unreadable", str(error.errno).encode()))
+                continue
+            facts = f"{seen.st_size} {seen.st_mtime_ns} {seen.st_ctime_ns} {seen.st_ino}"
+            yield b"\0".join((os.fsencode(child.path), facts.encode()))
+
+
+def found_version(number: int, path: str, *, watched: bool) -> FoundVersion:
+    """A version as a source reports it; only a watched one costs a walk."""
+    return FoundVersion(number, path, fingerprint(path) if watched else None)
