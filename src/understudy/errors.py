@@ -1,7 +1,7 @@
 """Every exception of the package.
 
 UnderstudyError
-├── ConfigError          a configuration that cannot be taken; says where (line and column, where known) and why
+├── ConfigError          a configuration that cannot be taken; says where and why
 ├── DataPlaneError       what the native data plane refused; carries a canonical code
 └── StartupError         the server cannot start; says what to do
 """

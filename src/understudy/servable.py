@@ -95,12 +95,14 @@ class FoundVersions:
         failure: the look itself failed (no such directory, not readable); `versions` is then empty and
             means nothing, and what was aspired stays aspired.
         ignored: sentences about what is named like a version and is none.
+        base_path: where the source looked.
     """
 
     name: str
     versions: tuple[FoundVersion, ...]
     failure: Failure | None = None
     ignored: tuple[str, ...] = ()
+    base_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What crosses into Rust besides routes: frozen dataclasses, each matched by one Rust struct of the same name."""
+"""What crosses into Rust besides routes: frozen dataclasses, each matched by one Rust struct of its name."""
 
 from dataclasses import dataclass
 

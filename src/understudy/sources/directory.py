@@ -33,7 +33,8 @@ class Listing:
     Attributes:
         paths: path by version number, ascending.
         ignored: sentences about children that are named like versions and are none.
-        follows_links: a child is a symbolic link, so that what is there can change without the base path changing.
+        follows_links: a child is a symbolic link, so what is there can change
+            without the base path changing.
     """
 
     paths: dict[int, str]
@@ -57,8 +58,8 @@ def version_number(name: str) -> int | None:
 def list_versions(base_path: str) -> Listing:
     """Looks once at `base_path`.
 
-    Of several names for one number the byte-wise greatest counts, which is the plain decimal one where it exists
-    (`1` over `001`). A child that is not a directory is no version, whatever its name.
+    Of several names for one number the byte-wise greatest counts, which is the plain decimal one where it
+    exists (`1` over `001`). A child that is not a directory is no version, whatever its name.
 
     Raises:
         OSError: the base path cannot be listed.

@@ -15,8 +15,8 @@ from understudy.sources.directory import Listing, describe_failure, found_versio
 Report = Callable[[tuple[FoundVersions, ...]], None]
 
 MTIME_TRUST_S = 2.0
-"""A listing is reused only when it was made this long after the directory last changed: a change within the same
-tick of the file system's clock would leave the time as it was."""
+"""A listing is reused only when it was made this long after the directory last changed: a change within
+the same tick of the file system's clock would leave the time as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class FileSystemSource:
                 listing = list_versions(base_path)
         except OSError as error:
             self._remembered.pop(name, None)
-            return FoundVersions(name, (), describe_failure(base_path, error))
+            return FoundVersions(name, (), describe_failure(base_path, error), base_path=base_path)
         found = FoundVersions(
             name,
             tuple(
@@ -122,6 +122,7 @@ class FileSystemSource:
                 for number, path in listing.paths.items()
             ),
             ignored=listing.ignored,
+            base_path=base_path,
         )
         if before is not None and before.found == found:
             found = before.found
