@@ -1,0 +1,66 @@
+"""How a version of each platform is brought to life. Decides nothing about versions."""
+
+import threading
+from collections.abc import Callable
+
+from understudy.dataplane.native import NativeDataPlane
+from understudy.dataplane.options import LoadRequest, TensorFlowOptions
+from understudy.model_config import TENSORFLOW_PLATFORM
+from understudy.servable import ServableId
+
+
+class NativeLoader:
+    """Loads into the native data plane; TensorFlow is opened when the first model needs it, or ahead of that."""
+
+    def __init__(
+        self,
+        data_plane: NativeDataPlane,
+        find_tensorflow: Callable[[], TensorFlowOptions],
+        *,
+        tags: tuple[str, ...],
+    ) -> None:
+        """Prepares a loader.
+
+        Args:
+            data_plane: where versions live.
+            find_tensorflow: says where the libraries are; raises `DataPlaneError` when they are not installed.
+            tags: of the MetaGraphDef to load.
+        """
+        self._data_plane = data_plane
+        self._find_tensorflow = find_tensorflow
+        self._tags = tags
+        self._opening = threading.Lock()
+        self._opened = False
+
+    def open_tensorflow(self) -> None:
+        """Opens the libraries once (half a second); later calls return at once.
+
+        Raises:
+            DataPlaneError: they are not installed, or cannot be opened.
+        """
+        with self._opening:
+            if not self._opened:
+                self._data_plane.open_tensorflow(self._find_tensorflow())
+                self._opened = True
+
+    def load(self, servable: ServableId, path: str, platform: str) -> None:
+        """Loads one version; it is not routed yet.
+
+        Raises:
+            DataPlaneError: it cannot be loaded, and why.
+        """
+        if platform == TENSORFLOW_PLATFORM:
+            self.open_tensorflow()
+        self._data_plane.load(
+            LoadRequest(
+                name=servable.name,
+                version=servable.version,
+                path=path,
+                platform=platform,
+                tags=self._tags,
+            )
+        )
+
+    def unload(self, servable: ServableId, *, drain_timeout_s: float) -> int:
+        """Drains and frees one version; how many requests still held it when the time was up."""
+        return self._data_plane.unload(servable.name, servable.version, drain_timeout_s)

@@ -1,0 +1,1 @@
+"""Real processes for tests: a live server, the real TensorFlow Serving client. No test cases here."""

@@ -1,0 +1,123 @@
+"""A server as a real process: started, watched through its log, ended by its id."""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 60
+CONSOLE_SCRIPTS = Path(sys.executable).parent
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One structured log line; `text` alone when it was not JSON."""
+
+    text: str
+    fields: dict[str, object] = field(default_factory=dict)
+
+
+class LiveServer:
+    """`understudy serve` (or the drop-in command) with free ports; a context manager."""
+
+    def __init__(self, *arguments: str, command: str = "understudy") -> None:
+        words = [str(CONSOLE_SCRIPTS / command)]
+        if command == "understudy":
+            words += [
+                "serve",
+                "--host",
+                "127.0.0.1",
+                "--grpc-port",
+                "0",
+                "--rest-port",
+                "0",
+                "--admin-port",
+                "0",
+            ]
+        self._words = [*words, *arguments]
+        self._lines: queue.SimpleQueue[LogLine | None] = queue.SimpleQueue()
+        self.log: list[LogLine] = []
+        self.grpc = ""
+        self.rest = ""
+        self.admin = ""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            self._words,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        ready = self.wait_log("serving", timeout_s=START_TIMEOUT_S)
+        self.grpc = str(ready.fields.get("grpc") or "")
+        self.rest = str(ready.fields.get("rest") or "")
+        self.admin = str(ready.fields.get("admin") or "")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+                raise
+        self._reader.join(STOP_TIMEOUT_S)
+        if self._process.stderr is not None:
+            self._process.stderr.close()
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        return self._process.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal to the server."""
+        self._process.send_signal(number)
+
+    def wait_exit(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
+        """The exit status, once the process has ended."""
+        return self._process.wait(timeout_s)
+
+    def wait_log(self, event: str, *, timeout_s: float = 30, **fields: object) -> LogLine:
+        """The next log line with this event whose fields have these values; everything read is kept in `log`."""
+        while True:
+            line = self._lines.get(timeout=timeout_s)
+            if line is None:
+                raise AssertionError("the server ended; its last lines:\n" + self.tail())
+            self.log.append(line)
+            named = line.fields.get("event") == event
+            if named and all(line.fields.get(key) == value for key, value in fields.items()):
+                return line
+
+    def tail(self) -> str:
+        """The last lines of the log, for a failure's message."""
+        return "\n".join(line.text for line in self.log[-30:])
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        for text in self._process.stderr:
+            self._lines.put(_parse(text.rstrip("\n")))
+        self._lines.put(None)
+
+
+def _parse(text: str) -> LogLine:
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        return LogLine(text)
+    return LogLine(text, fields) if isinstance(fields, dict) else LogLine(text)
