@@ -3,13 +3,9 @@
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
 
 from understudy.model_config import ServerConfig
 from understudy.servable import Failure, FoundVersions, Outcome
-
-T = TypeVar("T")
-
 
 @dataclass(frozen=True, slots=True)
 class VersionsSeen:
@@ -53,11 +49,10 @@ class ConfigOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Question(Generic[T]):
-    """Something to read from the loop's state, on its own thread."""
+class Question:
+    """Something to read from the desk, on the loop's own thread."""
 
-    read: Callable[[], T]
-    answer: Future[T] = field(default_factory=Future)
+    answer: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,140 @@
+"""The control loop. Each tick takes facts in, lets the core decide, publishes routes, starts effects.
+
+One thread, no locks: the desk belongs to it. It decides nothing about versions itself.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from functools import partial
+from typing import Protocol, TypeVar, assert_never
+
+from understudy.clock import Clock
+from understudy.control.desk import Desk, Turn
+from understudy.control.effects import Effects
+from understudy.control.facts import Applied, ConfigOrder, Finished, Question, Stop, VersionsSeen
+from understudy.model_config import ServerConfig
+from understudy.routing import RouteUpdate
+from understudy.servable import Event, ServableId
+
+T = TypeVar("T")
+
+TICK_INTERVAL_S = 0.1
+"""The longest that a tick waits for a fact; retries that are due are noticed this late at most."""
+FACTS_PER_TICK_MAX = 10_000
+
+Fact = VersionsSeen | Finished | ConfigOrder | Question | Stop
+ReportEvents = Callable[[Iterable[Event]], None]
+
+
+class Routes(Protocol):
+    """Where requests look."""
+
+    def publish(self, update: RouteUpdate) -> None:
+        """Swaps the route table."""
+        ...
+
+
+class Source(Protocol):
+    """Reports which versions are there."""
+
+    def set_models(self, models: dict[str, str]) -> None:
+        """From now on these base paths, by model name."""
+        ...
+
+    def watch(self, servables: frozenset[ServableId]) -> None:
+        """Fingerprint these versions in each look."""
+        ...
+
+
+class ControlLoop:
+    """Facts in, effects out. Every public method may be called from any thread."""
+
+    def __init__(self, clock: Clock, desk: Desk, routes: Routes, report_events: ReportEvents) -> None:
+        self._clock = clock
+        self._desk = desk
+        self._routes = routes
+        self._report_events = report_events
+        self._inbox: queue.SimpleQueue[Fact] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="control", daemon=True)
+
+    def start(self, source: Source, effects: Effects) -> None:
+        """Starts ticking."""
+        self._source = source
+        self._effects = effects
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Ends after the facts sent so far."""
+        self._inbox.put(Stop())
+        self._thread.join(timeout_s)
+
+    def send(self, fact: VersionsSeen | Finished) -> None:
+        """Takes in what the world reports."""
+        self._inbox.put(fact)
+
+    def order(self, config: ServerConfig, origin: str) -> Future[Applied]:
+        """Asks for a configuration; see `ConfigOrder.answer`."""
+        order = ConfigOrder(config, origin)
+        self._inbox.put(order)
+        return order.answer
+
+    def ask(self, read: Callable[[Desk], T]) -> Future[T]:
+        """Reads from the desk, between two ticks."""
+        answer: Future[T] = Future()
+        self._inbox.put(Question(partial(_answer, answer, read, self._desk)))
+        return answer
+
+    def _run(self) -> None:
+        while self._take_in(self._next_facts()):
+            self._act(self._desk.decide(self._clock.now()))
+
+    def _next_facts(self) -> list[Fact]:
+        facts: list[Fact] = []
+        try:
+            facts.append(self._inbox.get(timeout=TICK_INTERVAL_S))
+            while len(facts) < FACTS_PER_TICK_MAX:
+                facts.append(self._inbox.get_nowait())
+        except queue.Empty:
+            pass
+        return facts
+
+    def _take_in(self, facts: list[Fact]) -> bool:
+        for fact in facts:
+            match fact:
+                case VersionsSeen():
+                    self._desk.see(fact.found)
+                case Finished():
+                    self._desk.finish(fact.outcome)
+                case ConfigOrder():
+                    self._desk.take_order(fact)
+                case Question():
+                    fact.answer()
+                case Stop():
+                    return False
+                case _:
+                    assert_never(fact)
+        return True
+
+    def _act(self, turn: Turn) -> None:
+        """Routes first: what is about to be unloaded must not be found by a new request."""
+        if turn.models is not None:
+            self._source.set_models(turn.models)
+        if turn.watched is not None:
+            self._source.watch(turn.watched)
+        if turn.routes is not None:
+            self._routes.publish(turn.routes)
+        for unload in turn.unloads:
+            self._effects.unload(unload)
+        for load, platform in turn.loads:
+            self._effects.load(load, platform)
+        self._report_events(turn.events)
+        self._desk.answer_orders()
+
+
+def _answer(answer: Future[T], read: Callable[[Desk], T], desk: Desk) -> None:
+    try:
+        answer.set_result(read(desk))
+    except Exception as error:  # noqa: BLE001 (the asker's error goes to the asker)
+        answer.set_exception(error)

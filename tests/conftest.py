@@ -1,0 +1,47 @@
+"""Fixtures shared by all tests: real SavedModels, a live server with all of them, the real client."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.process import LiveServer
+from tests.live.serving_client import ServingClient
+
+MODELS_SCRIPT = Path(__file__).parent / "tensorflow" / "models.py"
+VERSION = 123
+
+
+@pytest.fixture(scope="session")
+def saved_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with every test model; each exported once, by TensorFlow, in a process of its own."""
+    folder = tmp_path_factory.mktemp("saved-models")
+    subprocess.run([sys.executable, "-W", "ignore", MODELS_SCRIPT, folder], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def base_paths(saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Base path by model name; each holds the model as version 123."""
+    root = tmp_path_factory.mktemp("models")
+    for model in saved_models.iterdir():
+        (root / model.name).mkdir()
+        (root / model.name / str(VERSION)).symlink_to(model)
+    return {path.name: path for path in root.iterdir()}
+
+
+@pytest.fixture(scope="session")
+def server(base_paths: dict[str, Path]) -> Iterator[LiveServer]:
+    """One live server with every test model, for tests that change nothing."""
+    models = [f"--model={name}={path}" for name, path in base_paths.items()]
+    with LiveServer(*models) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def serving_client() -> Iterator[ServingClient]:
+    """The real `tensorflow-serving-api` client, in its own process."""
+    with ServingClient() as client:
+        yield client

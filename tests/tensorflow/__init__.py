@@ -1,0 +1,1 @@
+"""Real SavedModels, made by TensorFlow, served by a live server."""

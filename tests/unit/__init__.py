@@ -1,0 +1,1 @@
+"""One file or class at a time; no process, no network."""

@@ -1,0 +1,1 @@
+"""Requests through both doors of a live server, with public clients."""
