@@ -115,20 +115,11 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class LoadFailed:
-    """A load attempt failed.
-
-    Attributes:
-        servable: which.
-        duration_s: of the attempt.
-        failure: why.
-        fingerprint: of the version's directory just before the attempt; when a later look differs,
-            another attempt is worth while.
-    """
+    """A load attempt failed."""
 
     servable: ServableId
     duration_s: float
     failure: Failure
-    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,8 @@ from typing import Protocol
 from understudy.clock import Clock
 from understudy.control.workers import WorkerPool
 from understudy.errors import Code, DataPlaneError
-from understudy.lifecycle.manager import Load, Unload
+from understudy.lifecycle.actions import Load, Unload
 from understudy.servable import Failure, Loaded, LoadFailed, Outcome, ServableId, Unloaded
-from understudy.sources.directory import fingerprint
 
 
 class Loader(Protocol):
@@ -73,13 +72,12 @@ class Effects:
 
     def _load(self, action: Load, platform: str) -> None:
         started = self._clock.now()
-        before = fingerprint(action.path)
         failure = self._failure_of(partial(self._loader.load, action.servable, action.path, platform))
         duration_s = self._clock.now() - started
         if failure is None:
             self._report(Loaded(action.servable, duration_s))
         else:
-            self._report(LoadFailed(action.servable, duration_s, failure, fingerprint=before))
+            self._report(LoadFailed(action.servable, duration_s, failure))
 
     def _unload(self, action: Unload) -> None:
         started = self._clock.now()

@@ -1,11 +1,11 @@
 """What can reach the control loop. Each fact is data; what follows from it is decided on the loop's thread."""
 
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from understudy.model_config import ServerConfig
-from understudy.servable import Failure, FoundVersions, Outcome
+from understudy.servable import Failure, FoundVersions, Outcome, ServableId
+
 
 @dataclass(frozen=True, slots=True)
 class VersionsSeen:
@@ -22,15 +22,23 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Unavailable:
+    """A version that was to make a new model available, and why it does not."""
+
+    servable: ServableId
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """How a configuration order ended.
 
     Attributes:
-        failures: by model name, the models that are new and did not become available; the configuration is in
-            force all the same.
+        unavailable: one version of each model that is new and did not become available; the configuration
+            is in force all the same.
     """
 
-    failures: tuple[tuple[str, Failure], ...] = ()
+    unavailable: tuple[Unavailable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +48,19 @@ class ConfigOrder:
     Attributes:
         config: what is wanted.
         origin: who asked: `startup`, `file`, `rpc`.
+        waits_for_retries: a version that failed and will be tried again has not failed yet.
         answer: resolves when what is new is ready or has failed; raises `ConfigError` when it was refused.
     """
 
     config: ServerConfig
     origin: str
+    waits_for_retries: bool = False
     answer: Future[Applied] = field(default_factory=Future)
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Something to read from the desk, on the loop's own thread."""
-
-    answer: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
     """The last fact: the loop ends after it."""
+
+
+Fact = VersionsSeen | Finished | ConfigOrder | Stop

@@ -1,6 +1,8 @@
-"""What happened to each model lately, for `why`. Bounded: old events go first."""
+"""What happened to each model lately, for `why`. Bounded: old events go first.
 
-from collections import deque
+Written by the control loop alone; read by any thread, because what is handed out never changes.
+"""
+
 from collections.abc import Iterable
 
 from understudy.servable import Event
@@ -10,20 +12,19 @@ MODELS_MAX = 20_000
 
 
 class Journal:
-    """The last events of each model, oldest first. Owned by the control loop."""
+    """The last events of each model, oldest first."""
 
     def __init__(self) -> None:
-        self._events: dict[str, deque[Event]] = {}
+        self._events: dict[str, tuple[Event, ...]] = {}
 
     def add(self, events: Iterable[Event]) -> None:
-        """Remembers events; a model that nobody mentioned for longest is forgotten first."""
+        """Remembers events; the model that nothing happened to for longest is forgotten first."""
         for event in events:
-            kept = self._events.pop(event.model, None) or deque(maxlen=EVENTS_PER_MODEL_MAX)
-            kept.append(event)
-            self._events[event.model] = kept
+            kept = self._events.pop(event.model, ())
+            self._events[event.model] = (*kept[1 - EVENTS_PER_MODEL_MAX :], event)
             if len(self._events) > MODELS_MAX:
                 del self._events[next(iter(self._events))]
 
     def of(self, model: str) -> tuple[Event, ...]:
         """What is remembered of a model, oldest first."""
-        return tuple(self._events.get(model, ()))
+        return self._events.get(model, ())

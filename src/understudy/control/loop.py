@@ -7,24 +7,20 @@ import queue
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from functools import partial
-from typing import Protocol, TypeVar, assert_never
+from typing import Protocol, assert_never
 
 from understudy.clock import Clock
 from understudy.control.desk import Desk, Turn
 from understudy.control.effects import Effects
-from understudy.control.facts import Applied, ConfigOrder, Finished, Question, Stop, VersionsSeen
+from understudy.control.facts import Applied, ConfigOrder, Fact, Finished, Stop, VersionsSeen
 from understudy.model_config import ServerConfig
 from understudy.routing import RouteUpdate
 from understudy.servable import Event, ServableId
-
-T = TypeVar("T")
 
 TICK_INTERVAL_S = 0.1
 """The longest that a tick waits for a fact; retries that are due are noticed this late at most."""
 FACTS_PER_TICK_MAX = 10_000
 
-Fact = VersionsSeen | Finished | ConfigOrder | Question | Stop
 ReportEvents = Callable[[Iterable[Event]], None]
 
 
@@ -74,17 +70,13 @@ class ControlLoop:
         """Takes in what the world reports."""
         self._inbox.put(fact)
 
-    def order(self, config: ServerConfig, origin: str) -> Future[Applied]:
-        """Asks for a configuration; see `ConfigOrder.answer`."""
-        order = ConfigOrder(config, origin)
+    def order(
+        self, config: ServerConfig, origin: str, *, waits_for_retries: bool = False
+    ) -> Future[Applied]:
+        """Asks for a configuration; see `ConfigOrder`."""
+        order = ConfigOrder(config, origin, waits_for_retries)
         self._inbox.put(order)
         return order.answer
-
-    def ask(self, read: Callable[[Desk], T]) -> Future[T]:
-        """Reads from the desk, between two ticks."""
-        answer: Future[T] = Future()
-        self._inbox.put(Question(partial(_answer, answer, read, self._desk)))
-        return answer
 
     def _run(self) -> None:
         while self._take_in(self._next_facts()):
@@ -104,13 +96,11 @@ class ControlLoop:
         for fact in facts:
             match fact:
                 case VersionsSeen():
-                    self._desk.see(fact.found)
+                    self._desk.see(fact.found, self._clock.now())
                 case Finished():
                     self._desk.finish(fact.outcome)
                 case ConfigOrder():
                     self._desk.take_order(fact)
-                case Question():
-                    fact.answer()
                 case Stop():
                     return False
                 case _:
@@ -125,16 +115,10 @@ class ControlLoop:
             self._source.watch(turn.watched)
         if turn.routes is not None:
             self._routes.publish(turn.routes)
+            self._desk.note_published(turn.routes)
         for unload in turn.unloads:
             self._effects.unload(unload)
         for load, platform in turn.loads:
             self._effects.load(load, platform)
         self._report_events(turn.events)
         self._desk.answer_orders()
-
-
-def _answer(answer: Future[T], read: Callable[[Desk], T], desk: Desk) -> None:
-    try:
-        answer.set_result(read(desk))
-    except Exception as error:  # noqa: BLE001 (the asker's error goes to the asker)
-        answer.set_exception(error)

@@ -3,25 +3,24 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from understudy.control.facts import Applied, ConfigOrder
-from understudy.servable import Failure
+from understudy.control.facts import Applied, ConfigOrder, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A model's new versions have all become ready, or failed, or there are none; `failure` says which failed."""
+    """A model's versions have become ready, or failed (one of them is named), or there are none."""
 
-    failure: Failure | None = None
+    unavailable: Unavailable | None = None
 
 
-ReadSettled = Callable[[str], Settled | None]
-"""Whether a model has settled; none: not yet."""
+ReadSettled = Callable[[str, ConfigOrder], Settled | None]
+"""Whether a model has settled in the order's sense; none: not yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     order: ConfigOrder
-    models: tuple[str, ...]
+    models: frozenset[str]
 
 
 class OpenOrders:
@@ -30,20 +29,22 @@ class OpenOrders:
     def __init__(self) -> None:
         self._waiting: list[_Waiting] = []
 
-    def open(self, order: ConfigOrder, new_models: tuple[str, ...]) -> None:
-        """From now on the order waits for these models; an older order still waiting is answered as it stands."""
-        self._waiting.append(_Waiting(order, new_models))
+    def open(self, order: ConfigOrder, models: frozenset[str]) -> None:
+        """From now on the order waits for these models."""
+        self._waiting.append(_Waiting(order, models))
 
     def answer(self, read_settled: ReadSettled) -> None:
         """Answers the orders whose models have all settled."""
-        still: list[_Waiting] = []
-        for waiting in self._waiting:
-            settled = [(name, read_settled(name)) for name in waiting.models]
-            if any(state is None for _, state in settled):
-                still.append(waiting)
-                continue
-            failures = tuple(
-                (name, state.failure) for name, state in settled if state is not None and state.failure is not None
-            )
-            waiting.order.answer.set_result(Applied(failures))
-        self._waiting = still
+        self._waiting = [waiting for waiting in self._waiting if not _answer(waiting, read_settled)]
+
+
+def _answer(waiting: _Waiting, read_settled: ReadSettled) -> bool:
+    unavailable: list[Unavailable] = []
+    for name in sorted(waiting.models):
+        settled = read_settled(name, waiting.order)
+        if settled is None:
+            return False
+        if settled.unavailable is not None:
+            unavailable.append(settled.unavailable)
+    waiting.order.answer.set_result(Applied(tuple(unavailable)))
+    return True

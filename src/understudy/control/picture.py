@@ -1,0 +1,32 @@
+"""Frozen pictures of the control loop's state, one after each tick that changed something.
+
+Any thread may read the last one without waiting for the loop.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from understudy.model_config import ModelConfig, ServerConfig
+from understudy.routing import RouteTable
+from understudy.servable import FoundVersions, ModelSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The control plane at one moment. Times are of the loop's clock.
+
+    Attributes:
+        config: in force.
+        configured: the same by name.
+        models: by name, those that have versions or had some.
+        looks: by name, the last look at each configured model.
+        polled_at: when the source last reported; none before the first time.
+        table: the routes as published.
+    """
+
+    config: ServerConfig = field(default_factory=ServerConfig)
+    configured: Mapping[str, ModelConfig] = field(default_factory=dict)
+    models: Mapping[str, ModelSnapshot] = field(default_factory=dict)
+    looks: Mapping[str, FoundVersions] = field(default_factory=dict)
+    polled_at: float | None = None
+    table: RouteTable = field(default_factory=RouteTable)

@@ -1,0 +1,96 @@
+"""The parts of a server, built and wired from its options; nothing is started here."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from understudy import telemetry
+from understudy.clock import Clock
+from understudy.config_message import PLATFORMS
+from understudy.control.desk import Desk
+from understudy.control.effects import Effects, EffectSettings
+from understudy.control.facts import Finished, VersionsSeen
+from understudy.control.loop import ControlLoop
+from understudy.dataplane.loaders import NativeLoader
+from understudy.dataplane.native import NativeDataPlane
+from understudy.dataplane.options import TensorFlowOptions
+from understudy.dataplane.tensorflow_library import find_library_dir
+from understudy.lifecycle.manager import Manager, ManagerOptions
+from understudy.servable import Event, FoundVersions, Outcome
+from understudy.server.reload import ReloadDesk
+from understudy.server.view import LiveView
+from understudy.server_options import ServeOptions, TensorFlowSettings
+from understudy.sources.filesystem import FileSystemSource
+
+THREADS_MIN = 2
+"""One load that hangs leaves another thread for the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a server consists of."""
+
+    data_plane: NativeDataPlane
+    loader: NativeLoader
+    loop: ControlLoop
+    source: FileSystemSource
+    effects: Effects
+    reloads: ReloadDesk
+    view: LiveView
+
+
+def build_parts(options: ServeOptions, clock: Clock) -> Parts:
+    """Builds and wires a server's parts."""
+    data_plane = NativeDataPlane(options.data_plane)
+    loader = NativeLoader(
+        data_plane,
+        lambda: _tensorflow_options(options.tensorflow),
+        tags=options.tensorflow.saved_model_tags,
+    )
+    desk = Desk(
+        Manager(
+            ManagerOptions(
+                load_retries_max=options.load_retries_max, load_retry_interval_s=options.load_retry_interval_s
+            )
+        ),
+        PLATFORMS,
+    )
+    loop = ControlLoop(clock, desk, data_plane, _log_events)
+
+    def report_outcome(outcome: Outcome) -> None:
+        loop.send(Finished(outcome))
+
+    def report_look(found: tuple[FoundVersions, ...]) -> None:
+        loop.send(VersionsSeen(found))
+
+    return Parts(
+        data_plane=data_plane,
+        loader=loader,
+        loop=loop,
+        source=FileSystemSource(clock, report_look, poll_interval_s=options.poll_interval_s),
+        effects=Effects(clock, loader, report_outcome, _effect_settings(options)),
+        reloads=ReloadDesk(data_plane, loop.order),
+        view=LiveView(clock, desk, data_plane, config_file=options.config_file),
+    )
+
+
+def _effect_settings(options: ServeOptions) -> EffectSettings:
+    automatic = max(THREADS_MIN, os.cpu_count() or 1)
+    return EffectSettings(
+        load_threads=options.load_threads or automatic,
+        unload_threads=options.unload_threads or automatic,
+        drain_timeout_s=options.drain_timeout_s,
+    )
+
+
+def _tensorflow_options(settings: TensorFlowSettings) -> TensorFlowOptions:
+    return TensorFlowOptions(
+        library_dir=settings.library_dir or str(find_library_dir()),
+        intra_op_threads=settings.intra_op_threads,
+        inter_op_threads=settings.inter_op_threads,
+    )
+
+
+def _log_events(events: Iterable[Event]) -> None:
+    for event in events:
+        telemetry.log_event(event)

@@ -1,0 +1,73 @@
+"""HandleReloadConfigRequest, answered: requests come from the data plane, orders go to the control loop."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from understudy.control.facts import Applied, Unavailable
+from understudy.dataplane.native import AdminRequest, NativeDataPlane
+from understudy.errors import Code, ConfigError
+from understudy.model_config import ServerConfig
+from understudy.reload_message import build_reload_response, parse_reload_request
+
+WAIT_S = 0.5
+"""How often the thread looks whether it is to end."""
+
+Order = Callable[[ServerConfig, str], Future[Applied]]
+
+
+class ReloadDesk:
+    """Takes reload requests on a thread of its own; each is answered when its order is."""
+
+    def __init__(self, data_plane: NativeDataPlane, order: Order) -> None:
+        self._data_plane = data_plane
+        self._order = order
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reload-rpc", daemon=True)
+
+    def start(self) -> None:
+        """Starts taking requests."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Takes no more requests."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            request = self._data_plane.next_admin(WAIT_S)
+            if request is not None:
+                self._take(request)
+
+    def _take(self, request: AdminRequest) -> None:
+        try:
+            config = parse_reload_request(request.payload)
+        except ConfigError as error:
+            self._refuse(request.ticket, error)
+            return
+        self._order(config, "rpc").add_done_callback(lambda answer: self._answer(request.ticket, answer))
+
+    def _answer(self, ticket: int, answer: Future[Applied]) -> None:
+        error = answer.exception()
+        if isinstance(error, ConfigError):
+            self._refuse(ticket, error)
+        elif error is not None:
+            self._data_plane.answer_admin(ticket, Code.INTERNAL, str(error), b"")
+        elif unavailable := answer.result().unavailable:
+            text = describe_unavailable(unavailable, noun="model")
+            self._data_plane.answer_admin(ticket, Code.UNKNOWN, text, b"")
+        else:
+            self._data_plane.answer_admin(ticket, Code.OK, "", build_reload_response())
+
+    def _refuse(self, ticket: int, error: ConfigError) -> None:
+        self._data_plane.answer_admin(ticket, error.code, str(error), b"")
+
+
+def describe_unavailable(unavailable: tuple[Unavailable, ...], *, noun: str) -> str:
+    """TensorFlow Serving's text for models that did not become available."""
+    groups = "".join(
+        f"{{{{name: {each.servable.name} version: {each.servable.version}}} due to error: {each.failure}}}, "
+        for each in unavailable
+    )
+    return f"{len(unavailable)} {noun}(s) did not become available: {{{groups}}}"

@@ -1,0 +1,177 @@
+"""One server's life: start, serve, reload, stop. What is built here is wired here."""
+
+import threading
+from concurrent.futures import Future
+from contextlib import suppress
+
+from understudy import telemetry
+from understudy.admin.listener import AdminServer
+from understudy.admin.view import Phase
+from understudy.clock import SystemClock
+from understudy.config_text import read_changed_config
+from understudy.control.facts import Applied
+from understudy.errors import Code, ConfigError, DataPlaneError, StartupError
+from understudy.server.build import Parts, build_parts
+from understudy.server.inbox import Answered, MainInbox, ReloadAsked, StopAsked
+from understudy.server.reload import describe_unavailable
+from understudy.server_options import OnStartupFailure, ServeOptions
+
+EXIT_OK = 0
+JOIN_TIMEOUT_S = 5.0
+
+
+def run(options: ServeOptions) -> int:
+    """Serves until SIGTERM or SIGINT; the exit status.
+
+    Raises:
+        ConfigError: the configuration cannot be taken.
+        StartupError: the server cannot start: an address is taken, or a model failed and that is to end it.
+    """
+    inbox = MainInbox()
+    with inbox.signals():
+        server = Server(options, inbox)
+        try:
+            return server.live()
+        finally:
+            server.end()
+
+
+class Server:
+    """The parts of one server, and where it is in its life."""
+
+    def __init__(self, options: ServeOptions, inbox: MainInbox) -> None:
+        self._options = options
+        self._inbox = inbox
+        self._clock = SystemClock()
+        self._parts: Parts = build_parts(options, self._clock)
+        self._log = telemetry.get_logger()
+        self._admin: AdminServer | None = None
+        self._exits_on_failure = options.on_startup_failure is OnStartupFailure.EXIT
+
+    def live(self) -> int:
+        """Starts, serves, and stops when asked to."""
+        parts, options = self._parts, self._options
+        self._log.info("starting", models=len(options.models.models), config_file=options.config_file)
+        admin_address = self._start_admin()
+        self._open_tensorflow_ahead()
+        parts.loop.start(parts.source, parts.effects)
+        parts.source.start()
+        order = parts.loop.order(options.models, "startup", waits_for_retries=self._exits_on_failure)
+        stop = self._wait_until_settled(order)
+        if stop is None:
+            self._open_doors(admin_address)
+            stop = self._serve()
+        self._drain(stop)
+        return EXIT_OK
+
+    def end(self) -> None:
+        """Ends what may still run; nothing here waits for long."""
+        if self._admin is not None:
+            self._admin.stop()
+        self._parts.reloads.stop()
+        self._parts.source.stop(JOIN_TIMEOUT_S)
+        self._parts.loop.stop(JOIN_TIMEOUT_S)
+        self._parts.effects.stop()
+
+    def _start_admin(self) -> str | None:
+        address = self._options.admin_address
+        if address is None:
+            return None
+        host, _, port = address.rpartition(":")
+        self._admin = AdminServer(self._parts.view, host.strip("[]"), int(port))
+        try:
+            return self._admin.start()
+        except StartupError as error:
+            self._admin = None
+            if self._options.admin_is_required:
+                raise
+            self._log.warning("admin_is_off", reason=str(error))
+            return None
+
+    def _open_tensorflow_ahead(self) -> None:
+        """Opening the libraries takes half a second: meanwhile the source looks, and everything else starts."""
+
+        def open_tensorflow() -> None:
+            with suppress(DataPlaneError):  # the first load says it, with the model's name
+                self._parts.loader.open_tensorflow()
+
+        if any(model.platform == "tensorflow" for model in self._options.models.models):
+            threading.Thread(target=open_tensorflow, name="open-tensorflow", daemon=True).start()
+
+    def _wait_until_settled(self, answer: Future[Applied]) -> StopAsked | None:
+        """Waits for the models; a stop that came meanwhile."""
+        self._inbox.expect(answer, "startup")
+        deadline = self._clock.now() + self._options.startup_timeout_s
+        while (left_s := deadline - self._clock.now()) > 0:
+            match self._inbox.next(left_s):
+                case StopAsked() as stop:
+                    return stop
+                case Answered():
+                    self._judge_start(answer.result())
+                    return None
+                case ReloadAsked():
+                    self._log.warning("reload_ignored", reason="the server is still starting")
+                case None:
+                    break
+        self._log.warning("startup_timeout", reason="serving what is ready; the rest follows when it loads")
+        return None
+
+    def _judge_start(self, applied: Applied) -> None:
+        if not applied.unavailable:
+            return
+        text = describe_unavailable(applied.unavailable, noun="servable")
+        if self._exits_on_failure:
+            raise StartupError(text, code=Code.UNKNOWN)
+        self._log.warning("models_unavailable", reason=text)
+
+    def _open_doors(self, admin_address: str | None) -> None:
+        try:
+            bound = self._parts.data_plane.serve()
+        except DataPlaneError as error:
+            raise StartupError(error.message, code=error.code) from error
+        self._parts.data_plane.set_healthy(healthy=True)
+        self._parts.view.enter(Phase.SERVING, grpc=bound.grpc, rest=bound.rest)
+        self._parts.reloads.start()
+        self._log.info("serving", grpc=bound.grpc, rest=bound.rest, admin=admin_address)
+
+    def _serve(self) -> StopAsked:
+        while True:
+            match self._inbox.next():
+                case StopAsked() as stop:
+                    return stop
+                case ReloadAsked():
+                    self._reload_file()
+                case Answered(answer, origin):
+                    self._log_answer(answer, origin)
+                case None:
+                    pass
+
+    def _reload_file(self) -> None:
+        path = self._options.config_file
+        if path is None:
+            self._log.warning("reload_refused", reason="models came from flags: there is no file to read again")
+            return
+        try:
+            config = read_changed_config(path)
+        except ConfigError as error:
+            self._log.error("reload_refused", file=path, reason=str(error))
+            return
+        self._inbox.expect(self._parts.loop.order(config, "file"), "file")
+
+    def _log_answer(self, answer: Future[Applied], origin: str) -> None:
+        error = answer.exception()
+        if error is not None:
+            self._log.error("reload_refused", origin=origin, reason=str(error))
+        elif unavailable := answer.result().unavailable:
+            reason = describe_unavailable(unavailable, noun="model")
+            self._log.warning("reloaded", origin=origin, reason=reason)
+        else:
+            self._log.info("reloaded", origin=origin)
+
+    def _drain(self, stop: StopAsked) -> None:
+        """Health first, so that balancers look elsewhere; then the doors; then the last requests."""
+        self._parts.view.enter(Phase.DRAINING)
+        self._parts.data_plane.set_healthy(healthy=False)
+        self._log.info("stopping", signal=stop.signal_name)
+        left = self._parts.data_plane.stop(self._options.stop_timeout_s)
+        self._log.info("stopped", requests_left=left)

@@ -1,0 +1,190 @@
+"""What operators see, drawn from the control loop's last picture and the data plane's statistics.
+
+Reads only what is frozen or safe from any thread; never waits for the control loop.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+
+from understudy.admin.view import (
+    EventView,
+    FailureView,
+    LabelView,
+    MethodView,
+    ModelView,
+    Phase,
+    PolicyView,
+    ServerView,
+    VersionView,
+)
+from understudy.clock import Clock
+from understudy.control.desk import Desk
+from understudy.control.picture import Picture
+from understudy.dataplane.native import MethodStatistics, NativeDataPlane, Statistics
+from understudy.errors import Code
+from understudy.model_config import Latest, ModelConfig
+from understudy.routing import ModelRoute
+from understudy.servable import Failure, VersionSnapshot
+
+P50 = 0.5
+P99 = 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class _VersionMeasured:
+    """What the data plane counted for one version."""
+
+    in_flight: int = 0
+    methods: tuple[MethodStatistics, ...] = ()
+
+
+_Measured = dict[tuple[str, int], _VersionMeasured]
+_NOTHING = _VersionMeasured()
+
+
+class LiveView:
+    """The operators' view of a live server."""
+
+    def __init__(
+        self, clock: Clock, desk: Desk, data_plane: NativeDataPlane, *, config_file: str | None
+    ) -> None:
+        self._clock = clock
+        self._desk = desk
+        self._data_plane = data_plane
+        self._config_file = config_file
+        self._started_at = clock.now()
+        self._phase = Phase.STARTING
+        self._grpc: str | None = None
+        self._rest: str | None = None
+
+    def enter(self, phase: Phase, *, grpc: str | None = None, rest: str | None = None) -> None:
+        """From now on the server is in this phase; addresses once they are known."""
+        self._grpc = grpc or self._grpc
+        self._rest = rest or self._rest
+        self._phase = phase
+
+    def phase(self) -> Phase:
+        """Where the server is in its life."""
+        return self._phase
+
+    def server(self) -> ServerView:
+        """The whole server."""
+        picture = self._desk.picture
+        statistics = self._data_plane.statistics()
+        methods = _by_version(statistics)
+        names = sorted(picture.configured.keys() | picture.models.keys())
+        return ServerView(
+            software=f"Understudy {metadata.version('understudy')}",
+            phase=self._phase,
+            started_at=self._when(self._started_at),
+            at=self._when(self._clock.now()),
+            generation=picture.table.generation,
+            grpc_address=self._grpc,
+            rest_address=self._rest,
+            config_file=self._config_file,
+            in_flight=statistics.in_flight,
+            connections=statistics.connections,
+            refused_overload=statistics.refused_overload,
+            models=tuple(self._model(name, picture, methods) for name in names),
+        )
+
+    def model(self, name: str) -> ModelView | None:
+        """One model; none when there is none of that name."""
+        picture = self._desk.picture
+        if name not in picture.configured and name not in picture.models:
+            return None
+        return self._model(name, picture, _by_version(self._data_plane.statistics()))
+
+    def events(self, name: str) -> tuple[EventView, ...]:
+        """What happened to a model, the newest last."""
+        return tuple(
+            EventView(
+                self._when(event.at), event.model, event.version, event.kind, event.reason, event.state
+            )
+            for event in self._desk.journal.of(name)
+        )
+
+    def _model(self, name: str, picture: Picture, measured: _Measured) -> ModelView:
+        config = picture.configured.get(name)
+        snapshot = picture.models.get(name)
+        route = picture.table.routes.get(name)
+        look = picture.looks.get(name)
+        polled_at = picture.polled_at
+        return ModelView(
+            name=name,
+            configured=config is not None,
+            base_path=config.base_path if config else "",
+            platform=config.platform if config else "",
+            policy=PolicyView.of(config.version_policy if config else Latest()),
+            labels=_labels(config, route),
+            default_version=route.default_version if route else None,
+            found_versions=tuple(found.version for found in look.versions) if look else (),
+            found_at=self._when(polled_at) if look and polled_at is not None else None,
+            source_failure=_failure(look.failure) if look else None,
+            versions=tuple(
+                self._version(version, measured.get((name, version.version), _NOTHING))
+                for version in reversed(snapshot.versions if snapshot else ())
+            ),
+        )
+
+    def _version(self, version: VersionSnapshot, measured: _VersionMeasured) -> VersionView:
+        methods = tuple(_method(method) for method in measured.methods)
+        return VersionView(
+            version=version.version,
+            state=version.state,
+            since=self._when(version.since),
+            reason=version.reason,
+            path=version.path,
+            failure=_failure(version.failure),
+            attempts=version.attempts,
+            load_duration_s=version.load_duration_s,
+            in_flight=measured.in_flight,
+            requests=sum(method.requests for method in methods),
+            failures=sum(method.failures for method in methods),
+            methods=methods,
+        )
+
+    def _when(self, at: float) -> datetime:
+        """A time of the loop's clock as a date."""
+        return datetime.fromtimestamp(self._clock.wall() - (self._clock.now() - at), UTC)
+
+
+def _by_version(statistics: Statistics) -> _Measured:
+    in_flight = {(each.model, each.version): each.in_flight for each in statistics.servables}
+    methods: dict[tuple[str, int], list[MethodStatistics]] = {}
+    for method in statistics.methods:
+        methods.setdefault((method.model, method.version), []).append(method)
+    return {
+        key: _VersionMeasured(in_flight.get(key, 0), tuple(methods.get(key, ())))
+        for key in in_flight.keys() | methods.keys()
+    }
+
+
+def _method(method: MethodStatistics) -> MethodView:
+    requests = sum(method.counts_by_code)
+    quantiles = dict(method.latency_quantiles_s)
+    return MethodView(
+        method=method.method,
+        signature=method.signature,
+        requests=requests,
+        failures=requests - method.counts_by_code[Code.OK],
+        latency_mean_s=method.latency_sum_s / requests if requests else None,
+        latency_p50_s=quantiles.get(P50),
+        latency_p99_s=quantiles.get(P99),
+    )
+
+
+def _labels(config: ModelConfig | None, route: ModelRoute | None) -> tuple[LabelView, ...]:
+    """Labels as configured; one that has not moved yet names the version that answers by it now."""
+    ready = frozenset(route.ready_versions) if route else frozenset()
+    in_force = {each.label: each.version for each in route.labels} if route else {}
+    configured = dict(config.labels) if config else {}
+    return tuple(
+        LabelView(label, in_force.get(label, version), in_force.get(label) in ready)
+        for label, version in sorted(configured.items())
+    )
+
+
+def _failure(failure: Failure | None) -> FailureView | None:
+    return None if failure is None else FailureView(failure.code.name, failure.message)
