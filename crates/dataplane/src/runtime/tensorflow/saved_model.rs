@@ -1,0 +1,129 @@
+//! A `SavedModel`: is it one, load it, answer for it.
+
+use super::{
+    library::Api,
+    session::Session,
+    signatures::{self, Bound},
+    tensor::Tensors,
+};
+use crate::{
+    error::Error,
+    runtime::{Model, RunOptions},
+    signature::Signatures,
+    tensor::Tensor,
+    wire::tensorflow::MetaGraphDef,
+};
+use prost::Message;
+use std::{ffi::CString, path::Path};
+
+/// Any of these makes a folder a `SavedModel`: the graph as one message, in pieces, or as text.
+const GRAPH_FILES: [&str; 3] = ["saved_model.pb", "saved_model.cpb", "saved_model.pbtxt"];
+
+/// What an export had before `SavedModel`s.
+const LEGACY_FILE: &str = "export.meta";
+
+/// A loaded `SavedModel`.
+pub(super) struct SavedModel {
+    api: &'static Api,
+    session: Session,
+    signatures: Signatures,
+    bound: Vec<Result<Bound, Error>>,
+}
+
+impl SavedModel {
+    pub(super) fn load(
+        api: &'static Api,
+        config: &[u8],
+        path: &Path,
+        tags: &[String],
+    ) -> Result<Self, Error> {
+        check_present(path)?;
+        let c_path = c_string(path.as_os_str().as_encoded_bytes())?;
+        let tags = tags.iter().map(|tag| c_string(tag.as_bytes())).collect::<Result<Vec<_>, _>>()?;
+        let (session, description) = Session::load(api, config, &c_path, &tags)?;
+        let meta_graph = MetaGraphDef::decode(description.as_slice())
+            .map_err(|cause| Error::data_loss(format!("the signatures cannot be read: {cause}")))?;
+        let signatures::Parsed { signatures, bound } = signatures::parse(meta_graph, &session);
+        Ok(Self { api, session, signatures, bound })
+    }
+}
+
+impl Model for SavedModel {
+    fn signatures(&self) -> &Signatures {
+        &self.signatures
+    }
+
+    fn run(
+        &self,
+        signature: usize,
+        inputs: &[Tensor],
+        outputs: &[usize],
+        options: RunOptions,
+    ) -> Result<Vec<Tensor>, Error> {
+        let found = self.signatures.list().get(signature).zip(self.bound.get(signature));
+        let (declared, bound) = found.ok_or_else(|| Error::internal("a model has no such signature"))?;
+        let bound = bound.as_ref().map_err(Clone::clone)?;
+        let plan = bound.fetches.plan(outputs)?;
+        let inputs = Tensors::send(self.api, bound.feed(declared, inputs)?)?;
+        let answers = self.session.run(options, &bound.feeds, &inputs, &plan.fetches)?;
+        drop(inputs); // an answer that shares their memory is then ours alone
+        Ok(plan.pick(answers.receive()?))
+    }
+}
+
+/// Says in TensorFlow Serving's words what is wrong with a folder that is no `SavedModel`.
+fn check_present(path: &Path) -> Result<(), Error> {
+    if GRAPH_FILES.iter().any(|name| path.join(name).exists()) {
+        return Ok(());
+    }
+    if path.join(LEGACY_FILE).exists() {
+        return Err(Error::unimplemented("Session Bundle is deprecated and removed."));
+    }
+    Err(Error::not_found(format!(
+        "Specified file path does not appear to contain a SavedModel bundle (should have a file called \
+         `saved_model.pb`)\nSpecified file path: {}",
+        path.display()
+    )))
+}
+
+fn c_string(bytes: &[u8]) -> Result<CString, Error> {
+    CString::new(bytes).map_err(|_| Error::invalid_argument("a path or a tag contains a zero byte"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a test that panics has failed
+
+    use super::*;
+    use crate::error::Code;
+    use std::fs;
+
+    #[test]
+    fn a_folder_is_a_saved_model_when_it_has_the_graph_in_any_form() {
+        for name in GRAPH_FILES {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join(name), "").unwrap();
+            fs::write(folder.path().join(LEGACY_FILE), "").unwrap();
+            assert_eq!(check_present(folder.path()), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_legacy_export_is_refused_in_tensorflow_servings_words() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(LEGACY_FILE), "").unwrap();
+        let error = check_present(folder.path()).unwrap_err();
+        assert_eq!(error, Error::unimplemented("Session Bundle is deprecated and removed."));
+    }
+
+    #[test]
+    fn a_missing_model_is_not_found_in_tensorflow_servings_words() {
+        let error = check_present(Path::new("/no/model/7")).unwrap_err();
+        assert_eq!(error.code, Code::NotFound);
+        assert_eq!(
+            error.message,
+            "Specified file path does not appear to contain a SavedModel bundle (should have a file called \
+             `saved_model.pb`)\nSpecified file path: /no/model/7"
+        );
+    }
+}
