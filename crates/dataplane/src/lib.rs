@@ -1,10 +1,22 @@
 //! Understudy's data plane: everything that a request passes, and nothing that decides about versions.
 
+pub mod admin;
+pub mod allowance;
 pub mod error;
+pub mod execute;
+mod inline;
+pub mod lane;
 pub mod plane;
 pub mod predict;
+pub mod reaper;
+mod registry;
+pub mod route;
 pub mod runtime;
+pub mod servable;
+pub mod server;
 pub mod signature;
+pub mod stats;
 pub mod tensor;
 pub mod tensor_proto;
+pub mod testing;
 pub mod wire;

@@ -1,40 +1,359 @@
 //! The data plane as one object: what the doors ask of it, and what the control plane orders.
 
 use crate::{
+    admin::{AdminQueue, AdminRequest},
     error::Error,
-    predict::{Call, Codec, Target},
-    wire::tensorflow::serving::ModelVersionStatus,
+    execute::{Executor, Limits},
+    predict::{Call, Codec, Path, Target},
+    reaper::Reaper,
+    registry::Registry,
+    route::{RouteUpdate, Router},
+    runtime::{Model, synthetic, tensorflow},
+    servable::{Fittings, Slot},
+    stats::{Gauges, Ledger, MethodStatistics},
+    wire::tensorflow::serving::{ModelVersionStatus, SignatureDefMap},
 };
 use bytes::Bytes;
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{self, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+
+/// The longest wait that is taken literally; what is longer means "without end".
+const WAIT_MAX: Duration = Duration::from_hours(24 * 365);
 
 /// Everything behind the doors. Shared by all of them as an `Arc`.
-#[derive(Debug)]
-pub struct Plane {}
+pub struct Plane {
+    path: Path,
+    registry: Mutex<Registry>,
+    tensorflow: Mutex<Option<Arc<tensorflow::TensorFlow>>>,
+    reaper: Reaper,
+    admin: Arc<AdminQueue>,
+    healthy: AtomicBool,
+    changes: watch::Sender<u64>,
+}
 
-impl Plane {
-    /// Answers one Predict request. Dropping the future cancels what has not begun to run.
-    #[allow(clippy::unused_async)]
-    pub async fn predict<C: Codec>(&self, _call: Call<C>) -> Result<Bytes, Error> {
-        Err(Error::unimplemented("predict"))
-    }
+/// One version to bring to life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadRequest {
+    /// The model.
+    pub name: String,
+    /// Its number.
+    pub version: i64,
+    /// The version's directory.
+    pub path: PathBuf,
+    /// Which runtime loads it.
+    pub platform: Platform,
+    /// Of the `MetaGraphDef` to load.
+    pub tags: Vec<String>,
+}
 
-    /// Every version of a model that was ever seen, descending, or the one asked for.
-    /// `NOT_FOUND` as behaviour 7.6 words it; a label is ignored, as there.
-    pub fn status(&self, _target: &Target) -> Result<Vec<ModelVersionStatus>, Error> {
-        Err(Error::unimplemented("status"))
-    }
+/// What can load a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// A `SavedModel`, by TensorFlow.
+    TensorFlow,
+    /// A model made of Rust, for tests.
+    Synthetic,
+}
 
-    /// The version chosen and its signatures' definitions, for metadata.
-    pub fn metadata(&self, _target: &Target) -> Result<Metadata, Error> {
-        Err(Error::unimplemented("metadata"))
+impl Platform {
+    /// `tensorflow` or `synthetic`; `INVALID_ARGUMENT` for another name.
+    pub fn from_name(name: &str) -> Result<Self, Error> {
+        match name {
+            "tensorflow" => Ok(Self::TensorFlow),
+            "synthetic" => Ok(Self::Synthetic),
+            _ => Err(Error::invalid_argument(format!(
+                "platform {name} is not known; known are tensorflow and synthetic"
+            ))),
+        }
     }
 }
 
-/// What GetModelMetadata tells.
+/// What `GetModelMetadata` tells.
 #[derive(Debug)]
 pub struct Metadata {
     /// The version chosen.
     pub version: i64,
     /// `SignatureDef`s by name, defaults included.
-    pub definitions: crate::wire::tensorflow::serving::SignatureDefMap,
+    pub definitions: SignatureDefMap,
+}
+
+/// One snapshot of what is counted.
+#[derive(Debug)]
+pub struct Statistics {
+    /// Answers and latencies.
+    pub methods: Vec<MethodStatistics>,
+    /// Loaded versions, those being unloaded included.
+    pub servables: Vec<ServableStatistics>,
+    /// Requests being answered.
+    pub in_flight: usize,
+    /// Run threads in use, runs whose caller has given up included.
+    pub run_threads: usize,
+    /// Versions that were unloaded but whose last request still runs: their memory is not free yet.
+    pub unloaded_late: usize,
+    /// Jobs that panicked; not 0 means a bug.
+    pub panics: u64,
+    /// Open connections.
+    pub connections: usize,
+    /// Bytes of request bodies held.
+    pub buffered_bytes: usize,
+    /// Requests refused because something was full.
+    pub refused_overload: u64,
+}
+
+/// One loaded version at one moment.
+#[derive(Clone, Debug)]
+pub struct ServableStatistics {
+    /// The model.
+    pub model: Arc<str>,
+    /// Its number.
+    pub version: i64,
+    /// Requests that hold it.
+    pub in_flight: u64,
+    /// Runs so far in I/O threads.
+    pub runs_inline: u64,
+    /// Runs so far on run threads.
+    pub runs_pooled: u64,
+}
+
+impl fmt::Debug for Plane {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Plane").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// What the doors ask.
+impl Plane {
+    /// Answers one Predict request. Dropping the future cancels what has not begun to run.
+    pub async fn predict<C: Codec>(&self, call: Call<C>) -> Result<Bytes, Error> {
+        self.path.predict(call).await
+    }
+
+    /// Every version of a model that was ever seen, descending, or the one asked for; `NOT_FOUND` in TensorFlow
+    /// Serving's words when there is none. A label is ignored, as there.
+    pub fn status(&self, target: &Target) -> Result<Vec<ModelVersionStatus>, Error> {
+        self.path.routes.table().status(target)
+    }
+
+    /// The version chosen and its signatures' definitions, for metadata.
+    pub fn metadata(&self, target: &Target) -> Result<Metadata, Error> {
+        let handle = self.path.routes.acquire(target)?;
+        let signature_def = handle.model().signatures().definitions().clone();
+        Ok(Metadata { version: handle.slot().version(), definitions: SignatureDefMap { signature_def } })
+    }
+
+    /// Whether some version of this model answers.
+    #[must_use]
+    pub fn has_ready(&self, model: &str) -> bool {
+        self.path.routes.table().has_ready(model)
+    }
+
+    /// Whether the server as a whole is healthy, as the control plane says.
+    #[must_use]
+    pub fn healthy(&self) -> bool {
+        self.healthy.load(Ordering::Acquire)
+    }
+
+    /// Wakes whenever [`Self::healthy`] or [`Self::has_ready`] may answer differently; the value is the generation
+    /// of the routes.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Asks the control plane; its answer, or why there is none.
+    pub async fn submit_admin(
+        &self,
+        method: &'static str,
+        payload: Bytes,
+        deadline: Option<Instant>,
+    ) -> Result<Bytes, Error> {
+        self.admin.submit(method, payload, deadline).await
+    }
+
+    /// What the doors keep up to date.
+    #[must_use]
+    pub fn gauges(&self) -> &Gauges {
+        &self.path.gauges
+    }
+
+    /// The limits in force, with every choice made: how many I/O threads to start, for example.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.path.executor.limits()
+    }
+}
+
+/// What the control plane orders. These block, or may: never call them on a request's thread.
+impl Plane {
+    /// A plane without models.
+    pub fn new(limits: Limits) -> Result<Self, Error> {
+        let failed = |error| Error::internal(format!("cannot start a thread: {error}"));
+        Ok(Self {
+            path: Path {
+                routes: Router::default(),
+                executor: Executor::start(limits).map_err(failed)?,
+                ledger: Ledger::default(),
+                gauges: Gauges::default(),
+            },
+            registry: Mutex::default(),
+            tensorflow: Mutex::default(),
+            reaper: Reaper::start().map_err(failed)?,
+            admin: Arc::default(),
+            healthy: AtomicBool::new(false),
+            changes: watch::Sender::new(0),
+        })
+    }
+
+    /// Opens TensorFlow's libraries from this folder; its version. A second call answers the same.
+    pub fn open_tensorflow(&self, dir: &path::Path, options: tensorflow::Options) -> Result<String, Error> {
+        let mut opened = self.tensorflow.lock().unwrap_or_else(PoisonError::into_inner);
+        let tensorflow = match &*opened {
+            Some(tensorflow) => Arc::clone(tensorflow),
+            None => tensorflow::TensorFlow::open(dir, options)?,
+        };
+        Ok(opened.insert(tensorflow).version())
+    }
+
+    /// Loads a version in this thread; the names of its signatures. It is not routed before a publish names it.
+    pub fn load(&self, request: &LoadRequest) -> Result<Vec<String>, Error> {
+        let loading = Loading::begin(self, request)?;
+        let load = || self.open_model(request);
+        let model = catch_unwind(AssertUnwindSafe(load))
+            .unwrap_or_else(|_| Err(Error::internal("loading panicked; this is a bug of the server")))?;
+        Ok(loading.finish(model))
+    }
+
+    fn open_model(&self, request: &LoadRequest) -> Result<Box<dyn Model>, Error> {
+        match request.platform {
+            Platform::Synthetic => synthetic::load(&request.path),
+            Platform::TensorFlow => {
+                let opened = self.tensorflow.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let tensorflow = opened
+                    .ok_or_else(|| Error::failed_precondition("TensorFlow's libraries were not opened"))?;
+                tensorflow.load(&request.path, &request.tags)
+            }
+        }
+    }
+
+    /// Waits for the version's last request, then frees it in this thread; when `drain_timeout` passes first, it is
+    /// freed later by a thread of its own. Answers how many requests were left. `FAILED_PRECONDITION` while it is
+    /// routed.
+    pub fn unload(&self, name: &str, version: i64, drain_timeout: Duration) -> Result<u64, Error> {
+        let deadline = Instant::now() + drain_timeout.min(WAIT_MAX);
+        let slot = {
+            let mut registry = self.registry();
+            if self.path.routes.table().routes(name, version) {
+                return Err(Error::failed_precondition(format!(
+                    "version {version} of {name} is still routed; publish routes without it first"
+                )));
+            }
+            registry.begin_unload(name, version)?
+        };
+        let left = slot.retire(deadline);
+        self.registry().remove(name, version);
+        self.path.ledger.retire(slot.rows());
+        Ok(left)
+    }
+
+    /// Replaces the routes, or refuses the whole update and leaves the present ones.
+    pub fn publish(&self, update: &RouteUpdate) -> Result<(), Error> {
+        // The registry stays locked so that no version that this names can begin to unload meanwhile.
+        let registry = self.registry();
+        self.path
+            .routes
+            .publish(update, &self.path.ledger, |name, version| registry.loaded(name, version))?;
+        drop(registry);
+        self.changes.send_replace(update.generation);
+        Ok(())
+    }
+
+    /// Says what [`Self::healthy`] answers.
+    pub fn set_healthy(&self, healthy: bool) {
+        self.healthy.store(healthy, Ordering::Release);
+        self.changes.send_modify(|_generation| {});
+    }
+
+    /// What is counted, now.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let Path { executor, ledger, gauges, .. } = &self.path;
+        Statistics {
+            methods: ledger.snapshot(),
+            servables: self.registry().slots().map(|slot| ServableStatistics::of(slot)).collect(),
+            in_flight: executor.in_flight(),
+            run_threads: executor.run_threads_used(),
+            unloaded_late: self.reaper.late(),
+            panics: executor.panics(),
+            connections: gauges.connections.load(Ordering::Relaxed),
+            buffered_bytes: gauges.buffered_bytes.load(Ordering::Relaxed),
+            refused_overload: gauges.refused_overload.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The next request for the control plane, or none when `timeout` passes first.
+    #[must_use]
+    pub fn next_admin(&self, timeout: Duration) -> Option<AdminRequest> {
+        self.admin.next(timeout.min(WAIT_MAX))
+    }
+
+    /// Answers one; whether somebody still waited for it.
+    pub fn answer_admin(&self, ticket: u64, answer: Result<Bytes, Error>) -> bool {
+        self.admin.answer(ticket, answer)
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ServableStatistics {
+    fn of(slot: &Slot) -> Self {
+        let (runs_inline, runs_pooled) = slot.lane().runs();
+        let (model, version, in_flight) = (Arc::clone(slot.name()), slot.version(), slot.in_flight());
+        Self { model, version, in_flight, runs_inline, runs_pooled }
+    }
+}
+
+/// A version's entry while it is loaded; dropped unfinished, the entry goes.
+struct Loading<'a> {
+    plane: &'a Plane,
+    request: &'a LoadRequest,
+    finished: bool,
+}
+
+impl<'a> Loading<'a> {
+    fn begin(plane: &'a Plane, request: &'a LoadRequest) -> Result<Self, Error> {
+        plane.registry().begin_load(&request.name, request.version)?;
+        Ok(Self { plane, request, finished: false })
+    }
+
+    fn finish(mut self, model: Box<dyn Model>) -> Vec<String> {
+        let names: Vec<String> =
+            model.signatures().list().iter().map(|signature| signature.name.clone()).collect();
+        let (name, version) = (Arc::from(self.request.name.as_str()), self.request.version);
+        let Path { executor, ledger, .. } = &self.plane.path;
+        let rows = ledger.open_version(&name, version, names.clone());
+        let (lane, reaper) = (executor.lane(names.len()), self.plane.reaper.clone());
+        let slot = Slot::new(model, Fittings { name, version, lane, rows, reaper });
+        self.plane.registry().finish_load(slot);
+        self.finished = true;
+        names
+    }
+}
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.plane.registry().remove(&self.request.name, self.request.version);
+        }
+    }
 }

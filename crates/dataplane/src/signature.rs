@@ -22,7 +22,7 @@ pub struct TensorSpec {
 /// One signature; inputs and outputs are sorted by alias.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signature {
-    /// Its key in the SavedModel.
+    /// Its key in the `SavedModel`.
     pub name: String,
     /// `tensorflow/serving/predict` for example.
     pub method_name: String,
@@ -42,7 +42,7 @@ pub struct Signatures {
 }
 
 impl Signatures {
-    /// `list` in any order; `definitions` as the SavedModel states them.
+    /// `list` in any order; `definitions` as the `SavedModel` states them.
     #[must_use]
     pub fn new(mut list: Vec<Signature>, definitions: BTreeMap<String, SignatureDef>) -> Self {
         list.sort_by(|left, right| left.name.cmp(&right.name));
@@ -63,7 +63,7 @@ impl Signatures {
         &self.list
     }
 
-    /// As the SavedModel states them, defaults included.
+    /// As the `SavedModel` states them, defaults included.
     #[must_use]
     pub fn definitions(&self) -> &BTreeMap<String, SignatureDef> {
         &self.definitions

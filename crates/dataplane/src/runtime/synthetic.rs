@@ -1,1 +1,233 @@
-//! A model made of Rust, for tests: no TensorFlow needed.
+//! A model made of Rust, for tests and benchmarks: no TensorFlow needed.
+//!
+//! A version directory holds `synthetic.json`, an object with these members, all optional (others are refused):
+//!
+//! | member | meaning | default |
+//! | --- | --- | --- |
+//! | `a`, `b` | `y = a * x + b` | 0.5, 2.0: half plus two |
+//! | `version` | number that the output `version` answers with; the output exists only when this is given | none |
+//! | `load_ms` | how long loading takes | 0 |
+//! | `fail_load` | loading fails with `INVALID_ARGUMENT` and this text, after `load_ms` | none |
+//! | `run_ms` | how long a run sleeps | 0 |
+//! | `spin_us` | how long a run computes | 0 |
+//! | `fail_on` | a run fails with `INVALID_ARGUMENT` when an element of x is this | none |
+//! | `panic_on` | a run panics when an element of x is this | none |
+//! | `hang_on` | a run hangs when an element of x is this, until a file `release` is in the directory, or the directory is gone | none |
+//! | `hang_ms_max` | ... but no longer than this | 60000 |
+//!
+//! Signatures: `serving_default` takes the float `x` of any shape and answers the float `y` of the same shape
+//! (and, if `version` is given, the int64 `version` of the same shape, every element that number); `echo` takes
+//! the string `s` of any shape and answers the string `t`, the same.
+
+use super::{Model, RunOptions};
+use crate::{
+    error::Error,
+    signature::{DEFAULT_SIGNATURE, Signature, Signatures, TensorSpec},
+    tensor::{DType, Data, Tensor},
+    wire::tensorflow::{SignatureDef, TensorInfo, TensorShapeProto},
+};
+use bytes::Bytes;
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// The file that a version directory holds.
+pub const FILE: &str = "synthetic.json";
+/// The file whose presence ends hanging runs.
+pub const RELEASE_FILE: &str = "release";
+
+const PREDICT_METHOD: &str = "tensorflow/serving/predict";
+const LOOK_FOR_RELEASE_EVERY: Duration = Duration::from_millis(2);
+
+/// The file's members.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+struct Config {
+    a: f32,
+    b: f32,
+    version: Option<i64>,
+    load_ms: u64,
+    fail_load: Option<String>,
+    run_ms: u64,
+    spin_us: u64,
+    fail_on: Option<f32>,
+    panic_on: Option<f32>,
+    hang_on: Option<f32>,
+    hang_ms_max: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            a: 0.5,
+            b: 2.0,
+            version: None,
+            load_ms: 0,
+            fail_load: None,
+            run_ms: 0,
+            spin_us: 0,
+            fail_on: None,
+            panic_on: None,
+            hang_on: None,
+            hang_ms_max: 60_000,
+        }
+    }
+}
+
+/// Loads the model that a directory describes.
+pub fn load(directory: &Path) -> Result<Box<dyn Model>, Error> {
+    let file = directory.join(FILE);
+    let text = fs::read_to_string(&file)
+        .map_err(|error| Error::not_found(format!("cannot read {}: {error}", file.display())))?;
+    let config: Config = serde_json::from_str(&text)
+        .map_err(|error| Error::invalid_argument(format!("{} is not right: {error}", file.display())))?;
+    thread::sleep(Duration::from_millis(config.load_ms));
+    if let Some(text) = config.fail_load {
+        return Err(Error::invalid_argument(text));
+    }
+    let signatures = signatures(config.version.is_some());
+    Ok(Box::new(Synthetic { config, signatures, directory: directory.to_owned() }))
+}
+
+struct Synthetic {
+    config: Config,
+    signatures: Signatures,
+    directory: PathBuf,
+}
+
+impl Model for Synthetic {
+    fn signatures(&self) -> &Signatures {
+        &self.signatures
+    }
+
+    fn run(
+        &self,
+        signature: usize,
+        inputs: &[Tensor],
+        outputs: &[usize],
+        _options: RunOptions,
+    ) -> Result<Vec<Tensor>, Error> {
+        let signature = self.signatures.list().get(signature);
+        let (Some(signature), [input]) = (signature, inputs) else {
+            return Err(Error::invalid_argument("expected a signature and its one input"));
+        };
+        let declared = |output: &usize| signature.outputs.get(*output).map(|spec| spec.alias.as_str());
+        match input.data() {
+            Data::Strings(_) if signature.name == "echo" => {
+                Ok(outputs.iter().map(|_| input.clone()).collect())
+            }
+            Data::Packed(x) if input.dtype() == DType::Float && signature.name == DEFAULT_SIGNATURE => {
+                let x: Vec<f32> = x.chunks_exact(4).map(little_endian).collect();
+                self.take_time();
+                self.misbehave(&x)?;
+                outputs.iter().map(|output| self.output(declared(output), &x, input.shape())).collect()
+            }
+            _ => Err(Error::invalid_argument(format!(
+                "signature {} does not take a {} tensor",
+                signature.name,
+                input.dtype().name()
+            ))),
+        }
+    }
+}
+
+impl Synthetic {
+    fn output(&self, alias: Option<&str>, x: &[f32], shape: &[i64]) -> Result<Tensor, Error> {
+        let Config { a, b, version, .. } = self.config;
+        let (dtype, packed): (_, Vec<u8>) = match (alias, version) {
+            (Some("y"), _) => (DType::Float, x.iter().flat_map(|x| (a * x + b).to_le_bytes()).collect()),
+            (Some("version"), Some(version)) => {
+                (DType::Int64, x.iter().flat_map(|_| version.to_le_bytes()).collect())
+            }
+            _ => return Err(Error::invalid_argument("no such output")),
+        };
+        Tensor::new(dtype, shape.to_vec(), Data::Packed(Bytes::from(packed)))
+    }
+
+    fn take_time(&self) {
+        if self.config.run_ms > 0 {
+            thread::sleep(Duration::from_millis(self.config.run_ms));
+        }
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_micros(self.config.spin_us) {
+            std::hint::spin_loop();
+        }
+    }
+
+    #[allow(clippy::panic)] // on request: this is how a bug in a runtime looks from outside
+    #[allow(clippy::float_cmp)] // a value that the test chose, not one that was computed
+    fn misbehave(&self, x: &[f32]) -> Result<(), Error> {
+        let has = |value: Option<f32>| value.is_some_and(|value| x.contains(&value));
+        if has(self.config.hang_on) {
+            self.hang();
+        }
+        assert!(!has(self.config.panic_on), "the synthetic model was told to panic");
+        if has(self.config.fail_on) {
+            return Err(Error::invalid_argument("the synthetic model was told to fail"));
+        }
+        Ok(())
+    }
+
+    fn hang(&self) {
+        let (begun, longest) = (Instant::now(), Duration::from_millis(self.config.hang_ms_max));
+        let held = || self.directory.exists() && !self.directory.join(RELEASE_FILE).exists();
+        while begun.elapsed() < longest && held() {
+            thread::sleep(LOOK_FOR_RELEASE_EVERY);
+        }
+    }
+}
+
+fn little_endian(bytes: &[u8]) -> f32 {
+    bytes.try_into().map_or(0.0, f32::from_le_bytes)
+}
+
+fn signatures(with_version: bool) -> Signatures {
+    let mut outputs = vec![("y", DType::Float)];
+    if with_version {
+        outputs.insert(0, ("version", DType::Int64));
+    }
+    let list = vec![
+        signature(DEFAULT_SIGNATURE, &[("x", DType::Float)], &outputs),
+        signature("echo", &[("s", DType::String)], &[("t", DType::String)]),
+    ];
+    let definitions = list.iter().map(|signature| (signature.name.clone(), definition(signature))).collect();
+    Signatures::new(list, definitions)
+}
+
+fn signature(name: &str, inputs: &[(&str, DType)], outputs: &[(&str, DType)]) -> Signature {
+    let spec = |(alias, dtype): &(&str, DType)| TensorSpec {
+        alias: (*alias).to_owned(),
+        name: format!("{alias}:0"),
+        dtype_number: dtype.number(),
+        shape: None,
+    };
+    Signature {
+        name: name.to_owned(),
+        method_name: PREDICT_METHOD.to_owned(),
+        inputs: inputs.iter().map(spec).collect(),
+        outputs: outputs.iter().map(spec).collect(),
+        defaults: BTreeMap::new(),
+    }
+}
+
+fn definition(signature: &Signature) -> SignatureDef {
+    let info = |spec: &TensorSpec| {
+        let info = TensorInfo {
+            dtype: spec.dtype_number,
+            tensor_shape: Some(TensorShapeProto { unknown_rank: true, ..Default::default() }),
+            encoding: Some(crate::wire::tensorflow::tensor_info::Encoding::Name(spec.name.clone())),
+        };
+        (spec.alias.clone(), info)
+    };
+    SignatureDef {
+        inputs: signature.inputs.iter().map(info).collect(),
+        outputs: signature.outputs.iter().map(info).collect(),
+        method_name: signature.method_name.clone(),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,274 @@
+//! The whole path on the synthetic model: what is answered, what is counted, and what an unload never breaks.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test may panic
+
+use super::*;
+use crate::{
+    execute::Limits,
+    plane::{LoadRequest, Plane, Platform},
+    route::{ModelUpdate, RouteUpdate},
+    runtime::synthetic,
+    testing::{FloatCodec, call, call_until, read_answer, write_version},
+};
+use std::{
+    fs,
+    sync::atomic::{AtomicBool, AtomicU64},
+    thread,
+    time::Duration,
+};
+use tempfile::TempDir;
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// A plane, and a folder for its versions.
+pub(crate) struct House {
+    pub(crate) plane: Arc<Plane>,
+    folder: TempDir,
+    generation: AtomicU64,
+}
+
+impl House {
+    pub(crate) fn new(limits: Limits) -> Self {
+        let plane = Arc::new(Plane::new(limits).unwrap());
+        Self { plane, folder: TempDir::new().unwrap(), generation: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn load(&self, model: &str, version: i64, json: &str) -> Result<Vec<String>, Error> {
+        let path = self.folder.path().join(model).join(version.to_string());
+        write_version(&path, json).unwrap();
+        let (name, platform) = (model.to_owned(), Platform::Synthetic);
+        self.plane.load(&LoadRequest { name, version, path, platform, tags: Vec::new() })
+    }
+
+    pub(crate) fn publish(&self, model: &str, ready: &[i64]) {
+        self.try_publish(model, ready).unwrap();
+    }
+
+    fn try_publish(&self, model: &str, ready: &[i64]) -> Result<(), Error> {
+        let changed = ModelUpdate {
+            name: model.to_owned(),
+            ready_versions: ready.to_vec(),
+            default_version: ready.iter().max().copied(),
+            ..Default::default()
+        };
+        let generation = self.generation.fetch_add(1, Ordering::SeqCst) + 1;
+        self.plane.publish(&RouteUpdate { generation, changed: vec![changed], removed: Vec::new() })
+    }
+
+    /// Loads version 1 of `model` and routes it.
+    pub(crate) fn serve(&self, model: &str, json: &str) {
+        self.load(model, 1, json).unwrap();
+        self.publish(model, &[1]);
+    }
+
+    /// Ends the hanging runs of a version.
+    pub(crate) fn release(&self, model: &str, version: i64) {
+        let path = self.folder.path().join(model).join(version.to_string());
+        fs::write(path.join(synthetic::RELEASE_FILE), "").unwrap();
+    }
+
+    pub(crate) async fn ask(&self, model: &str, x: f32) -> Result<(i64, f32), Error> {
+        let body = self.plane.predict(call(model, VersionChoice::Default, FloatCodec::new(x))).await?;
+        Ok(read_answer(&body).unwrap())
+    }
+
+    /// Answers by code, of all rows that this picks.
+    fn counts(&self, pick: impl Fn(&crate::stats::MethodStatistics) -> bool) -> Vec<(Code, u64)> {
+        let mut counts = [0; crate::error::CODE_COUNT];
+        for row in self.plane.statistics().methods.iter().filter(|row| pick(row)) {
+            for (sum, count) in counts.iter_mut().zip(row.by_code) {
+                *sum += count;
+            }
+        }
+        let named = counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        named.map(|(code, count)| (Code::from_number(i32::try_from(code).unwrap()), *count)).collect()
+    }
+}
+
+pub(crate) fn limits() -> Limits {
+    Limits { io_threads: 3, in_flight_max: 1_000, queue_max: 100, runs_max: 2 }
+}
+
+#[tokio::test]
+async fn the_default_version_answers_and_says_that_it_did() {
+    let house = House::new(limits());
+    assert_eq!(house.load("half", 7, "{}").unwrap(), ["echo", "serving_default"]);
+    house.publish("half", &[7]);
+    assert_eq!(house.ask("half", 3.0).await, Ok((7, 3.5)));
+    assert_eq!(
+        house.counts(|row| row.version == Some(7) && row.signature == "serving_default"),
+        [(Code::Ok, 1)]
+    );
+    assert_eq!(house.plane.statistics().in_flight, 0);
+}
+
+#[tokio::test]
+async fn every_failure_is_counted_once_where_it_belongs() {
+    let house = House::new(limits());
+    house.serve("m", r#"{"fail_on": 13.0, "panic_on": 14.0}"#);
+    let broken = FloatCodec { broken: true, ..FloatCodec::new(1.0) };
+    let lost = FloatCodec { signature: "lost".into(), ..FloatCodec::new(1.0) };
+    let echo = FloatCodec { signature: "echo".into(), ..FloatCodec::new(1.0) };
+    let cases = [
+        ("m", VersionChoice::Default, FloatCodec::new(13.0), Code::InvalidArgument),
+        ("m", VersionChoice::Default, FloatCodec::new(14.0), Code::Internal),
+        ("m", VersionChoice::Default, broken, Code::InvalidArgument),
+        ("m", VersionChoice::Default, lost, Code::FailedPrecondition),
+        ("m", VersionChoice::Default, echo, Code::InvalidArgument),
+        ("m", VersionChoice::Version(9), FloatCodec::new(1.0), Code::NotFound),
+        ("made up", VersionChoice::Default, FloatCodec::new(1.0), Code::NotFound),
+        ("made up too", VersionChoice::Default, FloatCodec::new(1.0), Code::NotFound),
+    ];
+    for (model, version, codec, code) in cases {
+        assert_eq!(house.plane.predict(call(model, version, codec)).await.unwrap_err().code, code);
+    }
+    let of_version = |row: &crate::stats::MethodStatistics| row.version == Some(1);
+    let run = house.counts(|row| of_version(row) && row.signature == "serving_default");
+    assert_eq!(run, [(Code::InvalidArgument, 2), (Code::Internal, 1)]);
+    let no_signature = house.counts(|row| of_version(row) && row.signature.is_empty());
+    assert_eq!(no_signature, [(Code::FailedPrecondition, 1)]);
+    assert_eq!(house.counts(|row| row.version.is_none() && &*row.model == "m"), [(Code::NotFound, 1)]);
+    assert_eq!(house.counts(|row| row.model.is_empty()), [(Code::NotFound, 2)]);
+    assert_eq!(house.plane.statistics().panics, 1);
+}
+
+#[tokio::test]
+async fn an_unknown_signature_is_named_even_when_it_is_the_default_one() {
+    let house = House::new(limits());
+    house.serve("m", "{}");
+    let lost = FloatCodec { signature: "lost".into(), ..FloatCodec::new(1.0) };
+    let error = house.plane.predict(call("m", VersionChoice::Default, lost)).await.unwrap_err();
+    assert_eq!(error.message, "Serving signature key \"lost\" not found.");
+}
+
+#[tokio::test]
+async fn a_version_is_loaded_once_at_a_time_and_never_unloaded_while_routed() {
+    let house = House::new(limits());
+    house.serve("m", "{}");
+    assert_eq!(house.load("m", 1, "{}").unwrap_err().message, "version 1 of m is loaded already");
+    let error = house.plane.unload("m", 1, LONG).unwrap_err();
+    assert_eq!(error.message, "version 1 of m is still routed; publish routes without it first");
+    house.publish("m", &[]);
+    assert_eq!(house.plane.unload("m", 1, LONG), Ok(0));
+    assert_eq!(house.plane.unload("m", 1, LONG).unwrap_err().code, Code::NotFound);
+    assert_eq!(house.try_publish("m", &[1]).unwrap_err().code, Code::FailedPrecondition);
+    house.load("m", 1, "{}").unwrap();
+}
+
+#[tokio::test]
+async fn a_load_that_fails_leaves_no_trace_and_can_be_repeated() {
+    let house = House::new(limits());
+    assert_eq!(house.load("m", 1, r#"{"fail_load": "no such op"}"#).unwrap_err().message, "no such op");
+    assert_eq!(house.load("m", 1, r#"{"unknown": 1}"#).unwrap_err().code, Code::InvalidArgument);
+    assert!(house.plane.statistics().servables.is_empty());
+    house.load("m", 1, "{}").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_with_a_hung_request_is_unloaded_at_the_deadline_and_can_be_loaded_again_at_once() {
+    let house = Arc::new(House::new(limits()));
+    house.serve("m", r#"{"hang_on": 99.0}"#);
+    let hung = tokio::spawn({
+        let house = Arc::clone(&house);
+        async move { house.ask("m", 99.0).await }
+    });
+    while house.plane.statistics().run_threads == 0 {
+        tokio::task::yield_now().await;
+    }
+    house.publish("m", &[]);
+    assert_eq!(house.plane.unload("m", 1, Duration::from_millis(1)), Ok(1));
+    assert_eq!(house.plane.statistics().unloaded_late, 1);
+    house.load("m", 1, r#"{"b": 3.0}"#).unwrap();
+    house.publish("m", &[1]);
+    assert_eq!(house.ask("m", 2.0).await, Ok((1, 4.0)));
+    house.release("m", 1);
+    assert_eq!(hung.await.unwrap(), Ok((1, 51.5)));
+    while house.plane.statistics().unloaded_late > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn metadata_tells_the_version_and_its_signatures() {
+    let house = House::new(limits());
+    house.serve("m", r#"{"version": 1}"#);
+    let target = Target { model: "m".into(), version: VersionChoice::Default };
+    let metadata = house.plane.metadata(&target).unwrap();
+    assert_eq!(metadata.version, 1);
+    let definition = &metadata.definitions.signature_def["serving_default"];
+    assert_eq!(definition.outputs.keys().collect::<Vec<_>>(), ["version", "y"]);
+    let lost = Target { version: VersionChoice::Version(2), ..target };
+    assert_eq!(house.plane.metadata(&lost).unwrap_err().code, Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_publish_and_a_change_of_health_wake_those_who_watch() {
+    let house = House::new(limits());
+    let mut changes = house.plane.changes();
+    house.serve("m", "{}");
+    changes.changed().await.unwrap();
+    assert_eq!(*changes.borrow_and_update(), 1);
+    assert!(house.plane.has_ready("m") && !house.plane.healthy());
+    house.plane.set_healthy(true);
+    changes.changed().await.unwrap();
+    assert!(house.plane.healthy());
+}
+
+/// Versions come and go under steady requests; every answer is whole and from one version, and none fails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn no_request_fails_and_no_answer_mixes_versions_while_versions_change() {
+    const CHANGES: i64 = 100;
+    let house = Arc::new(House::new(limits()));
+    let over = Arc::new(AtomicBool::new(false));
+    house.load("m", 1, r#"{"a": 0, "b": 1}"#).unwrap();
+    house.publish("m", &[1]);
+    let clients: Vec<_> = (0..8)
+        .map(|_| {
+            let (house, over) = (Arc::clone(&house), Arc::clone(&over));
+            tokio::spawn(async move {
+                let mut answers = 0;
+                while !over.load(Ordering::Relaxed) {
+                    let (version, y) = house.ask("m", 1.0).await.unwrap();
+                    #[allow(clippy::cast_precision_loss)] // below 2^24
+                    let expected = version as f32;
+                    assert!((y - expected).abs() < f32::EPSILON, "{version} answered {y}");
+                    answers += 1;
+                }
+                answers
+            })
+        })
+        .collect();
+    let control = Arc::clone(&house);
+    let changing = thread::spawn(move || {
+        for version in 2..=CHANGES {
+            control.load("m", version, &format!(r#"{{"a": 0, "b": {version}}}"#)).unwrap();
+            control.publish("m", &[version - 1, version]);
+            control.publish("m", &[version]);
+            assert_eq!(control.plane.unload("m", version - 1, LONG), Ok(0));
+        }
+    });
+    tokio::task::spawn_blocking(move || changing.join().unwrap()).await.unwrap();
+    over.store(true, Ordering::Relaxed);
+    for client in clients {
+        assert!(client.await.unwrap() > 0);
+    }
+}
+
+#[tokio::test]
+async fn a_request_whose_caller_goes_away_is_counted_as_cancelled() {
+    let house = House::new(limits());
+    house.serve("m", r#"{"hang_on": 99.0}"#);
+    let request = house.ask("m", 99.0);
+    assert!(tokio::time::timeout(Duration::from_millis(1), request).await.is_err());
+    assert_eq!(house.counts(|row| row.version == Some(1)), [(Code::Cancelled, 1)]);
+    house.release("m", 1);
+}
+
+#[tokio::test]
+async fn an_expired_deadline_is_answered_without_a_run() {
+    let house = House::new(limits());
+    house.serve("m", "{}");
+    let late = call_until("m", FloatCodec::new(1.0), Instant::now());
+    assert_eq!(house.plane.predict(late).await.unwrap_err().code, Code::DeadlineExceeded);
+    let servable = house.plane.statistics().servables.remove(0);
+    assert_eq!((servable.runs_inline, servable.runs_pooled), (0, 0));
+}

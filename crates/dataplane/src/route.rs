@@ -1,0 +1,307 @@
+//! Which version answers: the route table, an immutable snapshot that is replaced whole.
+//!
+//! Requests read it without a lock. A publish builds the next table from the present one; the map is persistent,
+//! so that costs in proportion to what changed, not to how many models there are.
+
+use crate::{
+    error::Error,
+    predict::{Target, VersionChoice},
+    servable::{Handle, Slot},
+    stats::{Ledger, Rows},
+    wire::tensorflow::serving::ModelVersionStatus,
+};
+use arc_swap::ArcSwap;
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// How often one request looks again because the version it chose was closed under its hands. Each time takes a
+/// publish and an unload between two instructions, so the second look practically always succeeds.
+const ATTEMPTS_MAX: usize = 16;
+
+/// The step from one table to the next: only what changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RouteUpdate {
+    /// Of the table after the step; must be greater than the present one's.
+    pub generation: u64,
+    /// Models that are new or differ, whole.
+    pub changed: Vec<ModelUpdate>,
+    /// Names of models that are gone; one that is not there is gone already.
+    pub removed: Vec<String>,
+}
+
+/// What requests of one model shall see.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModelUpdate {
+    /// The model.
+    pub name: String,
+    /// Its versions that answer; each must be loaded.
+    pub ready_versions: Vec<i64>,
+    /// Who answers a request that names neither version nor label; one of the ready ones.
+    pub default_version: Option<i64>,
+    /// Label and version; a version that is not ready answers `NOT_FOUND`.
+    pub labels: Vec<(String, i64)>,
+    /// Every version ever seen, descending.
+    pub statuses: Vec<ModelVersionStatus>,
+}
+
+/// What requests of one model see.
+pub struct ModelRoute {
+    /// Ascending by version.
+    ready: Box<[Arc<Slot>]>,
+    choice: DefaultChoice,
+    /// Ascending by label.
+    labels: Box<[(Box<str>, i64)]>,
+    statuses: Box<[ModelVersionStatus]>,
+    /// What is counted of requests that reached no version.
+    rows: Arc<Rows>,
+}
+
+/// Who answers a request that names neither version nor label. A split between two versions is a further case.
+enum DefaultChoice {
+    Nobody,
+    One(Arc<Slot>),
+}
+
+/// One generation of routes.
+#[derive(Default)]
+pub struct RouteTable {
+    generation: u64,
+    models: imbl::HashMap<Arc<str>, Arc<ModelRoute>>,
+}
+
+impl fmt::Debug for RouteTable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "RouteTable {{ generation: {}, models: {} }}", self.generation, self.models.len())
+    }
+}
+
+impl ModelRoute {
+    fn version(&self, version: i64) -> Option<&Arc<Slot>> {
+        let index = self.ready.binary_search_by_key(&version, |slot| slot.version()).ok()?;
+        self.ready.get(index)
+    }
+
+    fn label(&self, label: &str) -> Option<i64> {
+        let index = self.labels.binary_search_by(|(name, _)| name.as_ref().cmp(label)).ok()?;
+        self.labels.get(index).map(|(_, version)| *version)
+    }
+
+    fn default_version(&self) -> Option<&Arc<Slot>> {
+        match &self.choice {
+            DefaultChoice::Nobody => None,
+            DefaultChoice::One(slot) => Some(slot),
+        }
+    }
+}
+
+impl RouteTable {
+    /// Its number; only grows.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    fn model(&self, name: &str) -> Option<&ModelRoute> {
+        self.models.get(name).map(AsRef::as_ref)
+    }
+
+    /// The version that answers this target, with TensorFlow Serving's words when there is none.
+    pub fn resolve(&self, target: &Target) -> Result<&Arc<Slot>, Error> {
+        let name = target.model.as_str();
+        if name.is_empty() {
+            return Err(Error::invalid_argument("ModelSpec has no name specified."));
+        }
+        let model = self.model(name);
+        match &target.version {
+            VersionChoice::Version(version) => specific(model, name, *version),
+            VersionChoice::Label(label) => {
+                let version = model.and_then(|model| model.label(label)).ok_or_else(|| {
+                    Error::invalid_argument(format!("Unrecognized servable version label: {label}"))
+                })?;
+                specific(model, name, version)
+            }
+            VersionChoice::Default => model
+                .and_then(ModelRoute::default_version)
+                .ok_or_else(|| Error::not_found(format!("Servable not found for request: Latest({name})"))),
+        }
+    }
+
+    /// Whether some version of this model answers.
+    #[must_use]
+    pub fn has_ready(&self, name: &str) -> bool {
+        self.model(name).is_some_and(|model| !model.ready.is_empty())
+    }
+
+    /// Whether this version is among those that answer.
+    #[must_use]
+    pub fn routes(&self, name: &str, version: i64) -> bool {
+        self.model(name).is_some_and(|model| model.version(version).is_some())
+    }
+
+    /// Every version of a model that was ever seen, descending, or the one asked for. A label is ignored.
+    pub fn status(&self, target: &Target) -> Result<Vec<ModelVersionStatus>, Error> {
+        let name = &target.model;
+        let all = self.model(name).map_or(&[][..], |model| &model.statuses);
+        let (found, missing): (Vec<_>, _) = match target.version {
+            VersionChoice::Version(version) => (
+                all.iter().filter(|status| status.version == version).cloned().collect(),
+                format!("Could not find version {version} of model {name}"),
+            ),
+            _ => (all.to_vec(), format!("Could not find any versions of model {name}")),
+        };
+        if found.is_empty() { Err(Error::not_found(missing)) } else { Ok(found) }
+    }
+}
+
+fn specific<'a>(model: Option<&'a ModelRoute>, name: &str, version: i64) -> Result<&'a Arc<Slot>, Error> {
+    model.and_then(|model| model.version(version)).ok_or_else(|| {
+        Error::not_found(format!("Servable not found for request: Specific({name}, {version})"))
+    })
+}
+
+/// The present table, and the only one who replaces it.
+#[derive(Debug)]
+pub struct Router {
+    table: ArcSwap<RouteTable>,
+    publishing: Mutex<()>,
+}
+
+impl Default for Router {
+    fn default() -> Self {
+        Self { table: ArcSwap::from_pointee(RouteTable::default()), publishing: Mutex::new(()) }
+    }
+}
+
+impl Router {
+    /// A hold on the version that answers this target.
+    pub fn acquire(&self, target: &Target) -> Result<Handle, Error> {
+        for _ in 0..ATTEMPTS_MAX {
+            // A closed slot means that this table is no longer the present one: a version is unloaded only after
+            // a publish took it out.
+            if let Some(handle) = self.table.load().resolve(target)?.acquire() {
+                return Ok(handle);
+            }
+        }
+        Err(Error::unavailable(format!("the versions of {} change too fast; try again", target.model)))
+    }
+
+    /// The present table.
+    #[must_use]
+    pub fn table(&self) -> Arc<RouteTable> {
+        self.table.load_full()
+    }
+
+    /// Where to count a request that reached no version; none for a model that is not routed.
+    #[must_use]
+    pub fn rows(&self, name: &str) -> Option<Arc<Rows>> {
+        self.table.load().model(name).map(|model| Arc::clone(&model.rows))
+    }
+
+    /// Replaces the table, or refuses the whole update and leaves the present one. `loaded` finds the slot of a
+    /// version.
+    pub fn publish(
+        &self,
+        update: &RouteUpdate,
+        ledger: &Ledger,
+        loaded: impl Fn(&str, i64) -> Option<Arc<Slot>>,
+    ) -> Result<(), Error> {
+        let _one_at_a_time = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        let present = self.table.load_full();
+        check_whole(&present, update)?;
+        let mut checked = Vec::with_capacity(update.changed.len());
+        for model in &update.changed {
+            checked.push((model, check_model(model, &loaded)?));
+        }
+        // Nothing below can fail, so that a refused update has left no trace.
+        let mut models = present.models.clone();
+        for name in &update.removed {
+            if let Some(gone) = models.remove(name.as_str()) {
+                ledger.retire(&gone.rows);
+            }
+        }
+        for (model, ready) in checked {
+            let known = models.get_key_value(model.name.as_str());
+            let (name, rows) = known.map_or_else(
+                || newcomer(&model.name, ledger),
+                |(name, before)| (Arc::clone(name), Arc::clone(&before.rows)),
+            );
+            models.insert(name, Arc::new(build_model(model, ready, rows)));
+        }
+        self.table.store(Arc::new(RouteTable { generation: update.generation, models }));
+        Ok(())
+    }
+}
+
+fn newcomer(name: &str, ledger: &Ledger) -> (Arc<str>, Arc<Rows>) {
+    let name = Arc::from(name);
+    let rows = ledger.open_model(&name);
+    (name, rows)
+}
+
+fn check_whole(present: &RouteTable, update: &RouteUpdate) -> Result<(), Error> {
+    if update.generation <= present.generation {
+        return Err(refused(format!(
+            "generation {} does not follow the present one, {}",
+            update.generation, present.generation
+        )));
+    }
+    let changed = update.changed.iter().map(|model| model.name.as_str());
+    let mut seen = HashSet::new();
+    match changed.chain(update.removed.iter().map(String::as_str)).find(|name| !seen.insert(*name)) {
+        Some(twice) => Err(refused(format!("model {twice} appears twice"))),
+        None => Ok(()),
+    }
+}
+
+/// The slots of the ready versions, ascending, or why this model's route cannot be.
+fn check_model(
+    model: &ModelUpdate,
+    loaded: &impl Fn(&str, i64) -> Option<Arc<Slot>>,
+) -> Result<Vec<Arc<Slot>>, Error> {
+    let name = model.name.as_str();
+    if name.is_empty() {
+        return Err(refused("a model has no name"));
+    }
+    let mut ready = Vec::with_capacity(model.ready_versions.len());
+    for &version in &model.ready_versions {
+        let slot = loaded(name, version)
+            .ok_or_else(|| refused(format!("version {version} of {name} is not loaded")))?;
+        ready.push(slot);
+    }
+    ready.sort_by_key(|slot| slot.version());
+    if let Some(twice) = first_twice(ready.iter().map(|slot| slot.version())) {
+        return Err(refused(format!("version {twice} of {name} appears twice")));
+    }
+    if let Some(default) = model.default_version.filter(|version| !model.ready_versions.contains(version)) {
+        return Err(refused(format!("the default version {default} of {name} is not ready")));
+    }
+    if let Some(twice) = first_twice(model.labels.iter().map(|(label, _)| label)) {
+        return Err(refused(format!("label {twice} of {name} appears twice")));
+    }
+    Ok(ready)
+}
+
+fn first_twice<T: Eq + std::hash::Hash + Copy>(mut items: impl Iterator<Item = T>) -> Option<T> {
+    let mut seen = HashSet::new();
+    items.find(|item| !seen.insert(*item))
+}
+
+fn refused(reason: impl fmt::Display) -> Error {
+    Error::failed_precondition(format!("the route update is refused, nothing changed: {reason}"))
+}
+
+fn build_model(model: &ModelUpdate, ready: Vec<Arc<Slot>>, rows: Arc<Rows>) -> ModelRoute {
+    let default = ready.iter().find(|slot| Some(slot.version()) == model.default_version);
+    let choice = default.map_or(DefaultChoice::Nobody, |slot| DefaultChoice::One(Arc::clone(slot)));
+    let mut labels: Box<[_]> =
+        model.labels.iter().map(|(label, version)| (Box::from(label.as_str()), *version)).collect();
+    labels.sort();
+    ModelRoute { ready: ready.into(), choice, labels, statuses: model.statuses.as_slice().into(), rows }
+}
+
+#[cfg(test)]
+#[path = "route_tests.rs"]
+mod tests;

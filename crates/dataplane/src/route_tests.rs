@@ -1,0 +1,196 @@
+//! What the route table answers, word by word, and what it refuses.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test may panic
+
+use super::*;
+use crate::{
+    error::Code,
+    lane::{Lane, Width},
+    reaper::Reaper,
+    runtime::{Model, RunOptions},
+    servable::Fittings,
+    signature::Signatures,
+    tensor::Tensor,
+};
+use std::{collections::BTreeMap, time::Instant};
+
+struct Nothing(Signatures);
+
+impl Model for Nothing {
+    fn signatures(&self) -> &Signatures {
+        &self.0
+    }
+    fn run(&self, _: usize, _: &[Tensor], _: &[usize], _: RunOptions) -> Result<Vec<Tensor>, Error> {
+        Ok(Vec::new())
+    }
+}
+
+/// A router beside the versions that are loaded.
+struct World {
+    router: Router,
+    ledger: Ledger,
+    reaper: Reaper,
+    loaded: BTreeMap<(String, i64), Arc<Slot>>,
+}
+
+impl World {
+    fn with(loaded: &[(&str, i64)]) -> Self {
+        let mut world = Self {
+            router: Router::default(),
+            ledger: Ledger::default(),
+            reaper: Reaper::start().unwrap(),
+            loaded: BTreeMap::new(),
+        };
+        for (name, version) in loaded {
+            world.load(name, *version);
+        }
+        world
+    }
+
+    fn load(&mut self, name: &str, version: i64) {
+        let model = Box::new(Nothing(Signatures::new(Vec::new(), BTreeMap::new())));
+        let fittings = Fittings {
+            name: Arc::from(name),
+            version,
+            lane: Lane::new(0, Width { runs_max: 1, queue_max: 1 }),
+            rows: self.ledger.open_version(&Arc::from(name), version, Vec::new()),
+            reaper: self.reaper.clone(),
+        };
+        self.loaded.insert((name.to_owned(), version), Slot::new(model, fittings));
+    }
+
+    fn publish(&self, generation: u64, changed: Vec<ModelUpdate>, removed: &[&str]) -> Result<(), Error> {
+        let removed = removed.iter().map(|name| (*name).to_owned()).collect();
+        let update = RouteUpdate { generation, changed, removed };
+        self.router.publish(&update, &self.ledger, |name, version| {
+            self.loaded.get(&(name.to_owned(), version)).cloned()
+        })
+    }
+
+    fn version(&self, name: &str, version: VersionChoice) -> Result<i64, Error> {
+        let target = Target { model: name.to_owned(), version };
+        self.router.acquire(&target).map(|handle| handle.slot().version())
+    }
+}
+
+fn model(name: &str, ready: &[i64], default: Option<i64>, labels: &[(&str, i64)]) -> ModelUpdate {
+    ModelUpdate {
+        name: name.to_owned(),
+        ready_versions: ready.to_vec(),
+        default_version: default,
+        labels: labels.iter().map(|(label, version)| ((*label).to_owned(), *version)).collect(),
+        statuses: ready
+            .iter()
+            .rev()
+            .map(|version| ModelVersionStatus { version: *version, state: 30, status: None })
+            .collect(),
+    }
+}
+
+fn label(label: &str) -> VersionChoice {
+    VersionChoice::Label(label.to_owned())
+}
+
+fn said<T: fmt::Debug>(result: Result<T, Error>) -> String {
+    result.unwrap_err().to_string()
+}
+
+#[test]
+fn a_request_gets_the_version_it_names_or_the_label_names_or_the_default() {
+    let world = World::with(&[("m", 1), ("m", 2), ("m", 3)]);
+    world.publish(1, vec![model("m", &[3, 1, 2], Some(2), &[("z", 1), ("a", 3)])], &[]).unwrap();
+    assert_eq!(world.version("m", VersionChoice::Default), Ok(2));
+    assert_eq!(world.version("m", VersionChoice::Version(1)), Ok(1));
+    assert_eq!(world.version("m", label("a")), Ok(3));
+    assert_eq!(world.version("m", label("z")), Ok(1));
+}
+
+#[test]
+fn what_is_not_there_is_refused_in_tensorflow_servings_words() {
+    let world = World::with(&[("m", 1)]);
+    world.publish(1, vec![model("m", &[1], None, &[("next", 2)])], &[]).unwrap();
+    let cases = [
+        ("", VersionChoice::Default, "INVALID_ARGUMENT: ModelSpec has no name specified."),
+        ("", label("x"), "INVALID_ARGUMENT: ModelSpec has no name specified."),
+        ("m", VersionChoice::Default, "NOT_FOUND: Servable not found for request: Latest(m)"),
+        ("n", VersionChoice::Default, "NOT_FOUND: Servable not found for request: Latest(n)"),
+        ("m", VersionChoice::Version(0), "NOT_FOUND: Servable not found for request: Specific(m, 0)"),
+        ("n", VersionChoice::Version(-7), "NOT_FOUND: Servable not found for request: Specific(n, -7)"),
+        ("m", label("next"), "NOT_FOUND: Servable not found for request: Specific(m, 2)"),
+        ("m", label("other"), "INVALID_ARGUMENT: Unrecognized servable version label: other"),
+        ("m", label(""), "INVALID_ARGUMENT: Unrecognized servable version label: "),
+        ("n", label("next"), "INVALID_ARGUMENT: Unrecognized servable version label: next"),
+    ];
+    for (name, choice, text) in cases {
+        assert_eq!(said(world.version(name, choice)), text);
+    }
+}
+
+#[test]
+fn an_update_that_is_wrong_anywhere_changes_nothing_at_all() {
+    let world = World::with(&[("m", 1), ("n", 1)]);
+    world.publish(5, vec![model("m", &[1], Some(1), &[])], &[]).unwrap();
+    let good = model("n", &[1], Some(1), &[]);
+    let wrong = [
+        (5, vec![good.clone()], "generation 5 does not follow the present one, 5"),
+        (6, vec![good.clone(), model("m", &[1, 2], Some(1), &[])], "version 2 of m is not loaded"),
+        (6, vec![good.clone(), model("m", &[1], Some(2), &[])], "the default version 2 of m is not ready"),
+        (6, vec![good.clone(), model("m", &[1, 1], Some(1), &[])], "version 1 of m appears twice"),
+        (6, vec![good.clone(), model("m", &[], None, &[("a", 1), ("a", 2)])], "label a of m appears twice"),
+        (6, vec![good.clone(), good.clone()], "model n appears twice"),
+        (6, vec![good.clone(), model("", &[], None, &[])], "a model has no name"),
+    ];
+    for (generation, changed, reason) in wrong {
+        let error = world.publish(generation, changed, &[]).unwrap_err();
+        assert_eq!(error.code, Code::FailedPrecondition);
+        assert!(error.message.ends_with(reason), "{error}");
+    }
+    assert!(said(world.publish(6, vec![good], &["n"])).ends_with("model n appears twice"));
+    assert_eq!(world.router.table().generation(), 5);
+    assert!(!world.router.table().has_ready("n"));
+    assert_eq!(world.version("m", VersionChoice::Default), Ok(1));
+}
+
+#[test]
+fn a_removed_model_is_gone_and_the_others_stay() {
+    let world = World::with(&[("m", 1), ("n", 1)]);
+    world.publish(1, vec![model("m", &[1], Some(1), &[]), model("n", &[1], Some(1), &[])], &[]).unwrap();
+    world.publish(2, vec![], &["m", "never there"]).unwrap();
+    let table = world.router.table();
+    assert!(!table.has_ready("m") && table.has_ready("n") && !table.routes("m", 1));
+    let target = Target { model: "m".into(), version: VersionChoice::Default };
+    assert_eq!(said(table.status(&target)), "NOT_FOUND: Could not find any versions of model m");
+}
+
+#[test]
+fn status_lists_all_versions_or_the_one_asked_for_and_ignores_a_label() {
+    let world = World::with(&[("m", 1), ("m", 2)]);
+    world.publish(1, vec![model("m", &[1, 2], Some(2), &[])], &[]).unwrap();
+    let versions = |version| {
+        let target = Target { model: "m".into(), version };
+        let status = world.router.table().status(&target)?;
+        Ok(status.iter().map(|status| status.version).collect::<Vec<_>>())
+    };
+    assert_eq!(versions(VersionChoice::Default), Ok(vec![2, 1]));
+    assert_eq!(versions(label("no such")), Ok(vec![2, 1]));
+    assert_eq!(versions(VersionChoice::Version(1)), Ok(vec![1]));
+    let missing = versions(VersionChoice::Version(9));
+    assert_eq!(said(missing), "NOT_FOUND: Could not find version 9 of model m");
+}
+
+#[test]
+fn a_version_that_is_closed_while_still_routed_fails_in_bounded_time() {
+    let world = World::with(&[("m", 1)]);
+    world.publish(1, vec![model("m", &[1], Some(1), &[])], &[]).unwrap();
+    world.loaded[&("m".to_owned(), 1)].retire(Instant::now());
+    assert_eq!(world.version("m", VersionChoice::Default).unwrap_err().code, Code::Unavailable);
+}
+
+#[test]
+fn a_request_that_reaches_no_version_is_counted_with_its_model_only_if_that_is_routed() {
+    let world = World::with(&[]);
+    world.publish(1, vec![model("m", &[], None, &[])], &[]).unwrap();
+    let before = world.router.rows("m").unwrap();
+    world.publish(2, vec![model("m", &[], None, &[("a", 1)])], &[]).unwrap();
+    assert!(Arc::ptr_eq(&before, &world.router.rows("m").unwrap()));
+    assert!(world.router.rows("made up").is_none());
+}
