@@ -220,7 +220,7 @@ impl Plane {
             Some(tensorflow) => Arc::clone(tensorflow),
             None => tensorflow::TensorFlow::open(dir, options)?,
         };
-        Ok(opened.insert(tensorflow).version())
+        Ok(opened.insert(tensorflow).version().to_owned())
     }
 
     /// Loads a version in this thread; the names of its signatures. It is not routed before a publish names it.
