@@ -38,22 +38,37 @@ class UnderstudyError(Exception):
 class ConfigError(UnderstudyError):
     """A configuration that cannot be taken. Nothing was changed.
 
+    Its text is the message, so that the words clients know come first, and then the place.
+
     Attributes:
         code: the canonical code that an RPC answers with.
         message: what is wrong, without the place.
+        path: of the file; none when it came from elsewhere.
         line: where in the text, counted from 1; none when the place is not known.
         column: counted from 1.
     """
 
     def __init__(
-        self, code: Code, message: str, *, line: int | None = None, column: int | None = None
+        self,
+        code: Code,
+        message: str,
+        *,
+        path: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
     ) -> None:
-        place = "" if line is None else f"line {line}, column {column}: "
-        super().__init__(place + message)
+        super().__init__(message + _describe_place(path, line, column))
         self.code = code
         self.message = message
+        self.path = path
         self.line = line
         self.column = column
+
+
+def _describe_place(path: str | None, line: int | None, column: int | None) -> str:
+    if line is None:
+        return "" if path is None else f" ({path})"
+    return f" (line {line}, column {column})" if path is None else f" ({path}:{line}:{column})"
 
 
 class DataPlaneError(UnderstudyError):
@@ -71,4 +86,14 @@ class DataPlaneError(UnderstudyError):
 
 
 class StartupError(UnderstudyError):
-    """The server cannot start."""
+    """The server cannot start.
+
+    Attributes:
+        code: canonical code; UNKNOWN for models that failed to load, as in TensorFlow Serving.
+        message: what is wrong and what to do.
+    """
+
+    def __init__(self, message: str, *, code: Code = Code.UNKNOWN) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message

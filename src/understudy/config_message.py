@@ -1,0 +1,229 @@
+"""The ModelServerConfig message and our ServerConfig: what each field may say, one model at a time.
+
+Rules that need two models or two configurations (a name listed twice, a relative path, a changed platform)
+are in model_config.py; text and files are config_text.py's.
+"""
+
+from collections.abc import Iterator, MutableMapping, MutableSequence
+from typing import Protocol, assert_never, cast
+
+from google.protobuf.message import DecodeError, Message
+
+from understudy.errors import Code, ConfigError
+from understudy.model_config import (
+    DEFAULT_LATEST_COUNT,
+    TENSORFLOW_PLATFORM,
+    All,
+    Latest,
+    ModelConfig,
+    ServerConfig,
+    Specific,
+    VersionPolicy,
+)
+from understudy.wire import message_class
+
+SYNTHETIC_PLATFORM = "synthetic"
+"""Models made of Rust, for tests of everything but TensorFlow."""
+
+PLATFORMS = frozenset({TENSORFLOW_PLATFORM, SYNTHETIC_PLATFORM})
+
+_MODEL_TYPE_TENSORFLOW = 1
+
+
+class ModelError(Exception):
+    """What is wrong with one model of the list.
+
+    Attributes:
+        index: of the model in the list, from 0.
+        message: what is wrong.
+    """
+
+    def __init__(self, index: int, message: str) -> None:
+        super().__init__(message)
+        self.index = index
+        self.message = message
+
+
+class _Latest(Protocol):
+    num_versions: int
+
+    def SetInParent(self) -> None: ...
+
+
+class _All(Protocol):
+    def SetInParent(self) -> None: ...
+
+
+class _Specific(Protocol):
+    @property
+    def versions(self) -> MutableSequence[int]: ...
+    def SetInParent(self) -> None: ...
+
+
+class _Policy(Protocol):
+    @property
+    def latest(self) -> _Latest: ...
+    @property
+    def all(self) -> _All: ...
+    @property
+    def specific(self) -> _Specific: ...
+    def WhichOneof(self, oneof: str) -> str | None: ...
+
+
+class _Model(Protocol):
+    name: str
+    base_path: str
+    model_type: int
+    model_platform: str
+
+    @property
+    def model_version_policy(self) -> _Policy: ...
+    @property
+    def version_labels(self) -> MutableMapping[str, int]: ...
+    def HasField(self, field: str) -> bool: ...
+
+
+class _Models(Protocol):
+    """A repeated field of models."""
+
+    def __iter__(self) -> Iterator[_Model]: ...
+    def add(self) -> _Model: ...
+
+
+class _ModelList(Protocol):
+    @property
+    def config(self) -> _Models: ...
+    def SetInParent(self) -> None: ...
+
+
+class _Server(Protocol):
+    @property
+    def model_config_list(self) -> _ModelList: ...
+    def WhichOneof(self, oneof: str) -> str | None: ...
+
+
+def _typed(message: Message) -> _Server:
+    # The class is made at run time from model_server_config.proto, whose fields the protocols above restate.
+    return cast(_Server, message)
+
+
+def new_message() -> Message:
+    """An empty ModelServerConfig."""
+    return message_class("tensorflow.serving.ModelServerConfig")()
+
+
+def which_config(message: Message) -> str | None:
+    """Which of the two kinds of configuration it holds; none when it holds neither."""
+    return _typed(message).WhichOneof("config")
+
+
+def parse_message(message: Message) -> ServerConfig:
+    """The configuration that a ModelServerConfig with a list of models stands for, sorted by name.
+
+    Raises:
+        ModelError: when a model of the list cannot be taken.
+    """
+    listed = _typed(message).model_config_list.config
+    models = [_parse_model(index, model) for index, model in enumerate(listed)]
+    return ServerConfig(models=tuple(sorted(models, key=lambda model: model.name)))
+
+
+def parse_wire(data: bytes) -> ServerConfig:
+    """The configuration in a serialized ModelServerConfig, such as a reload request carries.
+
+    Raises:
+        ConfigError: INVALID_ARGUMENT, when it is no list of models or one of them cannot be taken.
+    """
+    message = new_message()
+    try:
+        message.ParseFromString(data)
+    except DecodeError as error:
+        raise ConfigError(
+            Code.INVALID_ARGUMENT, f"The bytes are no ModelServerConfig message: {error}"
+        ) from error
+    if which_config(message) != "model_config_list":
+        raise ConfigError(
+            Code.INVALID_ARGUMENT,
+            "ServerModelConfig type not supported by HandleReloadConfigRequest. "
+            "Only ModelConfigList is currently supported",
+        )
+    try:
+        return parse_message(message)
+    except ModelError as error:
+        raise ConfigError(Code.INVALID_ARGUMENT, error.message) from error
+
+
+def build_message(config: ServerConfig) -> Message:
+    """The ModelServerConfig that stands for a configuration; the inverse of `parse_message`."""
+    message = new_message()
+    models = _typed(message).model_config_list
+    models.SetInParent()  # an empty list is a list
+    for model in config.models:
+        _build_model(model, models.config.add())
+    return message
+
+
+def _parse_model(index: int, model: _Model) -> ModelConfig:
+    if not model.name:
+        raise ModelError(
+            index, "A model has no name, so no request could ask for it; set `name` in each `config`"
+        )
+    if model.HasField("logging_config"):
+        raise ModelError(
+            index,
+            f"No request-logger-creator provided. Model {model.name} sets logging_config, but requests "
+            "would not be logged; remove it from the config",
+        )
+    return ModelConfig(
+        name=model.name,
+        base_path=model.base_path,
+        platform=_parse_platform(index, model),
+        version_policy=_parse_policy(model.model_version_policy),
+        labels=tuple(sorted(model.version_labels.items())),
+    )
+
+
+def _parse_platform(index: int, model: _Model) -> str:
+    both = "ModelServerConfig::model_type (deprecated) {} ModelServerConfig::model_platform, model name is {}"
+    if model.model_type and model.model_platform:
+        raise ModelError(index, "Illegal setting both " + both.format("and", model.name))
+    if not model.model_type and not model.model_platform:
+        raise ModelError(index, "Illegal setting neither " + both.format("nor", model.name))
+    if model.model_type == _MODEL_TYPE_TENSORFLOW:
+        return TENSORFLOW_PLATFORM
+    if model.model_type:
+        raise ModelError(index, f"ModelServerConfig::model_type choice {model.model_type} not supported.")
+    if model.model_platform not in PLATFORMS:
+        raise ModelError(index, f"Model {model.name} requests unsupported platform {model.model_platform}")
+    return model.model_platform
+
+
+def _parse_policy(policy: _Policy) -> VersionPolicy:
+    match policy.WhichOneof("policy_choice"):
+        case "all":
+            return All()
+        case "specific":
+            return Specific(versions=tuple(sorted(set(policy.specific.versions))))
+        case _:  # `latest`, or nothing said; nought versions count as one
+            return Latest(count=policy.latest.num_versions or DEFAULT_LATEST_COUNT)
+
+
+def _build_model(model: ModelConfig, message: _Model) -> None:
+    message.name = model.name
+    message.base_path = model.base_path
+    message.model_platform = model.platform
+    _build_policy(model.version_policy, message.model_version_policy)
+    message.version_labels.update(model.labels)
+
+
+def _build_policy(policy: VersionPolicy, message: _Policy) -> None:
+    match policy:
+        case Latest(count=count):
+            message.latest.num_versions = count
+        case All():
+            message.all.SetInParent()
+        case Specific(versions=versions):
+            message.specific.SetInParent()
+            message.specific.versions.extend(versions)
+        case _:
+            assert_never(policy)
