@@ -1,0 +1,1 @@
+"""Commands: `understudy`, and `tensorflow_model_server` with TensorFlow Serving's own flags."""

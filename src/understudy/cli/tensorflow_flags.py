@@ -1,0 +1,382 @@
+"""Every flag of tensorflow_model_server, in one table: its type, its default, and what is done with it.
+
+The syntax is tensorflow_syntax.py's; what honoured flags mean to the server is tensorflow_model_server.py's.
+docs/reference/tensorflow-flags.md is made from this table.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+FlagValue = bool | int | float | str
+
+
+class FlagType(Enum):
+    """How a value is written."""
+
+    INT32 = "int32"
+    INT64 = "int64"
+    FLOAT = "float"
+    BOOL = "bool"
+    STRING = "string"
+
+
+class Treatment(Enum):
+    """What is done with a flag."""
+
+    HONOURED = "honoured"
+    NO_EFFECT = "accepted without effect"
+    """Nothing that a user relies on is lost; a log line says so when it is given."""
+    REFUSED = "refused"
+    """Leaving it out silently would change what users rely on; its default is taken as not given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One flag.
+
+    Attributes:
+        name: without dashes.
+        type: of its value.
+        default: its value when it is not given.
+        summary: what it is for, in a few words.
+        treatment: what is done with it.
+        reason: why it has no effect or is refused, and what to do instead; for an honoured one, where
+            it does better than in TensorFlow Serving.
+    """
+
+    name: str
+    type: FlagType
+    default: FlagValue
+    summary: str
+    treatment: Treatment = Treatment.HONOURED
+    reason: str = ""
+
+
+_INT32, _INT64, _FLOAT, _BOOL, _STRING = FlagType
+_NO_EFFECT, _REFUSED = Treatment.NO_EFFECT, Treatment.REFUSED
+
+_LISTENING = (
+    Flag("port", _INT32, 8500, "TCP port of gRPC"),
+    Flag(
+        "grpc_socket_path",
+        _STRING,
+        "",
+        "UNIX socket of gRPC",
+        _REFUSED,
+        "gRPC listens on TCP only so far; use --port",
+    ),
+    Flag("rest_api_port", _INT32, 0, "TCP port of REST; 0: no REST"),
+    Flag(
+        "rest_api_num_threads",
+        _INT32,
+        0,
+        "threads that answer REST",
+        _NO_EFFECT,
+        "no thread waits for a connection or a request here",
+    ),
+    Flag("rest_api_timeout_in_ms", _INT32, 30_000, "how long a REST request may run; 0 or less: no limit"),
+    Flag("rest_api_enable_cors_support", _BOOL, False, "lets browsers of other origins read REST answers"),
+    Flag(
+        "grpc_channel_arguments",
+        _STRING,
+        "",
+        "settings of the gRPC library",
+        _REFUSED,
+        "these are settings of a library that is not used here, and some limit connections; leave it out",
+    ),
+    Flag(
+        "grpc_max_threads",
+        _INT32,
+        0,
+        "threads of the gRPC library",
+        _NO_EFFECT,
+        "no thread waits for a connection or a request here",
+    ),
+    Flag(
+        "enable_grpc_healthcheck_service",
+        _BOOL,
+        False,
+        "standard gRPC health service",
+        _NO_EFFECT,
+        "the health service is always there, and tells the truth",
+    ),
+    Flag(
+        "ssl_config_file",
+        _STRING,
+        "",
+        "TLS for gRPC",
+        _REFUSED,
+        "there is no TLS yet, and requests must not travel in clear by accident; "
+        "put a proxy with TLS in front",
+    ),
+    Flag(
+        "use_alts_credentials",
+        _BOOL,
+        False,
+        "Google's ALTS for gRPC",
+        _REFUSED,
+        "there is no ALTS, and requests must not travel in clear by accident",
+    ),
+    Flag(
+        "monitoring_config_file",
+        _STRING,
+        "",
+        "Prometheus metrics over REST",
+        _REFUSED,
+        "there is no Prometheus page yet, and what scrapes it would see a dead target; "
+        "`understudy status` and the operators' API (--admin_port) have the counts",
+    ),
+    Flag(
+        "admin_port",
+        _INT32,
+        0,
+        "TCP port of the operators' API on the loopback interface, for `understudy status` and "
+        "`understudy why`; 0: none. Understudy's own flag",
+    ),
+)
+
+_MODELS = (
+    Flag(
+        "model_config_file", _STRING, "", "text file with a ModelServerConfig; the next two are then ignored"
+    ),
+    Flag(
+        "model_config_file_poll_wait_seconds",
+        _INT32,
+        0,
+        "how often to read the config file again; 0 or less: never",
+        _REFUSED,
+        "the file is not watched yet; send HandleReloadConfigRequest, or restart, after a change",
+    ),
+    Flag("model_name", _STRING, "default", "name of the single model"),
+    Flag("model_base_path", _STRING, "", "absolute path of the single model: one directory a version"),
+    Flag(
+        "allow_version_labels_for_unavailable_models",
+        _BOOL,
+        False,
+        "lets a new label name a version that is not available",
+        _NO_EFFECT,
+        "a label may always name a version that is not available yet; it answers from when it is",
+    ),
+    Flag(
+        "file_system_poll_wait_seconds",
+        _INT32,
+        1,
+        "how often to look for versions; 0: once; negative: never",
+    ),
+    Flag(
+        "flush_filesystem_caches",
+        _BOOL,
+        True,
+        "drops a file system's caches after loading",
+        _NO_EFFECT,
+        "no cache is kept",
+    ),
+)
+
+_LOADING = (
+    Flag(
+        "num_load_threads",
+        _INT32,
+        0,
+        "loads at once",
+        reason="0 chooses from the machine's cores; it never loads on the thread that manages versions",
+    ),
+    Flag(
+        "num_unload_threads",
+        _INT32,
+        0,
+        "unloads at once",
+        reason="0 chooses from the machine's cores; it never unloads on the thread that manages versions",
+    ),
+    Flag("max_num_load_retries", _INT32, 5, "attempts after the first one; 0 or less: a single attempt"),
+    Flag(
+        "load_retry_interval_micros",
+        _INT64,
+        60_000_000,
+        "between two attempts; negative: no wait",
+        reason="the wait holds up no other model, and ends early when the version is no longer wanted",
+    ),
+    Flag(
+        "enable_model_warmup",
+        _BOOL,
+        True,
+        "replays recorded requests before a version is available",
+        _NO_EFFECT,
+        "recorded requests are not replayed yet; the first requests of a version may be slow",
+    ),
+    Flag(
+        "num_request_iterations_for_warmup",
+        _INT32,
+        0,
+        "times each recorded request is replayed",
+        _NO_EFFECT,
+        "recorded requests are not replayed yet",
+    ),
+    Flag("saved_model_tags", _STRING, "serve", "tags of the graph to load, with commas between"),
+    Flag(
+        "remove_unused_fields_from_bundle_metagraph",
+        _BOOL,
+        True,
+        "keeps only signatures in memory",
+        _NO_EFFECT,
+        "only signatures are kept in any case",
+    ),
+    Flag(
+        "platform_config_file",
+        _STRING,
+        "",
+        "replaces the set-up of platforms",
+        _REFUSED,
+        "platforms are fixed here; say what you need with flags",
+    ),
+)
+
+_RUNNING = (
+    Flag(
+        "tensorflow_session_parallelism",
+        _INT64,
+        0,
+        "threads of TensorFlow, inside an operation and between operations",
+    ),
+    Flag("tensorflow_intra_op_parallelism", _INT64, 0, "threads inside one operation"),
+    Flag("tensorflow_inter_op_parallelism", _INT64, 0, "operations at once"),
+    Flag(
+        "tensorflow_session_config_file",
+        _STRING,
+        "",
+        "text file with a ConfigProto",
+        _REFUSED,
+        "session settings other than parallelism cannot be set yet; "
+        "use --tensorflow_intra_op_parallelism and --tensorflow_inter_op_parallelism",
+    ),
+    Flag(
+        "per_process_gpu_memory_fraction",
+        _FLOAT,
+        0.0,
+        "share of a GPU's memory to take",
+        _REFUSED,
+        "TensorFlow would take all of the GPU's memory instead",
+    ),
+    Flag(
+        "enable_batching",
+        _BOOL,
+        False,
+        "runs requests in batches",
+        _REFUSED,
+        "there is no batching yet, and a server sized for it would be overloaded; leave it out to run "
+        "each request by itself",
+    ),
+    Flag(
+        "batching_parameters_file",
+        _STRING,
+        "",
+        "text file with BatchingParameters",
+        _REFUSED,
+        "there is no batching yet",
+    ),
+    Flag(
+        "enable_per_model_batching_parameters",
+        _BOOL,
+        False,
+        "reads batching parameters beside each version",
+        _REFUSED,
+        "there is no batching yet",
+    ),
+    Flag(
+        "enable_signature_method_name_check",
+        _BOOL,
+        False,
+        "refuses a signature whose method name does not fit the call",
+        _REFUSED,
+        "method names are not checked yet, so calls that you mean to refuse would be answered",
+    ),
+    Flag(
+        "enable_serialization_as_tensor_content",
+        _BOOL,
+        False,
+        "answers Predict with packed tensor_content",
+        _REFUSED,
+        "answers carry typed fields only, and clients that read the packed field would find it empty",
+    ),
+    Flag(
+        "thread_pool_factory_config_file",
+        _STRING,
+        "",
+        "chooses a registered thread pool factory",
+        _REFUSED,
+        "there are no other thread pools to choose",
+    ),
+    Flag(
+        "mixed_precision",
+        _STRING,
+        "",
+        "`bfloat16` rewrites graphs",
+        _REFUSED,
+        "graphs run as they were exported; rewrite the model before the export",
+    ),
+    Flag(
+        "xla_cpu_compilation_enabled",
+        _BOOL,
+        False,
+        "compiles graphs for the CPU",
+        _REFUSED,
+        "graphs are not compiled here; export with jit_compile=True instead",
+    ),
+    Flag(
+        "xla_gpu_compilation_enabled",
+        _BOOL,
+        False,
+        "compiles graphs for the GPU",
+        _REFUSED,
+        "graphs are not compiled here; export with jit_compile=True instead",
+    ),
+    Flag(
+        "prefer_tflite_model",
+        _BOOL,
+        False,
+        "loads model.tflite where there is one",
+        _REFUSED,
+        "TensorFlow Lite models are not served; the SavedModel beside it would answer in its place",
+    ),
+    Flag(
+        "num_tflite_pools",
+        _INT32,
+        0,
+        "pools of TensorFlow Lite interpreters",
+        _NO_EFFECT,
+        "TensorFlow Lite models are not served",
+    ),
+    Flag(
+        "num_tflite_interpreters_per_pool",
+        _INT32,
+        1,
+        "TensorFlow Lite interpreters in a pool",
+        _NO_EFFECT,
+        "TensorFlow Lite models are not served",
+    ),
+    Flag(
+        "enable_profiler",
+        _BOOL,
+        True,
+        "TensorFlow's profiler service on the gRPC port",
+        _NO_EFFECT,
+        "there is no profiler service; answers are the same",
+    ),
+    Flag(
+        "skip_initialize_tpu",
+        _BOOL,
+        False,
+        "leaves TPUs alone",
+        _NO_EFFECT,
+        "TPUs are left alone in any case",
+    ),
+)
+
+FLAGS: tuple[Flag, ...] = (
+    *_LISTENING,
+    *_MODELS,
+    *_LOADING,
+    *_RUNNING,
+    Flag("version", _BOOL, False, "prints versions and exits"),
+)
+"""In the order in which usage lists them."""

@@ -1,0 +1,213 @@
+"""The command `tensorflow_model_server`: TensorFlow Serving's flags, checks, texts and exit codes."""
+
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from importlib import metadata
+
+from understudy import telemetry
+from understudy.cli.tensorflow_flags import FLAGS, Treatment
+from understudy.cli.tensorflow_syntax import CommandLine, FlagValues, build_usage, parse_arguments
+from understudy.config_text import read_startup_config
+from understudy.dataplane.options import DataPlaneOptions
+from understudy.errors import Code, ConfigError, DataPlaneError, StartupError, UnderstudyError
+from understudy.model_config import ModelConfig, ServerConfig
+from understudy.server_options import OnStartupFailure, ServeOptions, TensorFlowSettings
+
+PROGRAM = "tensorflow_model_server"
+EXIT_FAILURE = 255
+PORT_MAX = 65_535
+_MICROS_IN_SECOND = 1_000_000
+_TENSORFLOW_PACKAGES = ("tensorflow", "tensorflow-cpu")
+
+Run = Callable[[ServeOptions], int]
+
+
+def main() -> int:
+    """Reads the process's arguments and serves until it is told to stop; the exit status."""
+    return serve_command_line(sys.argv[1:], _run)
+
+
+def serve_command_line(arguments: Sequence[str], run: Run) -> int:
+    """Answers a command line; `run` serves. The exit status."""
+    telemetry.configure()
+    line = parse_arguments(arguments, FLAGS)
+    for error in line.errors:
+        telemetry.get_logger().error("bad_flag_value", reason=error)
+    if line.wants_usage:
+        _print(build_usage(PROGRAM, FLAGS))
+        return EXIT_FAILURE
+    if line.values.boolean("version"):
+        _print(_describe_versions())
+        return 0
+    if line.unknown:
+        _print(f"unknown argument: {line.unknown[0]}\n{build_usage(PROGRAM, FLAGS)}")
+    try:
+        options = build_options(line.values)
+        _log_flags_without_effect(line)
+        return run(options)
+    except UnderstudyError as error:
+        _print(f"Failed to start server. Error: {_describe_status(error)}\n")
+        return EXIT_FAILURE
+
+
+def build_options(values: FlagValues) -> ServeOptions:
+    """What the flags ask for.
+
+    Raises:
+        StartupError: INVALID_ARGUMENT when flags contradict each other, UNIMPLEMENTED when one is refused.
+        ConfigError: when the config file cannot be taken.
+    """
+    _check_doors(values)
+    models, config_file = _build_models(values)
+    _check_batching(values)
+    _check_refused(values)
+    return ServeOptions(
+        models=models,
+        config_file=config_file,
+        data_plane=_build_data_plane(values),
+        admin_address=_loopback(_port(values, "admin_port")),
+        tensorflow=_build_tensorflow(values),
+        poll_interval_s=float(values.integer("file_system_poll_wait_seconds")),
+        load_threads=_count(values, "num_load_threads"),
+        unload_threads=_count(values, "num_unload_threads"),
+        load_retries_max=max(0, values.integer("max_num_load_retries")),
+        load_retry_interval_s=max(0, values.integer("load_retry_interval_micros")) / _MICROS_IN_SECOND,
+        on_startup_failure=OnStartupFailure.EXIT,
+    )
+
+
+def _check_doors(values: FlagValues) -> None:
+    if values.integer("port") == 0 and not values.text("grpc_socket_path"):
+        raise _invalid(
+            "At least one of server_options.grpc_port or server_options.grpc_socket_path must be set."
+        )
+    if values.boolean("use_alts_credentials") and values.text("ssl_config_file"):
+        raise _invalid("Either use_alts_credentials must be false or ssl_config_file must be empty.")
+
+
+def _check_batching(values: FlagValues) -> None:
+    if values.text("batching_parameters_file") and not values.boolean("enable_batching"):
+        raise _invalid(
+            "server_options.batching_parameters_file is set without setting "
+            "server_options.enable_batching to true."
+        )
+
+
+def _check_refused(values: FlagValues) -> None:
+    for flag in FLAGS:
+        if flag.treatment is Treatment.REFUSED and not values.is_default(flag):
+            raise StartupError(f"--{flag.name} is refused: {flag.reason}.", code=Code.UNIMPLEMENTED)
+
+
+def _build_models(values: FlagValues) -> tuple[ServerConfig, str | None]:
+    if path := values.text("model_config_file"):
+        return read_startup_config(path), path
+    base_path = values.text("model_base_path")
+    if not base_path:
+        raise _invalid("Both server_options.model_base_path and server_options.model_config_file are empty!")
+    name = values.text("model_name")
+    if not name:
+        raise _invalid(
+            "--model_name is empty, so no request could ask for the model; leave it out or name it."
+        )
+    return ServerConfig(models=(ModelConfig(name=name, base_path=base_path),)), None
+
+
+def _build_data_plane(values: FlagValues) -> DataPlaneOptions:
+    grpc, rest = _port(values, "port"), _port(values, "rest_api_port")
+    if rest == grpc:
+        telemetry.get_logger().error(
+            "rest_is_off", reason=f"--rest_api_port and --port are both {rest}; only gRPC listens"
+        )
+        rest = 0
+    any_address = "[::]" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104 - TensorFlow Serving's
+    return DataPlaneOptions(
+        grpc_address=f"0.0.0.0:{grpc}",
+        rest_address=f"{any_address}:{rest}" if rest else None,
+        rest_timeout_ms=values.integer("rest_api_timeout_in_ms"),
+        cors=values.boolean("rest_api_enable_cors_support"),
+    )
+
+
+def _build_tensorflow(values: FlagValues) -> TensorFlowSettings:
+    both = _count(values, "tensorflow_session_parallelism")
+    intra = _count(values, "tensorflow_intra_op_parallelism")
+    inter = _count(values, "tensorflow_inter_op_parallelism")
+    if both and intra and inter:
+        raise _invalid(
+            "Either configure server_options.tensorflow_session_parallelism or "
+            "(server_options.tensorflow_intra_op_parallelism, "
+            "server_options.tensorflow_inter_op_parallelism) separately. You cannot configure all."
+        )
+    if not intra and not inter:
+        intra = inter = both
+    tags = tuple(tag for tag in values.text("saved_model_tags").split(",") if tag)
+    return TensorFlowSettings(intra_op_threads=intra, inter_op_threads=inter, saved_model_tags=tags)
+
+
+def _port(values: FlagValues, name: str) -> int:
+    port = values.integer(name)
+    if not 0 <= port <= PORT_MAX:
+        raise _invalid(f"--{name}={port} is no port; ports go from 0 to {PORT_MAX}.")
+    return port
+
+
+def _count(values: FlagValues, name: str) -> int:
+    count = values.integer(name)
+    if count < 0:
+        raise _invalid(f"--{name}={count} is negative; 0 leaves the choice to the server.")
+    return count
+
+
+def _loopback(port: int) -> str | None:
+    return f"127.0.0.1:{port}" if port else None
+
+
+def _log_flags_without_effect(line: CommandLine) -> None:
+    for flag in FLAGS:
+        if flag.name in line.given and flag.treatment is Treatment.NO_EFFECT:
+            telemetry.get_logger().warning("flag_without_effect", flag=f"--{flag.name}", reason=flag.reason)
+
+
+def _describe_status(error: UnderstudyError) -> str:
+    match error:
+        case ConfigError() | StartupError():
+            return f"{error.code.name}: {error}"
+        case DataPlaneError():
+            return str(error)  # begins with its code
+        case _:
+            return f"{Code.UNKNOWN.name}: {error}"
+
+
+def _describe_versions() -> str:
+    return (
+        f"TensorFlow ModelServer: Understudy {_installed_version('understudy')}\n"
+        f"TensorFlow Library: {_installed_version(*_TENSORFLOW_PACKAGES)}\n"
+    )
+
+
+def _installed_version(*packages: str) -> str:
+    """Of the first of these that is installed, read without importing it."""
+    for package in packages:
+        try:
+            return metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return "not installed"
+
+
+def _invalid(message: str) -> StartupError:
+    return StartupError(message, code=Code.INVALID_ARGUMENT)
+
+
+def _print(text: str) -> None:
+    """To standard output, at once: scripts read these texts from there, as they do TensorFlow Serving's."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _run(options: ServeOptions) -> int:
+    from understudy.server import run  # noqa: PLC0415 - not for `--help` and `--version`
+
+    return run(options)

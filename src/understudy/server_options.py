@@ -1,0 +1,81 @@
+"""What a server is started with: the one result of either command line, and all that server.py reads."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from understudy.dataplane.options import DataPlaneOptions
+from understudy.model_config import ServerConfig
+
+POLL_INTERVAL_S = 1.0
+LOAD_RETRIES_MAX = 5
+LOAD_RETRY_INTERVAL_S = 60.0
+DRAIN_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 20.0
+"""Less than the 30 s after which Kubernetes kills what has not stopped."""
+STARTUP_TIMEOUT_S = 600.0
+"""More than all attempts of a load that fails: they take five minutes."""
+SAVED_MODEL_TAGS = ("serve",)
+
+
+class OnStartupFailure(Enum):
+    """What becomes of a start when a model fails to load for good."""
+
+    EXIT = "exit"
+    """The process ends with an error; what TensorFlow Serving does."""
+    SERVE = "serve"
+    """The others are served; the failed one is reported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorFlowSettings:
+    """How TensorFlow runs.
+
+    Attributes:
+        library_dir: the folder of libtensorflow_cc.so.2; none: that of the installed wheel.
+        intra_op_threads: threads inside one operation; 0: TensorFlow's choice.
+        inter_op_threads: operations at once; 0: TensorFlow's choice.
+        saved_model_tags: of the MetaGraphDef to load.
+    """
+
+    library_dir: str | None = None
+    intra_op_threads: int = 0
+    inter_op_threads: int = 0
+    saved_model_tags: tuple[str, ...] = SAVED_MODEL_TAGS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """Everything that a start needs to know.
+
+    Attributes:
+        models: what to serve; parsed, not yet validated as a whole.
+        config_file: where `models` was read from and may be read again; none when flags named the models.
+        data_plane: addresses and limits of gRPC and REST.
+        admin_address: `host:port` of the operators' API; port 0 picks a free one; none: do not listen.
+        tensorflow: how TensorFlow runs.
+        poll_interval_s: between the starts of two looks at base paths; 0: one look each time the
+            configuration changes; negative: never.
+        load_threads: loads at once; 0 chooses from the machine's cores.
+        unload_threads: unloads at once; 0 chooses likewise.
+        load_retries_max: attempts after the first one; 0: a single attempt.
+        load_retry_interval_s: between two attempts.
+        drain_timeout_s: how long an unload waits for the version's last requests.
+        stop_timeout_s: how long a stop waits for requests in flight.
+        on_startup_failure: what becomes of a start when a model fails for good.
+        startup_timeout_s: how long the doors wait for models to settle.
+    """
+
+    models: ServerConfig
+    config_file: str | None = None
+    data_plane: DataPlaneOptions
+    admin_address: str | None = None
+    tensorflow: TensorFlowSettings = field(default_factory=TensorFlowSettings)
+    poll_interval_s: float = POLL_INTERVAL_S
+    load_threads: int = 0
+    unload_threads: int = 0
+    load_retries_max: int = LOAD_RETRIES_MAX
+    load_retry_interval_s: float = LOAD_RETRY_INTERVAL_S
+    drain_timeout_s: float = DRAIN_TIMEOUT_S
+    stop_timeout_s: float = STOP_TIMEOUT_S
+    on_startup_failure: OnStartupFailure = OnStartupFailure.SERVE
+    startup_timeout_s: float = STARTUP_TIMEOUT_S

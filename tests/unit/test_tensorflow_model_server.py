@@ -1,0 +1,401 @@
+"""The drop-in command: TensorFlow Serving's syntax, checks, texts and exit codes; what flags become."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from understudy.cli.tensorflow_flags import FLAGS, Flag, FlagType, Treatment
+from understudy.cli.tensorflow_model_server import serve_command_line
+from understudy.cli.tensorflow_reference import build_reference
+from understudy.cli.tensorflow_syntax import build_usage, parse_arguments
+from understudy.errors import Code, ConfigError, DataPlaneError, StartupError, UnderstudyError
+from understudy.model_config import ModelConfig, ServerConfig
+from understudy.server_options import OnStartupFailure, ServeOptions, TensorFlowSettings
+
+ROOT = Path(__file__).parent.parent.parent
+MODEL = "--model_base_path=/models/digits"
+STOCK_FLAGS = [
+    "port",
+    "grpc_socket_path",
+    "rest_api_port",
+    "rest_api_num_threads",
+    "rest_api_timeout_in_ms",
+    "rest_api_enable_cors_support",
+    "enable_batching",
+    "batching_parameters_file",
+    "enable_per_model_batching_parameters",
+    "allow_version_labels_for_unavailable_models",
+    "model_config_file",
+    "model_config_file_poll_wait_seconds",
+    "model_name",
+    "model_base_path",
+    "num_load_threads",
+    "num_unload_threads",
+    "max_num_load_retries",
+    "load_retry_interval_micros",
+    "file_system_poll_wait_seconds",
+    "flush_filesystem_caches",
+    "tensorflow_session_parallelism",
+    "tensorflow_intra_op_parallelism",
+    "tensorflow_inter_op_parallelism",
+    "tensorflow_session_config_file",
+    "per_process_gpu_memory_fraction",
+    "use_alts_credentials",
+    "ssl_config_file",
+    "platform_config_file",
+    "saved_model_tags",
+    "grpc_channel_arguments",
+    "grpc_max_threads",
+    "enable_model_warmup",
+    "num_request_iterations_for_warmup",
+    "version",
+    "monitoring_config_file",
+    "remove_unused_fields_from_bundle_metagraph",
+    "prefer_tflite_model",
+    "num_tflite_pools",
+    "num_tflite_interpreters_per_pool",
+    "enable_signature_method_name_check",
+    "xla_cpu_compilation_enabled",
+    "xla_gpu_compilation_enabled",
+    "enable_profiler",
+    "thread_pool_factory_config_file",
+    "mixed_precision",
+    "skip_initialize_tpu",
+    "enable_grpc_healthcheck_service",
+    "enable_serialization_as_tensor_content",
+]
+
+
+class Served:
+    """What came of one command line: its exit status, and what would have been served."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.options: list[ServeOptions] = []
+        self.status = serve_command_line(arguments, self._run)
+
+    def _run(self, options: ServeOptions) -> int:
+        self.options.append(options)
+        return 7
+
+    @property
+    def only(self) -> ServeOptions:
+        (options,) = self.options
+        return options
+
+
+def test_every_flag_of_tensorflow_serving_is_in_the_table_once() -> None:
+    names = [flag.name for flag in FLAGS]
+    assert len(names) == len(set(names))
+    assert set(names) - set(STOCK_FLAGS) == {"admin_port"}
+    assert set(STOCK_FLAGS) - set(names) == set()
+
+
+def test_every_flag_that_is_not_honoured_has_a_reason() -> None:
+    assert [flag.name for flag in FLAGS if flag.treatment is not Treatment.HONOURED and not flag.reason] == []
+
+
+def test_a_default_has_the_type_of_its_flag() -> None:
+    types = {FlagType.BOOL: bool, FlagType.STRING: str, FlagType.FLOAT: float}
+    assert [flag.name for flag in FLAGS if type(flag.default) is not types.get(flag.type, int)] == []
+
+
+def test_the_reference_page_is_made_from_the_table() -> None:
+    page = (ROOT / "docs" / "reference" / "tensorflow-flags.md").read_text()
+    assert page == build_reference(), "renew it: python -m understudy.cli.tensorflow_reference > the page"
+
+
+@pytest.mark.parametrize(
+    ("argument", "name", "value"),
+    [
+        ("--port=1", "port", 1),
+        ("--port= \t+12", "port", 12),
+        ("--port=-2147483648", "port", -(2**31)),
+        ("--load_retry_interval_micros=9223372036854775807", "load_retry_interval_micros", 2**63 - 1),
+        ("--version", "version", True),
+        ("--enable_model_warmup=false", "enable_model_warmup", False),
+        ("--version=true", "version", True),
+        ("--model_name=", "model_name", ""),
+        ("--model_name=a=b", "model_name", "a=b"),
+        ("--per_process_gpu_memory_fraction=.5", "per_process_gpu_memory_fraction", 0.5),
+        ("--per_process_gpu_memory_fraction=1e-1", "per_process_gpu_memory_fraction", 0.1),
+    ],
+)
+def test_a_value_is_read(argument: str, name: str, value: object) -> None:
+    line = parse_arguments([argument], FLAGS)
+    (flag,) = [flag for flag in FLAGS if flag.name == name]
+    read = {
+        FlagType.BOOL: line.values.boolean,
+        FlagType.STRING: line.values.text,
+        FlagType.INT32: line.values.integer,
+        FlagType.INT64: line.values.integer,
+    }.get(flag.type)
+    assert line.errors == ()
+    assert line.unknown == ()
+    assert line.given == {name}
+    if read:
+        assert read(name) == value
+    else:
+        assert line.values.is_default(flag) is (value == flag.default)
+
+
+@pytest.mark.parametrize(
+    ("argument", "written", "name"),
+    [
+        ("--port=", "", "port"),
+        ("--port=8500 ", "8500 ", "port"),
+        ("--port=0x10", "0x10", "port"),
+        ("--port=1.0", "1.0", "port"),
+        ("--port=1_0", "1_0", "port"),
+        ("--port=٣", "٣", "port"),
+        ("--port=2147483648", "2147483648", "port"),
+        ("--port=" + "1" * 5000, "1" * 5000, "port"),
+        ("--enable_batching=1", "=1", "enable_batching"),
+        ("--enable_batching=True", "=True", "enable_batching"),
+        ("--enable_batching=", "=", "enable_batching"),
+        ("--version_labels=a", "_labels=a", "version"),
+        ("--per_process_gpu_memory_fraction=half", "half", "per_process_gpu_memory_fraction"),
+        ("--per_process_gpu_memory_fraction=1_0", "1_0", "per_process_gpu_memory_fraction"),
+    ],
+)
+def test_a_value_that_cannot_be_read_ends_with_usage(
+    argument: str, written: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert parse_arguments([argument], FLAGS).errors == (
+        f"Couldn't interpret value {written} for flag {name}.",
+    )
+    served = Served(MODEL, argument)
+    captured = capsys.readouterr()
+    assert served.status == 255
+    assert served.options == []
+    assert captured.out == build_usage("tensorflow_model_server", FLAGS)
+    assert f"for flag {name}." in captured.err
+
+
+@pytest.mark.parametrize("argument", ["--port", "-port=1", "port=1", "--PORT=1", "--prt=1", "-h", "", "x"])
+def test_an_unknown_argument_is_reported_and_does_not_stop_the_server(
+    argument: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = Served(argument, MODEL, "--another=1")
+    assert served.status == 7
+    assert served.only.models.models[0].base_path == "/models/digits"
+    usage = build_usage("tensorflow_model_server", FLAGS)
+    assert capsys.readouterr().out == f"unknown argument: {argument}\n{usage}"
+
+
+def test_all_after_two_bare_dashes_is_unknown() -> None:
+    line = parse_arguments(["--port=1", "--", "--port=2", "--", "--version"], FLAGS)
+    assert line.values.integer("port") == 1
+    assert line.unknown == ("--", "--port=2", "--", "--version")
+
+
+def test_of_a_flag_that_stands_twice_the_last_value_counts() -> None:
+    assert parse_arguments(["--port=1", "--port=2"], FLAGS).values.integer("port") == 2
+
+
+@given(st.lists(st.text(max_size=40) | st.sampled_from(STOCK_FLAGS).map(lambda name: f"--{name}=7")))
+def test_any_arguments_are_read_or_reported(arguments: list[str]) -> None:
+    line = parse_arguments(arguments, FLAGS)
+    assert len(line.unknown) + len(line.errors) + len(line.given) <= len(arguments)
+
+
+def test_help_prints_usage_and_fails_as_it_does_in_tensorflow_serving(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert Served("--help").status == 255
+    out = capsys.readouterr().out
+    assert out.startswith(
+        "usage: tensorflow_model_server\nFlags:\n\t--port=8500                      \tint32\t"
+    )
+    assert out.count("\n") == len(FLAGS) + 2
+
+
+def test_version_prints_two_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert Served("--version").status == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("TensorFlow ModelServer: Understudy ")
+    assert second.startswith("TensorFlow Library: ")
+
+
+def test_what_is_not_said_is_as_in_tensorflow_serving() -> None:
+    options = Served(MODEL).only
+    assert options.models == ServerConfig(models=(ModelConfig(name="default", base_path="/models/digits"),))
+    assert options.config_file is None
+    assert (options.data_plane.grpc_address, options.data_plane.rest_address) == ("0.0.0.0:8500", None)
+    assert options.data_plane.rest_timeout_ms == 30_000
+    assert not options.data_plane.cors
+    assert options.admin_address is None
+    assert options.tensorflow == TensorFlowSettings(saved_model_tags=("serve",))
+    assert options.poll_interval_s == 1
+    assert (options.load_threads, options.unload_threads) == (0, 0)
+    assert (options.load_retries_max, options.load_retry_interval_s) == (5, 60)
+    assert options.on_startup_failure is OnStartupFailure.EXIT
+
+
+def test_honoured_flags_become_options() -> None:
+    options = Served(
+        "--port=9000",
+        "--rest_api_port=9001",
+        "--model_name=digits",
+        MODEL,
+        "--file_system_poll_wait_seconds=-1",
+        "--num_load_threads=3",
+        "--num_unload_threads=2",
+        "--max_num_load_retries=-4",
+        "--load_retry_interval_micros=1500000",
+        "--rest_api_timeout_in_ms=-5",
+        "--rest_api_enable_cors_support",
+        "--tensorflow_session_parallelism=4",
+        "--saved_model_tags=serve,gpu",
+        "--admin_port=8502",
+    ).only
+    assert options.models.models[0].name == "digits"
+    assert options.data_plane.grpc_address == "0.0.0.0:9000"
+    assert options.data_plane.rest_address in {"[::]:9001", "0.0.0.0:9001"}
+    assert options.data_plane.rest_timeout_ms == -5
+    assert options.data_plane.cors
+    assert options.admin_address == "127.0.0.1:8502"
+    assert options.poll_interval_s == -1
+    assert (options.load_threads, options.unload_threads) == (3, 2)
+    assert (options.load_retries_max, options.load_retry_interval_s) == (0, 1.5)
+    assert options.tensorflow == TensorFlowSettings(
+        intra_op_threads=4, inter_op_threads=4, saved_model_tags=("serve", "gpu")
+    )
+
+
+def test_a_config_file_comes_before_the_single_model(tmp_path: Path) -> None:
+    file = tmp_path / "models.config"
+    file.write_text('model_config_list { config { name: "a" base_path: "/a" model_platform: "tensorflow" } }')
+    options = Served(MODEL, "--model_name=", f"--model_config_file={file}").only
+    assert options.models == ServerConfig(models=(ModelConfig(name="a", base_path="/a"),))
+    assert options.config_file == str(file)
+
+
+def test_one_of_the_two_narrow_parallelism_flags_wins_over_the_wide_one() -> None:
+    options = Served(MODEL, "--tensorflow_session_parallelism=4", "--tensorflow_intra_op_parallelism=2").only
+    assert (options.tensorflow.intra_op_threads, options.tensorflow.inter_op_threads) == (2, 0)
+
+
+def test_rest_on_the_port_of_grpc_is_left_off(capsys: pytest.CaptureFixture[str]) -> None:
+    options = Served(MODEL, "--port=9000", "--rest_api_port=9000").only
+    assert options.data_plane.rest_address is None
+    assert "only gRPC listens" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (
+            ["--port=0"],
+            (
+                "INVALID_ARGUMENT: At least one of server_options.grpc_port or "
+                "server_options.grpc_socket_path must be set."
+            ),
+        ),
+        (
+            ["--use_alts_credentials", "--ssl_config_file=/x"],
+            "INVALID_ARGUMENT: Either use_alts_credentials must be false or ssl_config_file must be empty.",
+        ),
+        (
+            [],
+            (
+                "INVALID_ARGUMENT: Both server_options.model_base_path and "
+                "server_options.model_config_file are empty!"
+            ),
+        ),
+        (
+            ["--model_config_file=/no/such/file"],
+            "NOT_FOUND: Cannot read the model config file '/no/such/file': No such file or directory",
+        ),
+        (
+            [MODEL, "--batching_parameters_file=/x"],
+            (
+                "INVALID_ARGUMENT: server_options.batching_parameters_file is set without setting "
+                "server_options.enable_batching to true."
+            ),
+        ),
+        (
+            [
+                MODEL,
+                "--tensorflow_session_parallelism=1",
+                "--tensorflow_intra_op_parallelism=1",
+                "--tensorflow_inter_op_parallelism=1",
+            ],
+            (
+                "INVALID_ARGUMENT: Either configure server_options.tensorflow_session_parallelism or "
+                "(server_options.tensorflow_intra_op_parallelism, "
+                "server_options.tensorflow_inter_op_parallelism) separately. You cannot configure all."
+            ),
+        ),
+        ([MODEL, "--port=65536"], "INVALID_ARGUMENT: --port=65536 is no port; ports go from 0 to 65535."),
+        (
+            [MODEL, "--num_load_threads=-1"],
+            "INVALID_ARGUMENT: --num_load_threads=-1 is negative; 0 leaves the choice to the server.",
+        ),
+        (
+            [MODEL, "--model_name="],
+            (
+                "INVALID_ARGUMENT: --model_name is empty, so no request could ask for the model; "
+                "leave it out or name it."
+            ),
+        ),
+    ],
+)
+def test_flags_that_cannot_be_are_refused_with_the_words_of_tensorflow_serving(
+    arguments: list[str], status: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = Served(*arguments)
+    assert (served.status, served.options) == (255, [])
+    assert capsys.readouterr().out == f"Failed to start server. Error: {status}\n"
+
+
+OTHER_VALUES = {FlagType.BOOL: "", FlagType.STRING: "=/x", FlagType.FLOAT: "=0.5"}
+
+
+@pytest.mark.parametrize(
+    "flag", [flag for flag in FLAGS if flag.treatment is Treatment.REFUSED], ids=lambda flag: flag.name
+)
+def test_a_refused_flag_stops_the_start_and_its_default_does_not(
+    flag: Flag, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = [MODEL, f"--{flag.name}{OTHER_VALUES.get(flag.type, '=5')}"]
+    if flag.name == "batching_parameters_file":
+        alone.append("--enable_batching")
+    assert Served(*alone).status == 255
+    out = capsys.readouterr().out
+    assert out.startswith("Failed to start server. Error: UNIMPLEMENTED: --")
+    assert " is refused: " in out
+    default = str(flag.default).lower() if flag.type is FlagType.BOOL else str(flag.default)
+    assert Served(MODEL, f"--{flag.name}={default}").status == 7
+
+
+def test_a_flag_without_effect_is_accepted_and_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    assert Served(MODEL, "--enable_profiler=true", "--grpc_max_threads=3").status == 7
+    logged = capsys.readouterr().err
+    assert '"flag": "--enable_profiler"' in logged
+    assert '"flag": "--grpc_max_threads"' in logged
+    assert logged.count("flag_without_effect") == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (StartupError("no port"), "UNKNOWN: no port"),
+        (StartupError("no wheel", code=Code.FAILED_PRECONDITION), "FAILED_PRECONDITION: no wheel"),
+        (
+            ConfigError(Code.INVALID_ARGUMENT, "twice", line=1, column=2),
+            "INVALID_ARGUMENT: twice (line 1, column 2)",
+        ),
+        (DataPlaneError(Code.UNAVAILABLE, "bind"), "UNAVAILABLE: bind"),
+        (UnderstudyError("else"), "UNKNOWN: else"),
+    ],
+)
+def test_a_server_that_cannot_start_says_so_on_standard_output(
+    error: UnderstudyError, status: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(_options: ServeOptions) -> int:
+        raise error
+
+    assert serve_command_line([MODEL], run) == 255
+    assert capsys.readouterr().out == f"Failed to start server. Error: {status}\n"
