@@ -1,0 +1,257 @@
+//! The command line, and its limits: arguments become a [`Plan`], which needs no further checking.
+
+use std::{fs, net::IpAddr, net::SocketAddr, path::Path, path::PathBuf, time::Duration};
+
+use bytes::Bytes;
+use clap::{Parser, ValueEnum};
+
+use crate::expectations::Expectations;
+
+const CONNECTIONS_MAX: usize = 4_096;
+const STREAMS_PER_CONNECTION_MAX: usize = 1_024;
+const CONCURRENCY_MAX: usize = 16_384;
+const DURATION_S_MAX: f64 = 3_600.0;
+const REQUESTS_MAX: u64 = 1_000_000_000;
+const RATE_MAX: f64 = 1_000_000.0;
+const BODY_BYTES_MAX: u64 = 256 << 20;
+const TIMEOUT_S_MAX: f64 = 600.0;
+const BUCKET_MS_MIN: u64 = 10;
+const BUCKETS_MAX: u64 = 100_000;
+
+/// Which door is driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Protocol {
+    /// HTTP/2 with gRPC's framing.
+    Grpc,
+    /// HTTP/1.1 with keep-alive.
+    Rest,
+}
+
+/// Drives a server on this machine with one request over and over; prints one JSON report.
+///
+/// Ends after --duration, after --requests, on SIGTERM or SIGINT, or (with --until-stdin-closes) when standard
+/// input closes; requests in flight are finished first, and the report is printed in every case.
+#[derive(Debug, Parser)]
+#[command(name = "understudy-loadgen", max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// Which door to drive.
+    #[arg(long, value_enum)]
+    protocol: Protocol,
+    /// HOST:PORT on the loopback interface; anything else is refused.
+    #[arg(long)]
+    address: String,
+    /// What to ask for: `/tensorflow.serving.PredictionService/Predict`, `/v1/models/NAME:predict`.
+    #[arg(long)]
+    path: String,
+    /// File with the request: the serialized message for gRPC, the JSON text for REST (GET when left out).
+    #[arg(long)]
+    body: Option<PathBuf>,
+    /// Connections to open.
+    #[arg(long, default_value_t = 1)]
+    connections: usize,
+    /// Requests at once on each connection. HTTP/1.1 carries one, so REST opens connections * this many.
+    #[arg(long, default_value_t = 1)]
+    streams_per_connection: usize,
+    /// Seconds to run at most.
+    #[arg(long, default_value_t = 10.0)]
+    duration: f64,
+    /// Requests to send at most.
+    #[arg(long)]
+    requests: Option<u64>,
+    /// Open loop: so many requests a second are due, and latency counts from when each was due, sent or not.
+    #[arg(long)]
+    rate: Option<f64>,
+    /// Seconds after which a request is given up and counted as failed.
+    #[arg(long, default_value_t = 10.0)]
+    timeout: f64,
+    /// Write one CSV row per answered request: `due_us,latency_us,outcome,version,mixed`.
+    #[arg(long)]
+    record: Option<PathBuf>,
+    /// JSON object, version -> the floats it answers with; counts answers that fit no version, or the wrong one.
+    #[arg(long)]
+    expect_output_by_version: Option<PathBuf>,
+    /// Width of the timeline's buckets, in milliseconds.
+    #[arg(long, default_value_t = 1_000)]
+    timeline_bucket_ms: u64,
+    /// Add the whole latency histogram to the report: pairs of upper bound (microseconds) and count.
+    #[arg(long)]
+    histogram: bool,
+    /// A line on standard error every second.
+    #[arg(long)]
+    progress: bool,
+    /// Stop when standard input closes, so that the generator never outlives whoever started it.
+    #[arg(long)]
+    until_stdin_closes: bool,
+}
+
+/// What to do; valid by construction.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) protocol: Protocol,
+    pub(crate) address: SocketAddr,
+    pub(crate) path: String,
+    pub(crate) body: Option<Bytes>,
+    pub(crate) connections: usize,
+    pub(crate) streams_per_connection: usize,
+    pub(crate) duration: Duration,
+    pub(crate) requests: u64,
+    /// None: closed loop, each worker sends as soon as its last answer is there.
+    pub(crate) rate: Option<f64>,
+    pub(crate) timeout: Duration,
+    pub(crate) record: Option<PathBuf>,
+    pub(crate) expectations: Option<Expectations>,
+    pub(crate) timeline_bucket: Duration,
+    pub(crate) histogram: bool,
+    pub(crate) progress: bool,
+    pub(crate) until_stdin_closes: bool,
+}
+
+impl Plan {
+    /// Checks every argument; the reason says which one is wrong and what is allowed.
+    pub(crate) fn from_arguments(arguments: Arguments) -> Result<Self, String> {
+        let concurrency = arguments.connections.saturating_mul(arguments.streams_per_connection);
+        within("--connections", arguments.connections, 1, CONNECTIONS_MAX)?;
+        within("--streams-per-connection", arguments.streams_per_connection, 1, STREAMS_PER_CONNECTION_MAX)?;
+        within("--connections * --streams-per-connection", concurrency, 1, CONCURRENCY_MAX)?;
+        within("--duration", arguments.duration, 0.001, DURATION_S_MAX)?;
+        within("--timeout", arguments.timeout, 0.001, TIMEOUT_S_MAX)?;
+        within("--requests", arguments.requests.unwrap_or(1), 1, REQUESTS_MAX)?;
+        within("--rate", arguments.rate.unwrap_or(1.0), 0.01, RATE_MAX)?;
+        let duration = Duration::from_secs_f64(arguments.duration);
+        Ok(Self {
+            protocol: arguments.protocol,
+            address: loopback(&arguments.address)?,
+            path: checked_path(arguments.path)?,
+            body: read_body(arguments.protocol, arguments.body.as_deref())?,
+            connections: arguments.connections,
+            streams_per_connection: arguments.streams_per_connection,
+            duration,
+            requests: arguments.requests.unwrap_or(REQUESTS_MAX),
+            rate: arguments.rate,
+            timeout: Duration::from_secs_f64(arguments.timeout),
+            record: arguments.record,
+            expectations: arguments
+                .expect_output_by_version
+                .as_deref()
+                .map(Expectations::read)
+                .transpose()?,
+            timeline_bucket: bucket(arguments.timeline_bucket_ms, duration)?,
+            histogram: arguments.histogram,
+            progress: arguments.progress,
+            until_stdin_closes: arguments.until_stdin_closes,
+        })
+    }
+}
+
+fn within<T: Copy + PartialOrd + std::fmt::Display>(
+    name: &str,
+    value: T,
+    low: T,
+    high: T,
+) -> Result<(), String> {
+    if value >= low && value <= high {
+        return Ok(());
+    }
+    Err(format!("{name} must be between {low} and {high}, not {value}"))
+}
+
+/// The address, when it is on this machine; a load generator pointed elsewhere by mistake is an attack.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let literal =
+        text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    let address: SocketAddr = literal
+        .parse()
+        .map_err(|_| format!("--address must be HOST:PORT such as 127.0.0.1:8500, not {text:?}"))?;
+    let ip: IpAddr = address.ip();
+    if ip.is_loopback() {
+        return Ok(address);
+    }
+    Err(format!("--address must be on the loopback interface (127.0.0.1, [::1] or localhost), not {ip}"))
+}
+
+fn checked_path(path: String) -> Result<String, String> {
+    if path.starts_with('/') && path.parse::<http::uri::PathAndQuery>().is_ok() {
+        return Ok(path);
+    }
+    Err(format!("--path must be an absolute path such as /v1/models/NAME:predict, not {path:?}"))
+}
+
+fn read_body(protocol: Protocol, file: Option<&Path>) -> Result<Option<Bytes>, String> {
+    let Some(file) = file else {
+        return match protocol {
+            Protocol::Rest => Ok(None),
+            Protocol::Grpc => Err("--body is needed for gRPC: a file with the serialized request".to_owned()),
+        };
+    };
+    let problem = |reason: String| format!("--body {}: {reason}", file.display());
+    let size = fs::metadata(file).map_err(|error| problem(error.to_string()))?.len();
+    within("size of --body", size, 0, BODY_BYTES_MAX)?;
+    fs::read(file).map(|content| Some(content.into())).map_err(|error| problem(error.to_string()))
+}
+
+fn bucket(milliseconds: u64, duration: Duration) -> Result<Duration, String> {
+    within("--timeline-bucket-ms", milliseconds, BUCKET_MS_MIN, BUCKETS_MAX)?;
+    let buckets = duration.as_millis() / u128::from(milliseconds);
+    if buckets <= u128::from(BUCKETS_MAX) {
+        return Ok(Duration::from_millis(milliseconds));
+    }
+    Err(format!(
+        "--timeline-bucket-ms is too narrow: --duration would fill {buckets} buckets, {BUCKETS_MAX} at most"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a test may fail by panicking
+
+    use super::*;
+
+    fn plan(extra: &[&str]) -> Result<Plan, String> {
+        let usual = ["understudy-loadgen", "--protocol", "rest", "--path", "/v1/models/m"];
+        Plan::from_arguments(Arguments::try_parse_from(usual.iter().chain(extra)).unwrap())
+    }
+
+    #[test]
+    fn only_loopback_addresses_are_taken() {
+        for good in ["127.0.0.1:80", "127.9.9.9:80", "[::1]:80", "localhost:80"] {
+            assert!(plan(&["--address", good]).is_ok(), "{good}");
+        }
+        for bad in ["10.0.0.1:80", "0.0.0.0:80", "[2001:db8::1]:80"] {
+            assert!(plan(&["--address", bad]).unwrap_err().contains("loopback"), "{bad}");
+        }
+        assert!(plan(&["--address", "example.org:80"]).unwrap_err().contains("HOST:PORT"));
+    }
+
+    #[test]
+    fn every_limit_is_named_when_it_is_passed() {
+        let cases: &[&[&str]] = &[
+            &["--connections", "0"],
+            &["--connections", "4097"],
+            &["--streams-per-connection", "1025"],
+            &["--duration", "3601"],
+            &["--duration", "NaN"],
+            &["--requests", "0"],
+            &["--rate", "1e9"],
+            &["--timeout", "601"],
+            &["--timeline-bucket-ms", "9"],
+        ];
+        for case in cases {
+            let arguments: Vec<&str> = ["--address", "127.0.0.1:80"].iter().chain(*case).copied().collect();
+            let reason = plan(&arguments).unwrap_err();
+            assert!(reason.contains(case.first().unwrap()), "{reason}");
+        }
+    }
+
+    #[test]
+    fn the_product_of_connections_and_streams_has_its_own_limit() {
+        let reason =
+            plan(&["--address", "127.0.0.1:80", "--connections", "4096", "--streams-per-connection", "5"]);
+        assert!(reason.unwrap_err().contains("--connections * --streams-per-connection"));
+    }
+
+    #[test]
+    fn a_long_run_needs_a_wide_enough_timeline() {
+        let arguments = ["--address", "127.0.0.1:80", "--duration", "3600", "--timeline-bucket-ms", "10"];
+        assert!(plan(&arguments).unwrap_err().contains("too narrow"));
+    }
+}

@@ -1,0 +1,143 @@
+//! When each request is due: at once (closed loop), or at its own moment whatever the server does (open loop).
+//!
+//! In the open loop a request's latency counts from when it was due. A server that stalls for a second at 1,000
+//! requests a second has then delayed 1,000 requests, not one: nothing is omitted because nobody was there to
+//! send it. <https://www.scylladb.com/2021/04/22/on-coordinated-omission/> explains the mistake.
+
+use std::{
+    sync::Arc,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Semaphore;
+
+use crate::latencies::lossy;
+
+/// How long the pacing thread sleeps at most, so that it notices the end.
+const NAP_MAX: Duration = Duration::from_millis(50);
+
+/// Hands out due times to the workers, in order, until told to stop.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    start: Instant,
+    requests: u64,
+    rate: Option<f64>,
+    issued: AtomicU64,
+    due: Semaphore,
+    stopped: AtomicBool,
+}
+
+impl Pace {
+    /// Begins now. With a rate, a thread of its own marks requests as due: the runtime's timer counts whole
+    /// milliseconds, which would be most of a fast server's latency.
+    pub(crate) fn begin(requests: u64, rate: Option<f64>) -> Result<Arc<Self>, String> {
+        let pace = Arc::new(Self {
+            start: Instant::now(),
+            requests,
+            rate,
+            issued: AtomicU64::new(0),
+            due: Semaphore::new(0),
+            stopped: AtomicBool::new(false),
+        });
+        if let Some(rate) = rate {
+            let pacing = Arc::clone(&pace);
+            let thread = thread::Builder::new().name("pace".to_owned());
+            thread.spawn(move || pacing.mark_due(rate)).map_err(|error| format!("cannot start: {error}"))?;
+        }
+        Ok(pace)
+    }
+
+    /// When it began.
+    pub(crate) fn start(&self) -> Instant {
+        self.start
+    }
+
+    /// Waits for the next request to be due and says when that was; none: there is nothing more to send.
+    pub(crate) async fn next(&self) -> Option<Instant> {
+        if self.rate.is_some() {
+            self.due.acquire().await.ok()?.forget();
+        }
+        if self.stopped.load(Ordering::Relaxed) {
+            return None;
+        }
+        let index = self.issued.fetch_add(1, Ordering::Relaxed);
+        if index + 1 >= self.requests {
+            self.due.close(); // nobody waits for a request after the last
+        }
+        if index >= self.requests {
+            return None;
+        }
+        Some(self.rate.map_or_else(Instant::now, |rate| self.due_at(rate, index)))
+    }
+
+    /// Nothing more is sent from now on. Answers how many requests were due and never sent, because every worker
+    /// was still waiting for an answer.
+    pub(crate) fn stop(&self) -> u64 {
+        let was_due = self.rate.map_or(0, |rate| self.due_by(rate, Instant::now()));
+        self.stopped.store(true, Ordering::Relaxed);
+        self.due.close();
+        was_due.saturating_sub(self.issued.load(Ordering::Relaxed).min(self.requests))
+    }
+
+    fn mark_due(&self, rate: f64) {
+        let mut marked = 0;
+        while marked < self.requests && !self.stopped.load(Ordering::Relaxed) {
+            let now = Instant::now();
+            let due = self.due_by(rate, now);
+            self.due.add_permits(usize::try_from(due - marked).unwrap_or(0));
+            marked = due;
+            thread::sleep(self.due_at(rate, marked).saturating_duration_since(now).min(NAP_MAX));
+        }
+    }
+
+    fn due_at(&self, rate: f64, index: u64) -> Instant {
+        self.start + Duration::from_secs_f64(lossy(index) / rate)
+    }
+
+    fn due_by(&self, rate: f64, now: Instant) -> u64 {
+        let elapsed = now.saturating_duration_since(self.start).as_secs_f64();
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        // bounded: an hour at RATE_MAX is 3.6e9
+        let due = (elapsed * rate).floor() as u64 + 1;
+        due.min(self.requests)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a test may fail by panicking
+
+    use super::*;
+
+    #[tokio::test]
+    async fn due_times_do_not_depend_on_when_anyone_asks_for_them() {
+        let pace = Pace::begin(5, Some(1_000.0)).unwrap();
+        for index in 0..5 {
+            assert_eq!(pace.next().await, Some(pace.start() + Duration::from_millis(index)));
+        }
+        assert_eq!(pace.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_closed_loop_ends_with_its_last_request() {
+        let pace = Pace::begin(2, None).unwrap();
+        assert!(pace.next().await.is_some());
+        assert!(pace.next().await.is_some());
+        assert_eq!(pace.next().await, None);
+        assert_eq!(pace.stop(), 0);
+    }
+
+    #[tokio::test]
+    async fn requests_that_were_due_and_never_sent_are_admitted() {
+        let pace = Pace::begin(10, Some(1_000_000.0)).unwrap();
+        assert!(pace.next().await.is_some());
+        let all_due = pace.start() + Duration::from_micros(20);
+        while Instant::now() < all_due {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(pace.stop(), 9);
+        assert_eq!(pace.next().await, None);
+    }
+}
