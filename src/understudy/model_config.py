@@ -1,9 +1,13 @@
 """What the operator wants: the models, where they are, which versions, under which labels.
 
-Valid by construction: parsing (config_text.py) makes these, `diff` compares two of them.
+Parsing (config_text.py) makes these; `validate` and `diff` refuse what cannot be taken, with the reason.
 """
 
+import re
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+
+from understudy.errors import Code, ConfigError
 
 DEFAULT_LATEST_COUNT = 1
 TENSORFLOW_PLATFORM = "tensorflow"
@@ -55,3 +59,97 @@ class ServerConfig:
     """Every model, sorted by name, each name once."""
 
     models: tuple[ModelConfig, ...] = field(default=())
+
+
+SUPPORTED_PLATFORMS = frozenset({TENSORFLOW_PLATFORM})
+
+ABSOLUTE_PATH = re.compile(r"/|[A-Za-z][0-9A-Za-z.]*://")
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigDiff:
+    """What it takes to go from one configuration to another; each model in one list at most, sorted by name.
+
+    Attributes:
+        added: models that were not there.
+        removed: names of models that are no longer there.
+        changed: models that differ, as they are to be.
+    """
+
+    added: tuple[ModelConfig, ...]
+    removed: tuple[str, ...]
+    changed: tuple[ModelConfig, ...]
+
+
+def validate(config: ServerConfig, platforms: AbstractSet[str] = SUPPORTED_PLATFORMS) -> None:
+    """Refuses a configuration that no server could take.
+
+    Texts and their order are TensorFlow Serving's, so that what matches on them goes on working; empty names
+    and counts are refused in our own words (it takes them, and then nobody can address the model).
+
+    Raises:
+        ConfigError: INVALID_ARGUMENT, with what is wrong.
+    """
+    _check_list(config)
+    _check_platforms(config, platforms)
+
+
+def diff(
+    old: ServerConfig, new: ServerConfig, platforms: AbstractSet[str] = SUPPORTED_PLATFORMS
+) -> ConfigDiff:
+    """What changes between a configuration in force and a new one. Taken whole or refused whole.
+
+    Raises:
+        ConfigError: INVALID_ARGUMENT: the new one is not valid, or not reachable from the old one.
+    """
+    _check_list(new)
+    before = {model.name: model for model in old.models}
+    after = {model.name: model for model in new.models}
+    for name in sorted(before.keys() & after.keys()):
+        _check_platform_change(before[name], after[name])
+    _check_platforms(new, platforms)
+    return ConfigDiff(
+        added=tuple(after[name] for name in sorted(after.keys() - before.keys())),
+        removed=tuple(sorted(before.keys() - after.keys())),
+        changed=tuple(after[n] for n in sorted(after.keys() & before.keys()) if after[n] != before[n]),
+    )
+
+
+def _check_list(config: ServerConfig) -> None:
+    seen: set[str] = set()
+    for model in config.models:
+        if model.name in seen:
+            raise _refused(f"Illegal to list model {model.name} multiple times in config list")
+        seen.add(model.name)
+    for model in config.models:
+        _check_model(model)
+
+
+def _check_model(model: ModelConfig) -> None:
+    if not model.name:
+        raise _refused(f"a model without a name cannot be addressed (its base_path is {model.base_path})")
+    if not ABSOLUTE_PATH.match(model.base_path):
+        raise _refused(
+            f"Expected model {model.name} to have an absolute path or URI; got base_path()={model.base_path}"
+        )
+    if isinstance(model.version_policy, Latest) and model.version_policy.count < 1:
+        count = model.version_policy.count
+        raise _refused(f"model {model.name} asks for the latest {count} versions; at least 1 is needed")
+
+
+def _check_platform_change(old: ModelConfig, new: ModelConfig) -> None:
+    if old.platform != new.platform:
+        raise _refused(
+            f"Illegal to change a model's platform. For model {new.name} platform was {old.platform} "
+            f"and new platform requested is {new.platform}"
+        )
+
+
+def _check_platforms(config: ServerConfig, platforms: AbstractSet[str]) -> None:
+    for model in config.models:
+        if model.platform not in platforms:
+            raise _refused(f"Model {model.name} requests unsupported platform {model.platform}")
+
+
+def _refused(message: str) -> ConfigError:
+    return ConfigError(Code.INVALID_ARGUMENT, message)

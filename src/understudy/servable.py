@@ -78,11 +78,13 @@ class FoundVersion:
         path: its absolute path.
         fingerprint: changes when the directory's contents change; none when nobody asked for it
             (looking costs I/O, so a source looks only at versions it is told to watch).
+        estimate_bytes: memory that its loader expects to need; 0 when nobody asked.
     """
 
     version: int
     path: str
     fingerprint: str | None = None
+    estimate_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +97,15 @@ class FoundVersions:
         failure: the look itself failed (no such directory, not readable); `versions` is then empty and
             means nothing, and what was aspired stays aspired.
         ignored: sentences about what is named like a version and is none.
-        base_path: where the source looked.
+        base_path: where it looked, so that a look begun before a change of configuration can be told
+            from one begun after it; none: not said, and taken at its word.
     """
 
     name: str
     versions: tuple[FoundVersion, ...]
     failure: Failure | None = None
     ignored: tuple[str, ...] = ()
-    base_path: str = ""
+    base_path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,56 @@ class Unloaded:
 
 
 Outcome = Loaded | LoadFailed | Unloaded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionSnapshot:
+    """One version as it is now, for status, routes and `why`. Times are of the clock the core was given.
+
+    Attributes:
+        version: its number.
+        state: where it is in its life.
+        aspired: whether it should be loaded now.
+        path: what was loaded, or would be.
+        since: when it entered this state.
+        reason: a sentence for people: why it is where it is.
+        failure: why the last attempt failed or was cancelled; none when all is well.
+        attempts: load attempts begun since it was last new.
+        next_attempt_at: when the next one begins; none unless it is retrying.
+        load_duration_s: of the last attempt that ended; none before.
+        unload_duration_s: of the last unload, drain included; none before.
+        requests_left: requests that outlived the last drain.
+        entered: when each state was last entered, in the order of entering.
+    """
+
+    version: int
+    state: State
+    aspired: bool
+    path: str
+    since: float
+    reason: str
+    failure: Failure | None = None
+    attempts: int = 0
+    next_attempt_at: float | None = None
+    load_duration_s: float | None = None
+    unload_duration_s: float | None = None
+    requests_left: int = 0
+    entered: tuple[tuple[State, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSnapshot:
+    """One model as it is now.
+
+    Attributes:
+        name: the model.
+        versions: those alive and those remembered, ascending.
+        removed: no longer configured; it is remembered for a while, for status.
+    """
+
+    name: str
+    versions: tuple[VersionSnapshot, ...]
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,4 @@
-"""Ready versions and labels become the routes that requests see. Pure.
-
-These dataclasses cross into Rust field by field (crates/python/src/routes.rs).
-"""
+"""Routes as they cross into Rust, field by field (crates/python/src/routes.rs). table.py decides on them."""
 
 from dataclasses import dataclass
 

@@ -1,0 +1,27 @@
+"""Which versions should live, and the next step of each. Decides; does nothing.
+
+`Aspirer` turns looks and configuration into aspired versions, `Manager` turns aspired versions and outcomes
+into actions and events. Both are plain objects in one thread's hands: no clock, file, thread, log or random.
+"""
+
+from understudy.lifecycle.actions import Action, Facts, Load, StepResult, Unload, Watch
+from understudy.lifecycle.aspire import AspiredVersions, Aspirer, aspired_versions
+from understudy.lifecycle.manager import Manager, ManagerOptions
+from understudy.lifecycle.transition import AvailabilityPreserving, ResourcePreserving, TransitionPolicy
+
+__all__ = [
+    "Action",
+    "AspiredVersions",
+    "Aspirer",
+    "AvailabilityPreserving",
+    "Facts",
+    "Load",
+    "Manager",
+    "ManagerOptions",
+    "ResourcePreserving",
+    "StepResult",
+    "TransitionPolicy",
+    "Unload",
+    "Watch",
+    "aspired_versions",
+]

@@ -1,0 +1,205 @@
+"""Which versions should live: what was found, through the model's version policy.
+
+`aspired_versions` is the rule. `Aspirer` remembers the last good look at each model, so that a look that
+failed, or a policy that changed between two looks, still has something to decide on.
+"""
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from understudy.model_config import All, Latest, ModelConfig, ServerConfig, Specific, VersionPolicy
+from understudy.servable import Event, Failure, FoundVersion, FoundVersions
+
+NONE: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class AspiredVersions:
+    """Which versions of one model should live: all of them; one that is left out is to be unloaded.
+
+    Attributes:
+        name: the model.
+        versions: in ascending order, each number once.
+    """
+
+    name: str
+    versions: tuple[FoundVersion, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """What rollouts and operators add to the version policy of one model.
+
+    Attributes:
+        pinned: aspired although the policy does not choose them, as long as they are found.
+        quarantined: never aspired, pinned or not.
+    """
+
+    pinned: frozenset[int] = NONE
+    quarantined: frozenset[int] = NONE
+
+
+NO_OVERLAY = Overlay()
+
+
+def aspired_versions(
+    policy: VersionPolicy, found: Iterable[FoundVersion], overlay: Overlay = NO_OVERLAY
+) -> tuple[FoundVersion, ...]:
+    """The versions that should live, ascending.
+
+    Quarantine comes before the policy's choice: `Latest(1)` of 1, 2 and a quarantined 3 is 2.
+    """
+    allowed = [v for v in found if v.version not in overlay.quarantined]
+    chosen = _choose(policy, {v.version for v in allowed}) | overlay.pinned
+    return tuple(sorted((v for v in allowed if v.version in chosen), key=lambda v: v.version))
+
+
+def missing_versions(policy: VersionPolicy, found: Iterable[FoundVersion]) -> tuple[int, ...]:
+    """Versions that a `Specific` policy names and that are not there, ascending."""
+    if not isinstance(policy, Specific):
+        return ()
+    return tuple(sorted(set(policy.versions) - {v.version for v in found}))
+
+
+@dataclass(frozen=True, slots=True)
+class AspireResult:
+    """What one step of the aspirer says.
+
+    Attributes:
+        aspired: the whole aspired set of each model whose look, policy or overlay is new.
+        removed: models that are no longer configured.
+        events: failed looks, recoveries, missing versions; each told once.
+    """
+
+    aspired: tuple[AspiredVersions, ...]
+    removed: tuple[str, ...]
+    events: tuple[Event, ...]
+
+
+class Aspirer:
+    """Keeps, for each configured model, the last good look; turns looks and configuration into aspired sets.
+
+    A failed look changes no aspired set: nothing is unloaded because a directory could not be read.
+    Models are independent: what fails for one says nothing about another.
+    """
+
+    def __init__(self) -> None:
+        self._models: dict[str, _Model] = {}
+        self._config: ServerConfig | None = None
+
+    def step(
+        self,
+        now: float,
+        config: ServerConfig,
+        looks: Iterable[FoundVersions] = (),
+        overlays: Mapping[str, Overlay] | None = None,
+    ) -> AspireResult:
+        """Takes the configuration in force, the looks since the last step, and the overlays in force."""
+        removed = self._configure(config)
+        events: list[Event] = []
+        looked: dict[str, None] = {}
+        for look in looks:
+            model = self._models.get(look.name)
+            if model is not None and model.take(now, look, events):
+                looked[look.name] = None
+        aspired = self._aspire(now, looked.keys(), overlays or {}, events)
+        return AspireResult(aspired, removed, tuple(events))
+
+    def _configure(self, config: ServerConfig) -> tuple[str, ...]:
+        if config is self._config:
+            return ()
+        self._config = config
+        configured = {model.name: model for model in config.models}
+        removed = tuple(sorted(self._models.keys() - configured.keys()))
+        for name in removed:
+            del self._models[name]
+        for name, model in configured.items():
+            if name in self._models:
+                self._models[name].config = model
+            else:
+                self._models[name] = _Model(model)
+        return removed
+
+    def _aspire(
+        self, now: float, looked: AbstractSet[str], overlays: Mapping[str, Overlay], events: list[Event]
+    ) -> tuple[AspiredVersions, ...]:
+        aspired = []
+        for name, model in self._models.items():
+            overlay = overlays.get(name, NO_OVERLAY)
+            if model.found is not None and (name in looked or model.is_stale(overlay)):
+                aspired.append(model.aspire(now, model.found, overlay, events))
+        return tuple(aspired)
+
+
+@dataclass(slots=True)
+class _Model:
+    """What the aspirer remembers of one configured model.
+
+    Attributes:
+        config: in force.
+        found: the last good look; none before it.
+        failure: of the last look, if that failed; told when it differs from the one before.
+        missing: versions last told to be missing.
+        decided_on: policy and overlay of the last decision.
+    """
+
+    config: ModelConfig
+    found: tuple[FoundVersion, ...] | None = None
+    failure: Failure | None = None
+    missing: tuple[int, ...] = ()
+    decided_on: tuple[VersionPolicy, Overlay] = field(default=(Latest(), NO_OVERLAY))
+
+    def is_stale(self, overlay: Overlay) -> bool:
+        """Whether the last decision was taken on another policy or overlay."""
+        return self.decided_on != (self.config.version_policy, overlay)
+
+    def take(self, now: float, look: FoundVersions, events: list[Event]) -> bool:
+        """Takes one look; whether it has something to say about versions."""
+        if look.base_path not in (None, self.config.base_path):
+            return False
+        if look.failure is not None:
+            if look.failure != self.failure:
+                events.append(self._event(now, "source_failed", self._why_failed(look.failure)))
+            self.failure = look.failure
+            return False
+        if self.failure is not None:
+            events.append(self._event(now, "source_recovered", f"{self.config.base_path} can be read again"))
+        self.failure = None
+        self.found = look.versions
+        return True
+
+    def aspire(
+        self, now: float, found: tuple[FoundVersion, ...], overlay: Overlay, events: list[Event]
+    ) -> AspiredVersions:
+        """Decides, and tells which versions are missing if that is news."""
+        policy = self.config.version_policy
+        self.decided_on = (policy, overlay)
+        missing = missing_versions(policy, found)
+        if missing and missing != self.missing:
+            named = ", ".join(str(version) for version in missing)
+            reason = f"not in {self.config.base_path} yet: {named}; each is loaded when it appears"
+            events.append(self._event(now, "versions_missing", reason))
+        self.missing = missing
+        return AspiredVersions(self.config.name, aspired_versions(policy, found, overlay))
+
+    def _why_failed(self, failure: Failure) -> str:
+        if self.found is None:
+            return f"cannot look into {self.config.base_path} ({failure}); nothing is known to load yet"
+        return f"cannot look into {self.config.base_path} ({failure}); what is aspired stays aspired"
+
+    def _event(self, now: float, kind: str, reason: str) -> Event:
+        return Event(now, self.config.name, None, kind, reason)
+
+
+def _choose(policy: VersionPolicy, numbers: AbstractSet[int]) -> set[int]:
+    match policy:
+        case Latest(count):
+            return set(sorted(numbers)[-count:])
+        case All():
+            return set(numbers)
+        case Specific(versions):
+            return set(versions).intersection(numbers)
+        case _:
+            assert_never(policy)

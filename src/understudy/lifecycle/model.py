@@ -1,0 +1,338 @@
+"""One model's versions: what facts do to each, and why. Memory and other models are manager.py's."""
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from understudy.errors import Code
+from understudy.lifecycle import reasons
+from understudy.lifecycle.actions import Load, Unload
+from understudy.lifecycle.harness import FINISHED, Harness, Trigger
+from understudy.lifecycle.transition import Decision, TransitionPolicy, VersionView, plan
+from understudy.servable import (
+    Event,
+    Failure,
+    FoundVersion,
+    Loaded,
+    LoadFailed,
+    ModelSnapshot,
+    Outcome,
+    ServableId,
+    State,
+    Unloaded,
+)
+
+FINISHED_VERSIONS_MAX = 50
+"""Versions of one model that ended or failed and are no longer aspired, remembered for status."""
+
+CANCELLED = Failure(Code.CANCELLED, "Loading of servable cancelled")
+"""TensorFlow Serving's words for a version that was no longer wanted before it was ready."""
+
+WATCHED = frozenset({State.LOADING, State.RETRYING, State.ERROR})
+"""States of an aspired version in which its files decide what happens next."""
+
+
+class ManagedModel:
+    """The only owner of one model's harnesses.
+
+    Attributes:
+        name: the model.
+        removed: no longer configured.
+        changed: something that a snapshot shows is not as it was when the flag was last cleared.
+        events: what happened since the manager last took them.
+    """
+
+    __slots__ = (
+        "_attempts_max",
+        "_found",
+        "_harnesses",
+        "_retry_interval_s",
+        "changed",
+        "events",
+        "name",
+        "removed",
+    )
+
+    def __init__(self, name: str, *, attempts_max: int, retry_interval_s: float) -> None:
+        self.name = name
+        self.removed = False
+        self.changed = True
+        self.events: list[Event] = []
+        self._harnesses: dict[int, Harness] = {}
+        self._found: tuple[FoundVersion, ...] = ()
+        self._attempts_max = attempts_max
+        self._retry_interval_s = retry_interval_s
+
+    def __iter__(self) -> Iterator[Harness]:
+        return iter(self._harnesses.values())
+
+    def __getitem__(self, version: int) -> Harness:
+        return self._harnesses[version]
+
+    # What should live.
+
+    def is_news(self, found: tuple[FoundVersion, ...]) -> bool:
+        """Whether this aspired set can change anything: most looks find what the one before found."""
+        return found != self._found or bool(self.watched())
+
+    def remove(self, now: float) -> None:
+        """The model is no longer configured."""
+        self.removed = True
+        self.changed = True
+        self._tell("model_removed", now, "no longer configured")
+        self.aspire(now, ())
+
+    def aspire(self, now: float, found: tuple[FoundVersion, ...]) -> None:
+        """Takes the whole aspired set: what is left out is no longer aspired, what is new gets a harness."""
+        self._found = found
+        before = self._aspired_numbers()
+        after = [each.version for each in found]
+        if before != after:
+            self._tell("aspired_changed", now, reasons.aspired_changed(before, after))
+        for harness in self:
+            if harness.aspired and harness.servable.version not in after:
+                self._unaspire(now, harness)
+        for each in found:
+            known = self._harnesses.get(each.version)
+            if known is None:
+                self._meet(now, each)
+            elif known.aspired:
+                self._take_look(now, known, each)
+            else:
+                self._reaspire(now, known, each)
+
+    def _meet(self, now: float, found: FoundVersion) -> None:
+        servable = ServableId(self.name, found.version)
+        reason = f"found at {found.path}; waits for its turn to load"
+        harness = Harness(servable, found, now=now, reason=reason)
+        self._harnesses[found.version] = harness
+        self.events.append(harness.event("state_changed", now, reason, state=State.NEW))
+        self.changed = True
+
+    def _unaspire(self, now: float, harness: Harness) -> None:
+        harness.aspired = False
+        self.changed = True
+        match harness.state:
+            case State.NEW | State.RETRYING:
+                reason = reasons.cancelled(harness.failure)
+                harness.failure = CANCELLED
+                harness.next_attempt_at = None
+                self._move(harness, Trigger.CANCELLED, now, reason)
+            case State.LOADING:
+                self._note(harness, "cancelling", now, "no longer aspired; unloaded as soon as its load ends")
+            case State.UNLOADING:
+                self._note(harness, "unaspired", now, "no longer aspired; its unload goes on")
+            case State.READY | State.ERROR | State.END:
+                pass  # The policy decides on the first; the others have nothing left to stop.
+            case _:
+                assert_never(harness.state)
+
+    def _reaspire(self, now: float, harness: Harness, found: FoundVersion) -> None:
+        harness.aspired = True
+        harness.note_found(found)
+        self.changed = True
+        match harness.state:
+            case State.END | State.ERROR:
+                self._renew(now, harness, "aspired again; waits for its turn to load")
+            case State.LOADING:
+                self._note(harness, "reaspired", now, "aspired again before its load ended, which goes on")
+            case State.READY:
+                self._note(harness, "reaspired", now, "aspired again; it never stopped serving")
+            case State.UNLOADING:
+                self._note(harness, "reaspired", now, "aspired again; loads again when its unload has ended")
+            case State.NEW | State.RETRYING:
+                raise AssertionError(f"{harness.servable} is {harness.state.name} and was not aspired")
+            case _:
+                assert_never(harness.state)
+
+    def _take_look(self, now: float, harness: Harness, found: FoundVersion) -> None:
+        path_changed = found.path != harness.found.path
+        if not harness.note_found(found):
+            return
+        match harness.state:
+            case State.ERROR:
+                self._renew(now, harness, "its files are not those that failed; tried again now")
+            case State.RETRYING if not harness.is_due(now):
+                harness.next_attempt_at = now
+                self._note(
+                    harness, "retry_advanced", now, "its files are not those that failed; no more waiting"
+                )
+            case State.READY if path_changed:
+                self._note(
+                    harness, "path_changed", now, reasons.path_ignored(harness.loaded_path, found.path)
+                )
+            case _:
+                pass
+
+    def retry(self, now: float, version: int) -> None:
+        """An operator wants this version tried again now; what came of that is an event."""
+        harness = self._harnesses.get(version)
+        if harness is None:
+            self._tell("retry_refused", now, f"there is no version {version} to try again", version=version)
+        elif harness.aspired and harness.state is State.ERROR:
+            self._renew(now, harness, "an operator asked for another try")
+        elif harness.state is State.RETRYING:
+            harness.next_attempt_at = now
+            self._note(harness, "retry_advanced", now, "an operator asked for another try; no more waiting")
+        else:
+            reason = reasons.retry_refused(harness.state, aspired=harness.aspired)
+            self._tell("retry_refused", now, reason, version=version)
+
+    # What came of the orders.
+
+    def take(self, now: float, outcome: Outcome) -> Unload | None:
+        """Takes the outcome of a load or unload; what follows from it at once."""
+        harness = self._harnesses[outcome.servable.version]
+        match outcome:
+            case Loaded():
+                return self._take_loaded(now, harness, outcome)
+            case LoadFailed():
+                self._take_failed(now, harness, outcome)
+            case Unloaded():
+                self._take_unloaded(now, harness, outcome)
+            case _:
+                assert_never(outcome)
+        return None
+
+    def _take_loaded(self, now: float, harness: Harness, outcome: Loaded) -> Unload | None:
+        harness.load_duration_s = outcome.duration_s
+        took = reasons.seconds(outcome.duration_s)
+        if harness.aspired:
+            harness.failure = None
+            self._move(harness, Trigger.LOADED, now, f"loaded in {took}, serving")
+            return None
+        harness.failure = CANCELLED
+        reason = f"loaded in {took}, but no longer aspired; unloaded without having served"
+        self._move(harness, Trigger.LOADED_UNWANTED, now, reason)
+        return Unload(harness.servable, reason)
+
+    def _take_failed(self, now: float, harness: Harness, outcome: LoadFailed) -> None:
+        harness.load_duration_s = outcome.duration_s
+        harness.failure = outcome.failure
+        failed = f"attempt {harness.attempts} of {self._attempts_max} failed: {outcome.failure}"
+        if not harness.aspired:
+            self._move(harness, Trigger.GAVE_UP, now, f"{failed}; no longer aspired, so not tried again")
+        elif harness.attempts < self._attempts_max:
+            harness.next_attempt_at = now + self._retry_interval_s
+            interval = reasons.seconds(self._retry_interval_s)
+            self._move(harness, Trigger.ATTEMPT_FAILED, now, f"{failed}; next in {interval}")
+        else:
+            again = "tried again when its files change, or on request"
+            self._move(harness, Trigger.GAVE_UP, now, f"{failed}; given up; {again}")
+
+    def _take_unloaded(self, now: float, harness: Harness, outcome: Unloaded) -> None:
+        harness.unload_duration_s = outcome.duration_s
+        harness.requests_left = outcome.requests_left
+        self._move(harness, Trigger.UNLOADED, now, reasons.unloaded(outcome, harness.reason))
+        if harness.aspired:
+            self._renew(now, harness, "aspired again while it unloaded; waits for its turn to load")
+
+    # What to do next.
+
+    def plan(self, now: float, policy: TransitionPolicy) -> tuple[Decision, ...]:
+        """What the policy wants done now."""
+        return plan(policy, [_view(harness, now) for harness in self])
+
+    def start_load(self, now: float, version: int) -> Load:
+        """Begins the next attempt."""
+        harness = self._harnesses[version]
+        harness.attempts += 1
+        harness.next_attempt_at = None
+        harness.is_short_of_memory = False
+        harness.loaded_path = harness.found.path
+        harness.tried_fingerprint = harness.seen_fingerprint
+        reason = f"attempt {harness.attempts} of {self._attempts_max} to load from {harness.found.path}"
+        self._move(harness, Trigger.LOAD_STARTED, now, reason)
+        return Load(harness.servable, harness.found.path, harness.attempts)
+
+    def start_unload(self, now: float, version: int, reason: str) -> Unload:
+        """Takes the version out of service; the shell drains and frees it."""
+        harness = self._harnesses[version]
+        self._move(harness, Trigger.UNLOAD_STARTED, now, reason)
+        return Unload(harness.servable, reason)
+
+    def wait_for_memory(self, now: float, version: int, why: str) -> None:
+        """It would load now, but for memory that is about to be freed."""
+        harness = self._harnesses[version]
+        harness.is_short_of_memory = True
+        self._note(harness, "waiting", now, f"waits for memory that is being freed: {why}")
+
+    def refuse(self, now: float, version: int, why: str) -> None:
+        """It does not fit, and nothing is about to make room."""
+        harness = self._harnesses[version]
+        harness.is_short_of_memory = True
+        harness.next_attempt_at = None
+        wire_name = f"{{name: {self.name} version: {version}}}"
+        text = f"Insufficient resources to load servable {wire_name}: {why}"
+        harness.failure = Failure(Code.RESOURCE_EXHAUSTED, text)
+        self._move(harness, Trigger.REFUSED, now, f"{why}; loads as soon as there is room")
+
+    def renew_refused(self, now: float, version: int) -> None:
+        """There is room now for what was refused."""
+        self._renew(now, self._harnesses[version], "there is memory for it now; waits for its turn to load")
+
+    def explain_waiting(self, now: float) -> None:
+        """Says of versions that the policy left alone why it did."""
+        aspired = any(harness.aspired for harness in self)
+        for harness in self:
+            if harness.state is State.READY and aspired and not harness.aspired:
+                self._note(harness, "kept", now, "kept serving because no aspired version is ready")
+            elif harness.state is State.NEW and not harness.is_short_of_memory:
+                leaving = sorted(
+                    h.servable.version for h in self if not h.aspired and h.state not in FINISHED
+                )
+                self._note(harness, "waiting", now, f"waits until {reasons.numbers(leaving)} is gone")
+
+    # What others may see.
+
+    def snapshot(self) -> ModelSnapshot:
+        """A frozen copy."""
+        versions = tuple(self._harnesses[number].snapshot() for number in sorted(self._harnesses))
+        return ModelSnapshot(self.name, versions, self.removed)
+
+    def watched(self) -> frozenset[int]:
+        """The versions whose files decide what happens next."""
+        return frozenset(h.servable.version for h in self if h.aspired and h.state in WATCHED)
+
+    def next_attempt_at(self) -> float | None:
+        """When the earliest retry is due; none when none waits for its time."""
+        times = [h.next_attempt_at for h in self if h.state is State.RETRYING and not h.is_short_of_memory]
+        return min((time for time in times if time is not None), default=None)
+
+    def is_finished(self) -> bool:
+        """Whether nothing of it lives or is about to."""
+        return all(harness.state in FINISHED and not harness.aspired for harness in self)
+
+    def forget_surplus(self) -> None:
+        """Forgets the versions that finished longest ago, beyond the limit."""
+        if len(self._harnesses) <= FINISHED_VERSIONS_MAX:
+            return
+        finished = [h for h in self if h.state in FINISHED and not h.aspired]
+        finished.sort(key=lambda h: (h.since, h.servable.version))
+        for harness in finished[:-FINISHED_VERSIONS_MAX]:
+            del self._harnesses[harness.servable.version]
+            self.changed = True
+
+    def _aspired_numbers(self) -> list[int]:
+        return sorted(harness.servable.version for harness in self if harness.aspired)
+
+    def _renew(self, now: float, harness: Harness, reason: str) -> None:
+        harness.start_over()
+        self._move(harness, Trigger.RENEWED, now, reason)
+
+    def _move(self, harness: Harness, trigger: Trigger, now: float, reason: str) -> None:
+        self.events.append(harness.move(trigger, now, reason))
+        self.changed = True
+
+    def _note(self, harness: Harness, kind: str, now: float, reason: str) -> None:
+        if harness.reason != reason:
+            harness.reason = reason
+            self.events.append(harness.event(kind, now, reason))
+            self.changed = True
+
+    def _tell(self, kind: str, now: float, reason: str, *, version: int | None = None) -> None:
+        self.events.append(Event(now, self.name, version, kind, reason))
+
+
+def _view(harness: Harness, now: float) -> VersionView:
+    state = State.NEW if harness.is_due(now) else harness.state
+    return VersionView(harness.servable.version, state, harness.aspired)

@@ -1,0 +1,18 @@
+"""Ready versions and labels become the routes that requests see. Pure.
+
+routes.py holds what crosses into Rust, table.py decides what it says.
+"""
+
+from understudy.routing.routes import LabelRoute, ModelRoute, RouteUpdate, VersionStatus
+from understudy.routing.table import Labels, RouteTable, build_route, diff
+
+__all__ = [
+    "LabelRoute",
+    "Labels",
+    "ModelRoute",
+    "RouteTable",
+    "RouteUpdate",
+    "VersionStatus",
+    "build_route",
+    "diff",
+]

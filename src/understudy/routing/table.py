@@ -1,0 +1,114 @@
+"""What a request sees: decided from a model's snapshot, its labels and the routes in force."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from understudy.routing.routes import LabelRoute, ModelRoute, RouteUpdate, VersionStatus
+from understudy.servable import WIRE_STATES, ModelSnapshot, State, VersionSnapshot, WireState
+
+Labels = tuple[tuple[str, int], ...]
+"""Label and version, as configured."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTable:
+    """The routes in force.
+
+    Attributes:
+        generation: of the last update applied; only grows.
+        routes: by model name.
+    """
+
+    generation: int = 0
+    routes: Mapping[str, ModelRoute] = field(default_factory=lambda: MappingProxyType({}))
+
+    def apply(self, update: RouteUpdate) -> "RouteTable":
+        """The table after an update that was published; one that was refused is not applied.
+
+        Raises:
+            AssertionError: the update is not the next generation.
+        """
+        if update.generation != self.generation + 1:
+            raise AssertionError(f"generation {update.generation} after {self.generation}")
+        routes = {name: route for name, route in self.routes.items() if name not in update.removed}
+        routes.update((route.name, route) for route in update.changed)
+        return RouteTable(update.generation, MappingProxyType(routes))
+
+
+def build_route(
+    model: ModelSnapshot,
+    labels: Labels = (),
+    current: ModelRoute | None = None,
+    *,
+    may_label_unavailable: bool = False,
+) -> ModelRoute:
+    """The route of one model.
+
+    Args:
+        model: as the manager left it.
+        labels: as configured.
+        current: the route in force, whose labels stay until their new versions are ready.
+        may_label_unavailable: a label that is not in force may name a version that is not ready
+            (`--allow_version_labels_for_unavailable_models`).
+    """
+    ready = tuple(v.version for v in model.versions if v.state is State.READY)
+    return ModelRoute(
+        name=model.name,
+        ready_versions=ready,
+        default_version=_default_version(model),
+        labels=_build_labels(labels, ready, current, may_label_unavailable=may_label_unavailable),
+        statuses=tuple(_build_status(version) for version in reversed(model.versions)),
+    )
+
+
+def diff(
+    table: RouteTable, routes: Iterable[ModelRoute], forgotten: Iterable[str] = ()
+) -> RouteUpdate | None:
+    """The step from the table in force to one in which these models have these routes; none when it has none.
+
+    Args:
+        table: in force.
+        routes: of the models that may have changed; models not named here stay as they are.
+        forgotten: models to take out.
+    """
+    changed = tuple(route for route in routes if table.routes.get(route.name) != route)
+    removed = tuple(name for name in forgotten if name in table.routes)
+    if not changed and not removed:
+        return None
+    return RouteUpdate(table.generation + 1, changed, removed)
+
+
+def _default_version(model: ModelSnapshot) -> int | None:
+    """The highest ready version that is aspired, else the highest ready one.
+
+    TensorFlow Serving takes the highest ready one, aspired or not. That differs while a version that is no
+    longer wanted is still ready beside a lower one that is: rolled back from 3 to 2, requests would go on
+    reaching 3 until it is gone. Today's transition policies unload such a version in the very step in which
+    the wanted one is ready, so the rule keeps its promise also for one that leaves the old loaded longer.
+    """
+    ready = [v for v in model.versions if v.state is State.READY]
+    return max((v.version for v in ready if v.aspired), default=max((v.version for v in ready), default=None))
+
+
+def _build_labels(
+    labels: Labels, ready: tuple[int, ...], current: ModelRoute | None, *, may_label_unavailable: bool
+) -> tuple[LabelRoute, ...]:
+    """A label moves when the version it is to name is ready; until then it stays where it is, or away."""
+    in_force = {} if current is None else {each.label: each for each in current.labels}
+    built = []
+    for label, version in sorted(labels):
+        if version in ready or (may_label_unavailable and label not in in_force):
+            built.append(LabelRoute(label, version))
+        elif label in in_force:
+            built.append(in_force[label])
+    return tuple(built)
+
+
+def _build_status(version: VersionSnapshot) -> VersionStatus:
+    """A failure is told once nothing more is tried; while retrying a version is loading, and all is well."""
+    wire_state = WIRE_STATES[version.state]
+    failure = version.failure if wire_state is WireState.END else None
+    if failure is None:
+        return VersionStatus(version.version, wire_state.value, 0, "")
+    return VersionStatus(version.version, wire_state.value, int(failure.code), failure.message)
