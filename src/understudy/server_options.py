@@ -52,6 +52,7 @@ class ServeOptions:
         config_file: where `models` was read from and may be read again; none when flags named the models.
         data_plane: addresses and limits of gRPC and REST.
         admin_address: `host:port` of the operators' API; port 0 picks a free one; none: do not listen.
+        admin_is_required: a start fails when that address is taken; otherwise the server does without.
         tensorflow: how TensorFlow runs.
         poll_interval_s: between the starts of two looks at base paths; 0: one look each time the
             configuration changes; negative: never.
@@ -69,6 +70,7 @@ class ServeOptions:
     config_file: str | None = None
     data_plane: DataPlaneOptions
     admin_address: str | None = None
+    admin_is_required: bool = True
     tensorflow: TensorFlowSettings = field(default_factory=TensorFlowSettings)
     poll_interval_s: float = POLL_INTERVAL_S
     load_threads: int = 0

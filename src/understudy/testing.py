@@ -79,10 +79,10 @@ class FakeSource:
         """What is there now."""
         failure = self.failures.get(model.base_path)
         if failure is not None:
-            return FoundVersions(model.name, (), failure, model.base_path)
+            return FoundVersions(model.name, (), failure, base_path=model.base_path)
         by_version = self.found.get(model.base_path, {})
         versions = tuple(_as_seen(by_version[number], watched) for number in sorted(by_version))
-        return FoundVersions(model.name, versions, None, model.base_path)
+        return FoundVersions(model.name, versions, base_path=model.base_path)
 
 
 def _as_seen(found: FoundVersion, watched: AbstractSet[int]) -> FoundVersion:

@@ -115,7 +115,7 @@ class Desk:
         self.picture = replace(self.picture, table=self.picture.table.apply(update))
 
     def answer_orders(self) -> None:
-        """Answers operators whose orders have come to their end; called when a tick's routes are published."""
+        """Answers orders that have come to their end; called when a tick's routes are published."""
         self._orders.answer(self._read_settled)
 
     def _is_of_now(self, look: FoundVersions) -> bool:

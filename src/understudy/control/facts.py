@@ -1,4 +1,4 @@
-"""What can reach the control loop. Each fact is data; what follows from it is decided on the loop's thread."""
+"""What can reach the control loop. Facts are data; what follows is decided on the loop's thread."""
 
 from concurrent.futures import Future
 from dataclasses import dataclass, field

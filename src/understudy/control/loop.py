@@ -70,9 +70,7 @@ class ControlLoop:
         """Takes in what the world reports."""
         self._inbox.put(fact)
 
-    def order(
-        self, config: ServerConfig, origin: str, *, waits_for_retries: bool = False
-    ) -> Future[Applied]:
+    def order(self, config: ServerConfig, origin: str, *, waits_for_retries: bool = False) -> Future[Applied]:
         """Asks for a configuration; see `ConfigOrder`."""
         order = ConfigOrder(config, origin, waits_for_retries)
         self._inbox.put(order)

@@ -10,7 +10,7 @@ from understudy.servable import ServableId
 
 
 class NativeLoader:
-    """Loads into the native data plane; TensorFlow is opened when the first model needs it, or ahead of that."""
+    """Loads into the native data plane; TensorFlow is opened when a model needs it, or ahead of that."""
 
     def __init__(
         self,
@@ -23,7 +23,7 @@ class NativeLoader:
 
         Args:
             data_plane: where versions live.
-            find_tensorflow: says where the libraries are; raises `DataPlaneError` when they are not installed.
+            find_tensorflow: says where the libraries are, or raises `DataPlaneError`: not installed.
             tags: of the MetaGraphDef to load.
         """
         self._data_plane = data_plane

@@ -141,6 +141,7 @@ class _Model:
         config: in force.
         found: the last good look; none before it.
         failure: of the last look, if that failed; told when it differs from the one before.
+        ignored: what was last told to be named like a version and to be none.
         missing: versions last told to be missing.
         decided_on: policy and overlay of the last decision.
     """
@@ -148,6 +149,7 @@ class _Model:
     config: ModelConfig
     found: tuple[FoundVersion, ...] | None = None
     failure: Failure | None = None
+    ignored: tuple[str, ...] = ()
     missing: tuple[int, ...] = ()
     decided_on: tuple[VersionPolicy, Overlay] = field(default=(Latest(), NO_OVERLAY))
 
@@ -167,6 +169,13 @@ class _Model:
         if self.failure is not None:
             events.append(self._event(now, "source_recovered", f"{self.config.base_path} can be read again"))
         self.failure = None
+        if look.ignored != self.ignored:
+            events.extend(
+                self._event(now, "entry_ignored", sentence)
+                for sentence in look.ignored
+                if sentence not in self.ignored
+            )
+        self.ignored = look.ignored
         self.found = look.versions
         return True
 

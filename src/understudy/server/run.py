@@ -89,7 +89,7 @@ class Server:
             return None
 
     def _open_tensorflow_ahead(self) -> None:
-        """Opening the libraries takes half a second: meanwhile the source looks, and everything else starts."""
+        """Opening the libraries takes half a second: meanwhile everything else starts."""
 
         def open_tensorflow() -> None:
             with suppress(DataPlaneError):  # the first load says it, with the model's name
@@ -149,7 +149,7 @@ class Server:
     def _reload_file(self) -> None:
         path = self._options.config_file
         if path is None:
-            self._log.warning("reload_refused", reason="models came from flags: there is no file to read again")
+            self._log.warning("reload_refused", reason="models came from flags: no file to read again")
             return
         try:
             config = read_changed_config(path)

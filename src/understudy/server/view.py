@@ -99,9 +99,7 @@ class LiveView:
     def events(self, name: str) -> tuple[EventView, ...]:
         """What happened to a model, the newest last."""
         return tuple(
-            EventView(
-                self._when(event.at), event.model, event.version, event.kind, event.reason, event.state
-            )
+            EventView(self._when(event.at), event.model, event.version, event.kind, event.reason, event.state)
             for event in self._desk.journal.of(name)
         )
 

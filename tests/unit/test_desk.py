@@ -1,0 +1,174 @@
+"""The control loop's desk, tick by tick, without threads: what a turn orders, and when orders are answered."""
+
+import pytest
+
+from understudy.control.desk import Desk, Turn
+from understudy.control.facts import Applied, ConfigOrder, Unavailable
+from understudy.errors import Code, ConfigError
+from understudy.lifecycle.manager import Manager, ManagerOptions
+from understudy.model_config import ModelConfig, ServerConfig, Specific
+from understudy.servable import (
+    Failure,
+    FoundVersion,
+    FoundVersions,
+    Loaded,
+    LoadFailed,
+    ServableId,
+    Unloaded,
+)
+
+PLATFORMS = frozenset({"synthetic"})
+BROKEN = Failure(Code.DATA_LOSS, "cannot read saved_model.pb")
+
+
+def model(name: str, base_path: str = "/models/m", **more: Specific) -> ModelConfig:
+    return ModelConfig(name, base_path, platform="synthetic", **more)
+
+
+def found(name: str, *versions: int, base_path: str = "/models/m") -> FoundVersions:
+    return FoundVersions(
+        name,
+        tuple(FoundVersion(version, f"{base_path}/{version}") for version in versions),
+        base_path=base_path,
+    )
+
+
+class Ticking:
+    """A desk whose routes are always taken, as the data plane does."""
+
+    def __init__(self) -> None:
+        self.desk = Desk(Manager(ManagerOptions(load_retries_max=0)), PLATFORMS)
+        self.now = 0.0
+
+    def tick(self) -> Turn:
+        self.now += 1
+        turn = self.desk.decide(self.now)
+        if turn.routes is not None:
+            self.desk.note_published(turn.routes)
+        self.desk.answer_orders()
+        return turn
+
+    def order(self, *models: ModelConfig) -> ConfigOrder:
+        order = ConfigOrder(ServerConfig(tuple(models)), "test")
+        self.desk.take_order(order)
+        return order
+
+    def see(self, *looks: FoundVersions) -> None:
+        self.desk.see(looks, self.now)
+
+
+def ready(*versions: int) -> Ticking:
+    """A desk on which these versions of model m are found, and the highest serves."""
+    ticking = Ticking()
+    ticking.order(model("m"))
+    ticking.see(found("m", *versions))
+    ticking.tick()
+    ticking.desk.finish(Loaded(ServableId("m", versions[-1]), 0.1))
+    ticking.tick()
+    return ticking
+
+
+def test_a_configuration_sends_the_source_and_is_answered_when_the_model_serves() -> None:
+    ticking = Ticking()
+    order = ticking.order(model("m"))
+    assert ticking.tick().models == {"m": "/models/m"}
+    ticking.see(found("m", 1))
+    ((load, platform),) = ticking.tick().loads
+    assert (load.servable, platform) == (ServableId("m", 1), "synthetic")
+    assert not order.answer.done()
+    ticking.desk.finish(Loaded(load.servable, 0.1))
+    turn = ticking.tick()
+    assert turn.routes is not None
+    assert turn.routes.changed[0].ready_versions == (1,)
+    assert order.answer.result(timeout=0) == Applied()
+
+
+def test_a_new_model_that_cannot_load_is_named_in_the_answer() -> None:
+    ticking = Ticking()
+    order = ticking.order(model("m"))
+    ticking.see(found("m", 1))
+    ticking.tick()
+    ticking.desk.finish(LoadFailed(ServableId("m", 1), 0.1, BROKEN))
+    ticking.tick()
+    assert order.answer.result(timeout=0) == Applied((Unavailable(ServableId("m", 1), BROKEN),))
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        found("m"),
+        FoundVersions("m", (), Failure(Code.NOT_FOUND, "no such directory"), base_path="/models/m"),
+    ],
+    ids=["nothing there", "no such directory"],
+)
+def test_a_new_model_of_which_nothing_is_found_does_not_hold_the_answer_up(look: FoundVersions) -> None:
+    ticking = Ticking()
+    order = ticking.order(model("m"))
+    ticking.tick()
+    assert not order.answer.done()
+    ticking.see(look)
+    ticking.tick()
+    assert order.answer.result(timeout=0) == Applied()
+
+
+def test_routes_of_one_tick_already_leave_out_what_it_unloads() -> None:
+    ticking = ready(1)
+    ticking.see(found("m", 1, 2))
+    ticking.tick()
+    ticking.desk.finish(Loaded(ServableId("m", 2), 0.1))
+    turn = ticking.tick()
+    assert [unload.servable for unload in turn.unloads] == [ServableId("m", 1)]
+    assert turn.routes is not None
+    assert turn.routes.changed[0].ready_versions == (2,)
+
+
+def test_a_refused_configuration_changes_nothing() -> None:
+    ticking = ready(1)
+    before = ticking.desk.picture
+    order = ticking.order(model("m"), model("n", "relative/path"))
+    with pytest.raises(ConfigError, match="absolute path"):
+        order.answer.result(timeout=0)
+    assert ticking.desk.picture is before
+    assert ticking.tick().models is None
+
+
+def test_a_look_at_a_place_that_is_no_longer_asked_for_is_not_believed() -> None:
+    ticking = ready(1)
+    ticking.order(model("m", "/models/elsewhere"))
+    ticking.tick()
+    ticking.see(found("m"))
+    turn = ticking.tick()
+    assert turn.unloads == ()
+    ticking.see(found("m", 5, base_path="/models/elsewhere"))
+    assert [load.path for load, _ in ticking.tick().loads] == ["/models/elsewhere/5"]
+
+
+def test_a_policy_changed_to_an_older_version_loads_it_and_then_lets_the_newer_go() -> None:
+    ticking = ready(1, 2)
+    ticking.order(model("m", version_policy=Specific((1,))))
+    turn = ticking.tick()
+    assert [load.servable.version for load, _ in turn.loads] == [1]
+    ticking.desk.finish(Loaded(ServableId("m", 1), 0.1))
+    turn = ticking.tick()
+    assert [unload.servable.version for unload in turn.unloads] == [2]
+    assert turn.routes is not None
+    assert turn.routes.changed[0].default_version == 1
+
+
+def test_an_unchanged_look_is_skipped_by_identity() -> None:
+    ticking = ready(1)
+    look = ticking.desk.picture.looks["m"]
+    ticking.see(look)
+    turn = ticking.tick()
+    assert (turn.loads, turn.unloads, turn.routes, turn.events) == ((), (), None, ())
+
+
+def test_a_removed_model_is_unloaded_and_remembered() -> None:
+    ticking = ready(1)
+    ticking.order()
+    turn = ticking.tick()
+    assert [unload.servable for unload in turn.unloads] == [ServableId("m", 1)]
+    ticking.desk.finish(Unloaded(ServableId("m", 1), 0.1))
+    ticking.tick()
+    assert ticking.desk.picture.models["m"].removed
+    assert [event.kind for event in ticking.desk.journal.of("m")][-1] == "state_changed"
