@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn an_estimate_comes_all_the_way_down() {
         let (lane, class) = (lane(), Class::of(1, 100));
-        lane.learn(class, Duration::from_secs(3600), true);
+        lane.learn(class, Duration::from_hours(1), true);
         for _ in 0..400 {
             lane.learn(class, Duration::from_micros(10), true);
         }

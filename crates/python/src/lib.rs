@@ -1,5 +1,13 @@
 //! The extension module `understudy.dataplane._native`: translation only.
 
+mod data_plane;
+mod doors;
+mod error;
+mod options;
+mod reports;
+mod routes;
+mod statistics;
+
 use pyo3::prelude::*;
 
 /// Every message that the server speaks, as a serialized `google.protobuf.FileDescriptorSet`.
@@ -10,6 +18,15 @@ fn file_descriptor_set() -> &'static [u8] {
 
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("NativeError", module.py().get_type::<error::NativeError>())?;
+    module.add_class::<data_plane::DataPlane>()?;
+    module.add_class::<reports::AdminRequest>()?;
+    module.add_class::<reports::BoundAddresses>()?;
+    module.add_class::<reports::LoadReport>()?;
+    module.add_class::<reports::UnloadReport>()?;
+    module.add_class::<statistics::MethodStatistics>()?;
+    module.add_class::<statistics::ServableStatistics>()?;
+    module.add_class::<statistics::Statistics>()?;
     module.add_function(wrap_pyfunction!(file_descriptor_set, module)?)?;
     Ok(())
 }

@@ -1,9 +1,23 @@
 """The extension's face. Checked against the compiled module by mypy's stubtest."""
 
+from collections.abc import Sequence
 from typing import final
 
 from understudy.dataplane.options import DataPlaneOptions, LoadRequest, TensorFlowOptions
 from understudy.routing import RouteUpdate
+
+__all__ = [
+    "AdminRequest",
+    "BoundAddresses",
+    "DataPlane",
+    "LoadReport",
+    "MethodStatistics",
+    "NativeError",
+    "ServableStatistics",
+    "Statistics",
+    "UnloadReport",
+    "file_descriptor_set",
+]
 
 class NativeError(Exception):
     """What the data plane refused; `args` is (canonical code, message)."""
@@ -33,25 +47,35 @@ class BoundAddresses:
 
 @final
 class MethodStatistics:
-    """Counts and latencies of one method of one version since it was loaded."""
+    """Counts and latencies of one method of one version since it was loaded.
+
+    Rows of unloaded versions are kept for a while (the last 256 of them), so that no count is lost between
+    two snapshots.
+    """
 
     @property
-    def model(self) -> str: ...
+    def model(self) -> str:
+        """Empty for all requests together that named a model that is not routed: clients cannot make rows."""
     @property
-    def version(self) -> int: ...
+    def version(self) -> int | None:
+        """None for requests that reached no version, because it does not exist or is not ready."""
     @property
-    def signature(self) -> str: ...
+    def signature(self) -> str:
+        """Empty for requests that reached no signature."""
     @property
     def method(self) -> str:
         """`predict` for example, and the door: `grpc` or `rest`, as in `predict:grpc`."""
     @property
     def counts_by_code(self) -> list[int]:
-        """Answers by canonical code; 17 numbers."""
+        """Answers by canonical code; 17 numbers. A request whose caller went away is CANCELLED."""
     @property
-    def latency_sum_s(self) -> float: ...
+    def latency_sum_s(self) -> float:
+        """Of the answers that were OK, like the other latencies."""
     @property
     def latency_quantiles_s(self) -> list[tuple[float, float]]:
         """Pairs (quantile, seconds) for 0.5, 0.9, 0.99, 0.999; empty when nothing was measured."""
+    def latency_counts(self, bounds_s: Sequence[float]) -> list[int]:
+        """How many OK answers took at most as long as each of these bounds, to within 3 %."""
 
 @final
 class ServableStatistics:
@@ -62,7 +86,8 @@ class ServableStatistics:
     @property
     def version(self) -> int: ...
     @property
-    def in_flight(self) -> int: ...
+    def in_flight(self) -> int:
+        """Requests that hold it."""
     @property
     def runs_inline(self) -> int:
         """Runs in an I/O thread, because they are measured to be short."""
@@ -79,17 +104,29 @@ class Statistics:
     @property
     def servables(self) -> list[ServableStatistics]: ...
     @property
-    def in_flight(self) -> int: ...
+    def in_flight(self) -> int:
+        """Requests being answered."""
+    @property
+    def run_threads(self) -> int:
+        """Run threads in use, runs whose caller has given up included."""
+    @property
+    def unloaded_late(self) -> int:
+        """Versions that were unloaded but whose last request still runs: their memory is not free yet."""
+    @property
+    def panics(self) -> int:
+        """Jobs that panicked; not 0 means a bug."""
     @property
     def connections(self) -> int: ...
     @property
-    def buffered_bytes(self) -> int: ...
+    def buffered_bytes(self) -> int:
+        """Of request bodies that are held."""
     @property
-    def refused_overload(self) -> int: ...
+    def refused_overload(self) -> int:
+        """Requests refused because something was full."""
 
 @final
 class AdminRequest:
-    """A request that Python must answer, such as HandleReloadConfigRequest."""
+    """A request that Python must answer, such as `HandleReloadConfigRequest`."""
 
     @property
     def ticket(self) -> int: ...
@@ -105,29 +142,43 @@ class AdminRequest:
 
 @final
 class DataPlane:
-    """Everything that a request passes. Every method may be called from any thread and releases the GIL."""
+    """Everything that a request passes. Every method may be called from any thread and releases the GIL.
+
+    Each raises NativeError. Durations are seconds; a negative one is refused, `math.inf` is without end.
+    """
 
     def __new__(cls, options: DataPlaneOptions) -> DataPlane: ...
     def open_tensorflow(self, options: TensorFlowOptions) -> str:
         """Opens the libraries (half a second); the runtime's version. A second call answers the same."""
     def load(self, request: LoadRequest) -> LoadReport:
-        """Loads a version in this thread; it is not routed before a publish names it."""
+        """Loads a version in this thread; it is not routed before a publish names it.
+
+        FAILED_PRECONDITION while the same version is loaded, being loaded or being unloaded.
+        """
     def unload(self, name: str, version: int, drain_timeout_s: float) -> UnloadReport:
         """Waits for the version's last request, then frees it in this thread.
 
-        When the deadline passes first, it is freed later, off every request's thread.
+        When the deadline passes first, it is freed later, off every request's thread. FAILED_PRECONDITION
+        while it is still routed.
         """
     def publish(self, update: RouteUpdate) -> None:
-        """Swaps the route table; refused whole when a route names a version that is not loaded."""
+        """Swaps the route table, or refuses the whole update with FAILED_PRECONDITION: nothing changed.
+
+        Refused are: a generation that does not grow, a version that is not loaded, a default that is not
+        ready, anything that appears twice.
+        """
     def serve(self) -> BoundAddresses:
         """Opens the doors."""
     def set_healthy(self, healthy: bool) -> None:
         """What the overall health service answers while the doors are open."""
     def stop(self, drain_timeout_s: float) -> int:
         """Closes the doors to new requests, waits for those in flight; how many were left."""
-    def statistics(self) -> Statistics: ...
-    def next_admin(self, timeout_s: float) -> AdminRequest | None: ...
-    def answer_admin(self, ticket: int, code: int, message: str, payload: bytes) -> None: ...
+    def statistics(self) -> Statistics:
+        """What is counted, now."""
+    def next_admin(self, timeout_s: float) -> AdminRequest | None:
+        """The next request that Python must answer; none when the time passes first."""
+    def answer_admin(self, ticket: int, code: int, message: str, payload: bytes) -> bool:
+        """Answers one, with `payload` when `code` is 0; whether somebody still waited for it."""
 
 def file_descriptor_set() -> bytes:
     """The serialized `google.protobuf.FileDescriptorSet` of every message that the server speaks."""

@@ -1,4 +1,4 @@
-"""What crosses into Rust besides routes: frozen dataclasses, each matched by one Rust struct of its name."""
+"""What crosses into Rust besides routes: frozen dataclasses, each matched by a Rust struct of its name."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,15 @@ class DataPlaneOptions:
     Attributes:
         grpc_address: `host:port` for gRPC; port 0 picks a free one; none: do not listen.
         rest_address: the same for REST.
-        io_threads: threads that move bytes; 0 chooses from the machine's cores.
+        io_threads: threads that move bytes, and run models that are measured to be fast, all but one of them
+            at once; 0: one more than the machine has cores.
         rest_timeout_ms: a REST request's time to run; 0 or less: none.
         message_bytes_max: of one request's body.
         buffered_bytes_max: of all request bodies held at once; past it, requests are refused at once.
         in_flight_max: requests being answered at once, both doors together.
-        queue_max: requests of one version that wait for a run thread.
-        runs_max: runs of one version at once on run threads; 0 chooses from the machine's cores.
+        queue_max: requests of one version that wait for a run thread; fewer when the server is nearly full,
+            since a version may only have as many as could still come in besides.
+        runs_max: runs of one version at once on run threads; 0: twice the machine's cores, at least 4.
         connections_max: open connections, both doors together.
         cors: REST answers carry the headers that let browsers of other origins read them.
     """

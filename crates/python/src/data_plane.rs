@@ -1,0 +1,106 @@
+//! The data plane as a Python class: each method translates, lets go of the GIL, and calls its namesake.
+
+use crate::{
+    doors::Doors,
+    error::raised,
+    options::{DataPlaneOptions, LoadRequest, TensorFlowOptions},
+    reports::{AdminRequest, BoundAddresses, LoadReport, UnloadReport},
+    routes::RouteUpdate,
+    statistics::{Statistics, seconds},
+};
+use bytes::Bytes;
+use dataplane::{
+    error::{Code, Error},
+    plane::{LoadRequest as Load, Plane},
+    route,
+};
+use pyo3::prelude::*;
+use std::sync::Arc;
+
+/// Everything that a request passes. Every method may be called from any thread and releases the GIL.
+#[pyclass(frozen, module = "understudy.dataplane._native")]
+pub(crate) struct DataPlane {
+    plane: Arc<Plane>,
+    doors: Doors,
+}
+
+#[pymethods]
+impl DataPlane {
+    #[new]
+    fn new(options: DataPlaneOptions) -> PyResult<Self> {
+        let plane = Arc::new(Plane::new(options.limits()).map_err(raised)?);
+        Ok(Self { doors: Doors::closed(Arc::clone(&plane), options.server()), plane })
+    }
+
+    /// Opens the libraries (half a second); the runtime's version. A second call answers the same.
+    fn open_tensorflow(&self, py: Python<'_>, options: TensorFlowOptions) -> PyResult<String> {
+        let (library_dir, options) = options.split();
+        py.detach(|| self.plane.open_tensorflow(&library_dir, options)).map_err(raised)
+    }
+
+    /// Loads a version in this thread; it is not routed before a publish names it.
+    fn load(&self, py: Python<'_>, request: LoadRequest) -> PyResult<LoadReport> {
+        let request = Load::try_from(request).map_err(raised)?;
+        let signature_names = py.detach(|| self.plane.load(&request)).map_err(raised)?;
+        Ok(LoadReport { signature_names })
+    }
+
+    /// Waits for the version's last request, then frees it in this thread.
+    ///
+    /// When the deadline passes first, it is freed later, off every request's thread.
+    fn unload(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        version: i64,
+        drain_timeout_s: f64,
+    ) -> PyResult<UnloadReport> {
+        let drain = seconds(drain_timeout_s)?;
+        let requests_left = py.detach(|| self.plane.unload(name, version, drain)).map_err(raised)?;
+        Ok(UnloadReport { requests_left })
+    }
+
+    /// Swaps the route table; refused whole when a route names a version that is not loaded.
+    fn publish(&self, py: Python<'_>, update: RouteUpdate) -> PyResult<()> {
+        let update = route::RouteUpdate::from(update);
+        py.detach(|| self.plane.publish(&update)).map_err(raised)
+    }
+
+    /// Opens the doors.
+    fn serve(&self, py: Python<'_>) -> PyResult<BoundAddresses> {
+        let (grpc, rest) = py.detach(|| self.doors.open()).map_err(raised)?;
+        Ok(BoundAddresses { grpc: grpc.map(|it| it.to_string()), rest: rest.map(|it| it.to_string()) })
+    }
+
+    /// What the overall health service answers while the doors are open.
+    fn set_healthy(&self, py: Python<'_>, healthy: bool) {
+        py.detach(|| self.plane.set_healthy(healthy));
+    }
+
+    /// Closes the doors to new requests, waits for those in flight; how many were left.
+    fn stop(&self, py: Python<'_>, drain_timeout_s: f64) -> PyResult<usize> {
+        let drain = seconds(drain_timeout_s)?;
+        Ok(py.detach(|| self.doors.close(drain)))
+    }
+
+    /// What is counted, now.
+    fn statistics(&self, py: Python<'_>) -> PyResult<Statistics> {
+        let snapshot = py.detach(|| self.plane.statistics());
+        Statistics::build(py, snapshot)
+    }
+
+    /// The next request that Python must answer; none when the time passes first.
+    fn next_admin(&self, py: Python<'_>, timeout_s: f64) -> PyResult<Option<AdminRequest>> {
+        let timeout = seconds(timeout_s)?;
+        Ok(py.detach(|| self.plane.next_admin(timeout)).map(AdminRequest))
+    }
+
+    /// Answers one; whether somebody still waited for it.
+    fn answer_admin(&self, py: Python<'_>, ticket: u64, code: i32, message: String, payload: &[u8]) -> bool {
+        let answer = match Code::from_number(code) {
+            Code::Ok => Ok(Bytes::copy_from_slice(payload)),
+            code => Err(Error::new(code, message)),
+        };
+        py.detach(|| self.plane.answer_admin(ticket, answer))
+    }
+}

@@ -1,0 +1,86 @@
+//! What src/understudy/dataplane/options.py hands over: one struct for each dataclass there, field by field.
+
+use dataplane::{
+    error::Error,
+    execute::Limits,
+    plane::{LoadRequest as Load, Platform},
+    runtime::tensorflow,
+    server::ServerOptions,
+};
+use pyo3::FromPyObject;
+use std::{path::PathBuf, time::Duration};
+
+#[derive(FromPyObject)]
+pub(crate) struct DataPlaneOptions {
+    grpc_address: Option<String>,
+    rest_address: Option<String>,
+    io_threads: usize,
+    rest_timeout_ms: i64,
+    message_bytes_max: usize,
+    buffered_bytes_max: usize,
+    in_flight_max: usize,
+    queue_max: usize,
+    runs_max: usize,
+    connections_max: usize,
+    cors: bool,
+}
+
+impl DataPlaneOptions {
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            io_threads: self.io_threads,
+            in_flight_max: self.in_flight_max,
+            queue_max: self.queue_max,
+            runs_max: self.runs_max,
+        }
+    }
+
+    pub(crate) fn server(self) -> ServerOptions {
+        ServerOptions {
+            grpc_address: self.grpc_address,
+            rest_address: self.rest_address,
+            rest_timeout: positive_millis(self.rest_timeout_ms),
+            message_bytes_max: self.message_bytes_max,
+            buffered_bytes_max: self.buffered_bytes_max,
+            connections_max: self.connections_max,
+            cors: self.cors,
+        }
+    }
+}
+
+fn positive_millis(millis: i64) -> Option<Duration> {
+    u64::try_from(millis).ok().filter(|millis| *millis > 0).map(Duration::from_millis)
+}
+
+#[derive(FromPyObject)]
+pub(crate) struct TensorFlowOptions {
+    library_dir: PathBuf,
+    intra_op_threads: u32,
+    inter_op_threads: u32,
+}
+
+impl TensorFlowOptions {
+    /// The folder that holds the libraries, and the rest.
+    pub(crate) fn split(self) -> (PathBuf, tensorflow::Options) {
+        let Self { library_dir, intra_op_threads, inter_op_threads } = self;
+        (library_dir, tensorflow::Options { intra_op_threads, inter_op_threads })
+    }
+}
+
+#[derive(FromPyObject)]
+pub(crate) struct LoadRequest {
+    name: String,
+    version: i64,
+    path: PathBuf,
+    platform: String,
+    tags: Vec<String>,
+}
+
+impl TryFrom<LoadRequest> for Load {
+    type Error = Error;
+
+    fn try_from(request: LoadRequest) -> Result<Self, Error> {
+        let LoadRequest { name, version, path, platform, tags } = request;
+        Ok(Self { name, version, path, platform: Platform::from_name(&platform)?, tags })
+    }
+}

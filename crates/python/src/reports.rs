@@ -1,0 +1,52 @@
+//! What the data plane tells Python, besides statistics.
+
+use dataplane::admin;
+use pyo3::prelude::*;
+use std::time::Instant;
+
+/// What a load found.
+#[pyclass(frozen, get_all, module = "understudy.dataplane._native")]
+pub(crate) struct LoadReport {
+    pub(crate) signature_names: Vec<String>,
+}
+
+/// How an unload went.
+#[pyclass(frozen, get_all, module = "understudy.dataplane._native")]
+pub(crate) struct UnloadReport {
+    pub(crate) requests_left: u64,
+}
+
+/// Where the doors listen; none where one was not asked for.
+#[pyclass(frozen, get_all, module = "understudy.dataplane._native")]
+pub(crate) struct BoundAddresses {
+    pub(crate) grpc: Option<String>,
+    pub(crate) rest: Option<String>,
+}
+
+/// A request that Python must answer, such as `HandleReloadConfigRequest`.
+#[pyclass(frozen, module = "understudy.dataplane._native")]
+pub(crate) struct AdminRequest(pub(crate) admin::AdminRequest);
+
+#[pymethods]
+impl AdminRequest {
+    #[getter]
+    fn ticket(&self) -> u64 {
+        self.0.ticket
+    }
+
+    #[getter]
+    fn method(&self) -> &'static str {
+        self.0.method
+    }
+
+    #[getter]
+    fn payload(&self) -> &[u8] {
+        &self.0.payload
+    }
+
+    #[getter]
+    fn timeout_s(&self) -> Option<f64> {
+        let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now()).as_secs_f64();
+        self.0.deadline.map(left)
+    }
+}

@@ -1,0 +1,63 @@
+//! What src/understudy/routing.py hands over: one struct for each dataclass there, field by field.
+
+use dataplane::{
+    route,
+    wire::tensorflow::serving::{ModelVersionStatus, StatusProto},
+};
+use pyo3::FromPyObject;
+
+#[derive(FromPyObject)]
+pub(crate) struct RouteUpdate {
+    generation: u64,
+    changed: Vec<ModelRoute>,
+    removed: Vec<String>,
+}
+
+#[derive(FromPyObject)]
+struct ModelRoute {
+    name: String,
+    ready_versions: Vec<i64>,
+    default_version: Option<i64>,
+    labels: Vec<LabelRoute>,
+    statuses: Vec<VersionStatus>,
+}
+
+#[derive(FromPyObject)]
+struct LabelRoute {
+    label: String,
+    version: i64,
+}
+
+#[derive(FromPyObject)]
+struct VersionStatus {
+    version: i64,
+    state: i32,
+    error_code: i32,
+    error_message: String,
+}
+
+impl From<RouteUpdate> for route::RouteUpdate {
+    fn from(update: RouteUpdate) -> Self {
+        let changed = update.changed.into_iter().map(route::ModelUpdate::from).collect();
+        Self { generation: update.generation, changed, removed: update.removed }
+    }
+}
+
+impl From<ModelRoute> for route::ModelUpdate {
+    fn from(model: ModelRoute) -> Self {
+        Self {
+            name: model.name,
+            ready_versions: model.ready_versions,
+            default_version: model.default_version,
+            labels: model.labels.into_iter().map(|route| (route.label, route.version)).collect(),
+            statuses: model.statuses.into_iter().map(ModelVersionStatus::from).collect(),
+        }
+    }
+}
+
+impl From<VersionStatus> for ModelVersionStatus {
+    fn from(status: VersionStatus) -> Self {
+        let VersionStatus { version, state, error_code, error_message } = status;
+        Self { version, state, status: Some(StatusProto { error_code, error_message }) }
+    }
+}

@@ -1,0 +1,112 @@
+//! What is counted, as one snapshot for Python.
+
+use crate::error::raised;
+use dataplane::{error::Error, plane, stats};
+use pyo3::prelude::*;
+use std::time::Duration;
+
+/// The shares of answers whose latency every snapshot tells.
+const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
+
+/// Counts and latencies of one method of one version since it was loaded.
+#[pyclass(frozen, module = "understudy.dataplane._native")]
+pub(crate) struct MethodStatistics(stats::MethodStatistics);
+
+#[pymethods]
+impl MethodStatistics {
+    #[getter]
+    fn model(&self) -> &str {
+        &self.0.model
+    }
+
+    #[getter]
+    fn version(&self) -> Option<i64> {
+        self.0.version
+    }
+
+    #[getter]
+    fn signature(&self) -> &str {
+        &self.0.signature
+    }
+
+    #[getter]
+    fn method(&self) -> &'static str {
+        self.0.method
+    }
+
+    #[getter]
+    fn counts_by_code(&self) -> Vec<u64> {
+        self.0.by_code.to_vec()
+    }
+
+    #[getter]
+    fn latency_sum_s(&self) -> f64 {
+        self.0.latency_sum.as_secs_f64()
+    }
+
+    #[getter]
+    fn latency_quantiles_s(&self) -> Vec<(f64, f64)> {
+        self.0.latency_quantiles_s(&QUANTILES)
+    }
+
+    /// How many OK answers took at most as long as each of these bounds, to within 3 %.
+    fn latency_counts(&self, bounds_s: Vec<f64>) -> PyResult<Vec<u64>> {
+        let bounds: PyResult<Vec<Duration>> = bounds_s.into_iter().map(seconds).collect();
+        Ok(self.0.latency_counts(&bounds?))
+    }
+}
+
+/// One loaded version.
+#[pyclass(frozen, get_all, module = "understudy.dataplane._native")]
+pub(crate) struct ServableStatistics {
+    model: String,
+    version: i64,
+    in_flight: u64,
+    runs_inline: u64,
+    runs_pooled: u64,
+}
+
+/// One snapshot.
+#[pyclass(frozen, get_all, module = "understudy.dataplane._native")]
+pub(crate) struct Statistics {
+    methods: Vec<Py<MethodStatistics>>,
+    servables: Vec<Py<ServableStatistics>>,
+    in_flight: usize,
+    run_threads: usize,
+    unloaded_late: usize,
+    panics: u64,
+    connections: usize,
+    buffered_bytes: usize,
+    refused_overload: u64,
+}
+
+impl Statistics {
+    pub(crate) fn build(py: Python<'_>, snapshot: plane::Statistics) -> PyResult<Self> {
+        let method = |row| Py::new(py, MethodStatistics(row));
+        let servable = |row: plane::ServableStatistics| {
+            let plane::ServableStatistics { model, version, in_flight, runs_inline, runs_pooled } = row;
+            let model = model.as_ref().to_owned();
+            Py::new(py, ServableStatistics { model, version, in_flight, runs_inline, runs_pooled })
+        };
+        Ok(Self {
+            methods: snapshot.methods.into_iter().map(method).collect::<PyResult<_>>()?,
+            servables: snapshot.servables.into_iter().map(servable).collect::<PyResult<_>>()?,
+            in_flight: snapshot.in_flight,
+            run_threads: snapshot.run_threads,
+            unloaded_late: snapshot.unloaded_late,
+            panics: snapshot.panics,
+            connections: snapshot.connections,
+            buffered_bytes: snapshot.buffered_bytes,
+            refused_overload: snapshot.refused_overload,
+        })
+    }
+}
+
+/// A duration that Python gave in seconds; infinite and overlong ones become the longest there is.
+pub(crate) fn seconds(value: f64) -> PyResult<Duration> {
+    if value.is_nan() || value < 0.0 {
+        let error = Error::invalid_argument(format!("a duration of {value} s is not possible"));
+        return Err(raised(error));
+    }
+    Ok(Duration::try_from_secs_f64(value).unwrap_or(Duration::MAX))
+}

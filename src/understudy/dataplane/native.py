@@ -1,0 +1,90 @@
+"""The data plane's façade: what the rest of Python calls. Translates errors and nothing else."""
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from understudy.dataplane import _native
+from understudy.dataplane._native import (
+    AdminRequest,
+    BoundAddresses,
+    LoadReport,
+    Statistics,
+    UnloadReport,
+)
+from understudy.dataplane.options import DataPlaneOptions, LoadRequest, TensorFlowOptions
+from understudy.errors import Code, DataPlaneError
+from understudy.routing import RouteUpdate
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+
+class NativeDataPlane:
+    """Everything that a request passes. Every method may be called from any thread and releases the GIL.
+
+    Every method raises DataPlaneError. Durations are seconds, not negative; `math.inf` is without end.
+    """
+
+    def __init__(self, options: DataPlaneOptions) -> None:
+        self._plane = _call(_native.DataPlane, options)
+
+    def open_tensorflow(self, options: TensorFlowOptions) -> str:
+        """Open TensorFlow's libraries (half a second); its version. A second call answers the same."""
+        return _call(self._plane.open_tensorflow, options)
+
+    def load(self, request: LoadRequest) -> LoadReport:
+        """Load a version in this thread; it is not routed before a publish names it."""
+        return _call(self._plane.load, request)
+
+    def unload(self, name: str, version: int, *, drain_timeout_s: float) -> UnloadReport:
+        """Wait for the version's last request, then free it in this thread.
+
+        When the deadline passes first, it is freed later, off every request's thread. The version must not be
+        routed any more.
+        """
+        return _call(self._plane.unload, name, version, drain_timeout_s)
+
+    def publish(self, update: RouteUpdate) -> None:
+        """Swap the route table, or refuse the whole update and leave the present one."""
+        _call(self._plane.publish, update)
+
+    def serve(self) -> BoundAddresses:
+        """Open the doors."""
+        return _call(self._plane.serve)
+
+    def set_healthy(self, *, healthy: bool) -> None:
+        """Say what the overall health service answers while the doors are open."""
+        _call(self._plane.set_healthy, healthy)
+
+    def stop(self, *, drain_timeout_s: float) -> int:
+        """Close the doors to new requests, wait for those in flight; how many were left."""
+        return _call(self._plane.stop, drain_timeout_s)
+
+    def statistics(self) -> Statistics:
+        """Take one snapshot of what is counted."""
+        return _call(self._plane.statistics)
+
+    def next_admin(self, *, timeout_s: float) -> AdminRequest | None:
+        """Wait for the next request that Python must answer; none when the time passes first."""
+        return _call(self._plane.next_admin, timeout_s)
+
+    def answer_admin(self, ticket: int, *, payload: bytes) -> bool:
+        """Answer one; whether somebody still waited for it."""
+        return _call(self._plane.answer_admin, ticket, Code.OK, "", payload)
+
+    def refuse_admin(self, ticket: int, *, code: Code, message: str) -> bool:
+        """Answer one with an error; whether somebody still waited for it."""
+        return _call(self._plane.answer_admin, ticket, code, message, b"")
+
+
+def file_descriptor_set() -> bytes:
+    """Every message that the server speaks, as a serialized `google.protobuf.FileDescriptorSet`."""
+    return _native.file_descriptor_set()
+
+
+def _call(function: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+    try:
+        return function(*args, **kwargs)
+    except _native.NativeError as error:
+        code, message = error.args
+        raise DataPlaneError(Code(code), message) from None

@@ -1,0 +1,114 @@
+"""The binding: what crosses it, how errors come back, and that waiting lets other Python threads run."""
+
+import inspect
+import json
+import math
+import threading
+from pathlib import Path
+
+import pytest
+
+from understudy.dataplane import _native
+from understudy.dataplane.native import NativeDataPlane, file_descriptor_set
+from understudy.dataplane.options import DataPlaneOptions, LoadRequest
+from understudy.errors import Code, DataPlaneError
+from understudy.routing import LabelRoute, ModelRoute, RouteUpdate, VersionStatus
+
+
+@pytest.fixture
+def plane() -> NativeDataPlane:
+    return NativeDataPlane(DataPlaneOptions(grpc_address=None, rest_address=None))
+
+
+def request_of(folder: Path, version: int = 1, **members: object) -> LoadRequest:
+    path = folder / str(version)
+    path.mkdir(exist_ok=True)
+    (path / "synthetic.json").write_text(json.dumps(members))
+    return LoadRequest(name="m", version=version, path=str(path), platform="synthetic")
+
+
+def routes(generation: int, *ready: int) -> RouteUpdate:
+    model = ModelRoute(
+        name="m",
+        ready_versions=ready,
+        default_version=max(ready, default=None),
+        labels=(LabelRoute("stable", 1),),
+        statuses=tuple(VersionStatus(version, 30, 0, "") for version in reversed(ready)),
+    )
+    return RouteUpdate(generation=generation, changed=(model,), removed=())
+
+
+def test_a_version_is_loaded_routed_taken_out_and_unloaded(plane: NativeDataPlane, tmp_path: Path) -> None:
+    assert plane.load(request_of(tmp_path)).signature_names == ["echo", "serving_default"]
+    plane.publish(routes(1, 1))
+    (servable,) = plane.statistics().servables
+    assert (servable.model, servable.version, servable.in_flight) == ("m", 1, 0)
+    plane.publish(routes(2))
+    assert plane.unload("m", 1, drain_timeout_s=math.inf).requests_left == 0
+    assert plane.statistics().servables == []
+
+
+def test_what_is_refused_comes_back_with_its_code_and_text(plane: NativeDataPlane, tmp_path: Path) -> None:
+    plane.load(request_of(tmp_path))
+    plane.publish(routes(1, 1))
+    with pytest.raises(DataPlaneError, match="generation 1 does not follow") as refused:
+        plane.publish(routes(1, 1))
+    assert refused.value.code is Code.FAILED_PRECONDITION
+    with pytest.raises(DataPlaneError, match="version 2 of m is not loaded"):
+        plane.publish(routes(2, 1, 2))
+    with pytest.raises(DataPlaneError, match="still routed"):
+        plane.unload("m", 1, drain_timeout_s=1)
+    with pytest.raises(DataPlaneError, match="no such op") as failed:
+        plane.load(request_of(tmp_path, 3, fail_load="no such op"))
+    assert (failed.value.code, failed.value.message) == (Code.INVALID_ARGUMENT, "no such op")
+
+
+@pytest.mark.parametrize("seconds", [-1.0, math.nan])
+def test_a_duration_that_cannot_be_is_refused(plane: NativeDataPlane, seconds: float) -> None:
+    with pytest.raises(DataPlaneError, match="not possible"):
+        plane.next_admin(timeout_s=seconds)
+
+
+def test_a_load_lets_other_python_threads_run(plane: NativeDataPlane, tmp_path: Path) -> None:
+    request = request_of(tmp_path, load_ms=200)
+    loading = threading.Thread(target=plane.load, args=(request,))
+    loading.start()
+    seen = "version 1 of m is not loaded"
+    while seen == "version 1 of m is not loaded":
+        with pytest.raises(DataPlaneError) as refused:  # were the load to keep the GIL, this would succeed
+            plane.unload("m", 1, drain_timeout_s=0)
+        seen = refused.value.message
+    assert seen == "version 1 of m is still being loaded"
+    loading.join()
+
+
+def test_an_answer_that_nobody_waits_for_is_no_error(plane: NativeDataPlane) -> None:
+    assert plane.next_admin(timeout_s=0) is None
+    assert not plane.answer_admin(1, payload=b"")
+    assert not plane.refuse_admin(1, code=Code.INTERNAL, message="nobody asked")
+
+
+def test_doors_open_once_and_close_without_harm_when_they_are_closed(plane: NativeDataPlane) -> None:
+    assert plane.stop(drain_timeout_s=0) == 0
+    addresses = plane.serve()
+    assert (addresses.grpc, addresses.rest) == (None, None)
+    with pytest.raises(DataPlaneError, match="open already"):
+        plane.serve()
+    assert plane.stop(drain_timeout_s=1) == 0
+
+
+def test_every_native_function_tells_its_signature_so_that_the_stub_is_checked_against_it() -> None:
+    functions = [_native.file_descriptor_set, _native.DataPlane]
+    for name in _native.__all__:
+        member = getattr(_native, name)
+        if inspect.isclass(member) and not issubclass(member, Exception):
+            functions += [
+                function for function in vars(member).values() if inspect.ismethoddescriptor(function)
+            ]
+    for function in functions:
+        is_property = inspect.isgetsetdescriptor(function)
+        assert is_property or getattr(function, "__text_signature__", None), function
+
+
+def test_the_descriptor_set_is_there() -> None:
+    assert b"tensorflow.serving" in file_descriptor_set()
