@@ -45,3 +45,17 @@ def serving_client() -> Iterator[ServingClient]:
     """The real `tensorflow-serving-api` client, in its own process."""
     with ServingClient() as client:
         yield client
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rewrite",
+        action="store_true",
+        help="write what was observed into scenario files and generated pages instead of comparing",
+    )
+
+
+@pytest.fixture
+def rewrite(request: pytest.FixtureRequest) -> bool:
+    """Whether expected texts are to be rewritten."""
+    return bool(request.config.getoption("--rewrite"))

@@ -55,8 +55,8 @@ fn positive_millis(millis: i64) -> Option<Duration> {
 #[derive(FromPyObject)]
 pub(crate) struct TensorFlowOptions {
     library_dir: PathBuf,
-    intra_op_threads: u32,
-    inter_op_threads: u32,
+    intra_op_threads: i32,
+    inter_op_threads: i32,
 }
 
 impl TensorFlowOptions {

@@ -75,7 +75,7 @@ class Harness:
         failure: of the last attempt; none when all is well.
         attempts: begun since it was last new.
         next_attempt_at: when the next one begins; none unless it is retrying.
-        loaded_path: what the last attempt loaded from; none before the first.
+        loaded_path: what the last attempt loaded from; none before the first since it was last new.
         tried_fingerprint: the files' fingerprint as last seen before the last attempt began; none: not seen.
         seen_fingerprint: the one last seen; none: not seen.
         is_short_of_memory: it would load, or try again, if there were room.
@@ -152,6 +152,8 @@ class Harness:
         self.attempts = 0
         self.next_attempt_at = None
         self.failure = None
+        self.loaded_path = None
+        self.tried_fingerprint = None
         self.is_short_of_memory = False
         self.requests_left = 0
 

@@ -181,7 +181,7 @@ class Manager:
         for model in models:
             model.explain_waiting(now)
             model.forget_surplus()
-            self._settle_times(model)
+            self._settle_times(now, model)
             watched = model.watched()
             if watched != self._watched.get(model.name, frozenset()):
                 self._watched[model.name] = watched
@@ -190,8 +190,8 @@ class Manager:
                 self._removed.setdefault(model.name)
         return watches
 
-    def _settle_times(self, model: ManagedModel) -> None:
-        due_at = model.next_attempt_at()
+    def _settle_times(self, now: float, model: ManagedModel) -> None:
+        due_at = model.next_attempt_at(now)
         if due_at is None:
             self._due_at.pop(model.name, None)
         else:

@@ -149,7 +149,7 @@ class ManagedModel:
         if not harness.note_found(found):
             return
         match harness.state:
-            case State.ERROR:
+            case State.ERROR if not harness.is_short_of_memory:
                 self._renew(now, harness, "its files are not those that failed; tried again now")
             case State.RETRYING if not harness.is_due(now):
                 harness.next_attempt_at = now
@@ -222,7 +222,8 @@ class ManagedModel:
     def _take_unloaded(self, now: float, harness: Harness, outcome: Unloaded) -> None:
         harness.unload_duration_s = outcome.duration_s
         harness.requests_left = outcome.requests_left
-        self._move(harness, Trigger.UNLOADED, now, reasons.unloaded(outcome, harness.reason))
+        why = "aspired again meanwhile" if harness.aspired else harness.reason
+        self._move(harness, Trigger.UNLOADED, now, reasons.unloaded(outcome, why))
         if harness.aspired:
             self._renew(now, harness, "aspired again while it unloaded; waits for its turn to load")
 
@@ -276,7 +277,7 @@ class ManagedModel:
         for harness in self:
             if harness.state is State.READY and aspired and not harness.aspired:
                 self._note(harness, "kept", now, "kept serving because no aspired version is ready")
-            elif harness.state is State.NEW and not harness.is_short_of_memory:
+            elif (harness.state is State.NEW or harness.is_due(now)) and not harness.is_short_of_memory:
                 leaving = sorted(
                     h.servable.version for h in self if not h.aspired and h.state not in FINISHED
                 )
@@ -293,10 +294,13 @@ class ManagedModel:
         """The versions whose files decide what happens next."""
         return frozenset(h.servable.version for h in self if h.aspired and h.state in WATCHED)
 
-    def next_attempt_at(self) -> float | None:
-        """When the earliest retry is due; none when none waits for its time."""
-        times = [h.next_attempt_at for h in self if h.state is State.RETRYING and not h.is_short_of_memory]
-        return min((time for time in times if time is not None), default=None)
+    def next_attempt_at(self, now: float) -> float | None:
+        """When the earliest retry becomes due; none when none waits for its time.
+
+        One that is due already and was not begun waits for memory or for another version, not for time.
+        """
+        times = [h.next_attempt_at for h in self if h.next_attempt_at is not None]
+        return min((time for time in times if time > now), default=None)
 
     def is_finished(self) -> bool:
         """Whether nothing of it lives or is about to."""

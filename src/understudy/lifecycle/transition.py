@@ -106,12 +106,14 @@ def plan(policy: TransitionPolicy, versions: Iterable[VersionView]) -> tuple[Dec
 
 def _why_surplus(versions: Sequence[VersionView], surplus: Sequence[int]) -> str | None:
     """Why the lowest surplus version may go; none: it may not."""
+    lowest = min(surplus)
     aspired = [v for v in versions if v.aspired]
     if not aspired:
         return "no version is aspired any more"
     ready = [v.version for v in aspired if v.state is State.READY]
     if ready:
-        return f"superseded by {max(ready)}, which is ready"
+        newest = max(ready)
+        return f"superseded by {newest}, which is ready" if newest > lowest else f"no longer aspired; {newest} is"
     if len(surplus) > 1:
         return f"no longer aspired; {max(surplus)} serves until an aspired version is ready"
     return None

@@ -15,6 +15,7 @@ from understudy.dataplane.loaders import NativeLoader
 from understudy.dataplane.native import NativeDataPlane
 from understudy.dataplane.options import TensorFlowOptions
 from understudy.dataplane.tensorflow_library import find_library_dir
+from understudy.errors import Code, DataPlaneError, StartupError
 from understudy.lifecycle.manager import Manager, ManagerOptions
 from understudy.servable import Event, FoundVersions, Outcome
 from understudy.server.reload import ReloadDesk
@@ -84,8 +85,17 @@ def _effect_settings(options: ServeOptions) -> EffectSettings:
 
 
 def _tensorflow_options(settings: TensorFlowSettings) -> TensorFlowOptions:
+    """Where TensorFlow is and how it runs.
+
+    Raises:
+        DataPlaneError: it is not installed.
+    """
+    try:
+        library_dir = settings.library_dir or str(find_library_dir())
+    except StartupError as error:
+        raise DataPlaneError(Code.FAILED_PRECONDITION, str(error)) from error
     return TensorFlowOptions(
-        library_dir=settings.library_dir or str(find_library_dir()),
+        library_dir=library_dir,
         intra_op_threads=settings.intra_op_threads,
         inter_op_threads=settings.inter_op_threads,
     )

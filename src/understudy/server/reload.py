@@ -5,7 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from understudy.control.facts import Applied, Unavailable
-from understudy.dataplane.native import AdminRequest, NativeDataPlane
+from understudy.dataplane._native import AdminRequest
+from understudy.dataplane.native import NativeDataPlane
 from understudy.errors import Code, ConfigError
 from understudy.model_config import ServerConfig
 from understudy.reload_message import build_reload_response, parse_reload_request
@@ -36,7 +37,7 @@ class ReloadDesk:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            request = self._data_plane.next_admin(WAIT_S)
+            request = self._data_plane.next_admin(timeout_s=WAIT_S)
             if request is not None:
                 self._take(request)
 
@@ -53,15 +54,15 @@ class ReloadDesk:
         if isinstance(error, ConfigError):
             self._refuse(ticket, error)
         elif error is not None:
-            self._data_plane.answer_admin(ticket, Code.INTERNAL, str(error), b"")
+            self._data_plane.refuse_admin(ticket, code=Code.INTERNAL, message=str(error))
         elif unavailable := answer.result().unavailable:
             text = describe_unavailable(unavailable, noun="model")
-            self._data_plane.answer_admin(ticket, Code.UNKNOWN, text, b"")
+            self._data_plane.refuse_admin(ticket, code=Code.UNKNOWN, message=text)
         else:
-            self._data_plane.answer_admin(ticket, Code.OK, "", build_reload_response())
+            self._data_plane.answer_admin(ticket, payload=build_reload_response())
 
     def _refuse(self, ticket: int, error: ConfigError) -> None:
-        self._data_plane.answer_admin(ticket, error.code, str(error), b"")
+        self._data_plane.refuse_admin(ticket, code=error.code, message=str(error))
 
 
 def describe_unavailable(unavailable: tuple[Unavailable, ...], *, noun: str) -> str:

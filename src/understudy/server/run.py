@@ -173,5 +173,5 @@ class Server:
         self._parts.view.enter(Phase.DRAINING)
         self._parts.data_plane.set_healthy(healthy=False)
         self._log.info("stopping", signal=stop.signal_name)
-        left = self._parts.data_plane.stop(self._options.stop_timeout_s)
+        left = self._parts.data_plane.stop(drain_timeout_s=self._options.stop_timeout_s)
         self._log.info("stopped", requests_left=left)

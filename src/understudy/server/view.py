@@ -21,7 +21,8 @@ from understudy.admin.view import (
 from understudy.clock import Clock
 from understudy.control.desk import Desk
 from understudy.control.picture import Picture
-from understudy.dataplane.native import MethodStatistics, NativeDataPlane, Statistics
+from understudy.dataplane._native import MethodStatistics, Statistics
+from understudy.dataplane.native import NativeDataPlane
 from understudy.errors import Code
 from understudy.model_config import Latest, ModelConfig
 from understudy.routing import ModelRoute

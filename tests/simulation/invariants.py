@@ -1,0 +1,193 @@
+"""What must hold after every step of the simulation, checked from outside: by looking, never by asking why.
+
+The expectations are written down here a second time, on purpose: the allowed changes of state and the rule
+for what is aspired are not taken from the code that they judge.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.driver import Driver, Step
+from tests.simulation.broken import broken
+from understudy.errors import Code
+from understudy.lifecycle import Load
+from understudy.lifecycle.aspire import Overlay
+from understudy.model_config import All, Latest, ModelConfig
+from understudy.servable import FoundVersions, ModelSnapshot, ServableId, State, VersionSnapshot
+
+ALLOWED = {
+    (None, State.NEW),
+    (State.NEW, State.LOADING),
+    (State.NEW, State.END),
+    (State.NEW, State.ERROR),
+    (State.LOADING, State.READY),
+    (State.LOADING, State.UNLOADING),
+    (State.LOADING, State.RETRYING),
+    (State.LOADING, State.ERROR),
+    (State.RETRYING, State.LOADING),
+    (State.RETRYING, State.END),
+    (State.RETRYING, State.ERROR),
+    (State.READY, State.UNLOADING),
+    (State.UNLOADING, State.END),
+    (State.END, State.NEW),
+    (State.ERROR, State.NEW),
+}
+
+RESIDENT = {State.LOADING, State.READY, State.UNLOADING}
+GONE = {State.END, State.ERROR}
+
+
+@dataclass(slots=True)
+class Referee:
+    """Remembers what it saw, and checks each step against it.
+
+    Attributes:
+        preserves_availability: which transition policy is played; otherwise resources are preserved.
+        states: of each version, as the events told them.
+        ready: the READY versions of each model after the last step.
+        good_looks: the last look at each model that did not fail.
+        generation: of the last update.
+    """
+
+    preserves_availability: bool
+    states: dict[ServableId, State] = field(default_factory=dict)
+    ready: dict[str, set[int]] = field(default_factory=dict)
+    good_looks: dict[str, FoundVersions] = field(default_factory=dict)
+    generation: int = 0
+
+    def note_looks(self, looks: list[FoundVersions], models: Mapping[str, ModelConfig]) -> None:
+        """The looks that the next step takes."""
+        self.good_looks = {name: look for name, look in self.good_looks.items() if name in models}
+        for look in looks:
+            if look.failure is None and look.name in models and look.base_path == models[look.name].base_path:
+                self.good_looks[look.name] = look
+
+    def check(self, driver: Driver, step: Step) -> None:
+        """Every invariant that can be seen after a step."""
+        self._check_changes(step)
+        self._check_generation(driver, step)
+        models = driver.models()
+        resident = {}
+        for model in driver.manager.snapshots():
+            self._check_aspired(model, models.get(model.name), driver.overlays.get(model.name, Overlay()))
+            self._check_model(driver, model)
+            for version in model.versions:
+                if version.state in RESIDENT:
+                    resident[ServableId(model.name, version.version)] = version
+        for order in step.orders:
+            self._check_order(driver, order)
+        _check_memory(driver, resident)
+        if step.next_step_at is not None and step.next_step_at <= driver.clock.now():
+            broken(14, f"wake at {step.next_step_at}, which is not after {driver.clock.now()}")
+
+    def _check_changes(self, step: Step) -> None:
+        for event in step.events:
+            if event.state is None or event.version is None:
+                continue
+            servable = ServableId(event.model, event.version)
+            before = self.states.get(servable)
+            if (before, event.state) not in ALLOWED:
+                broken(3, f"{servable} from {before} to {event.state}")
+            if not event.reason:
+                broken(14, f"no reason for {servable} entering {event.state}")
+            self.states[servable] = event.state
+
+    def _check_generation(self, driver: Driver, step: Step) -> None:
+        self.generation += step.update is not None
+        told = self.generation if step.update is None else step.update.generation
+        if not driver.table.generation == self.generation == told:
+            broken(7, f"{driver.table.generation}, told {told}, after {self.generation} changes")
+
+    def _check_aspired(self, model: ModelSnapshot, config: ModelConfig | None, overlay: Overlay) -> None:
+        aspired = {version.version for version in model.versions if version.aspired}
+        if aspired & overlay.quarantined and config is not None:
+            broken(12, f"{model.name}: quarantined and aspired: {aspired & overlay.quarantined}")
+        look = self.good_looks.get(model.name)
+        if look is None:
+            if config is None and aspired:
+                broken(12, f"{model.name} is not configured, and aspires to {aspired}")
+            return
+        if config is not None:
+            expected = expected_versions(config, look, overlay)
+            if aspired != expected:
+                broken(12, f"{model.name}: {aspired} instead of {expected}")
+
+    def _check_model(self, driver: Driver, model: ModelSnapshot) -> None:
+        ready = {version.version for version in model.versions if version.state is State.READY}
+        aspired = [version for version in model.versions if version.aspired]
+        for version in model.versions:
+            if self.states.get(ServableId(model.name, version.version)) is not version.state:
+                broken(14, f"{model.name}/{version.version} is {version.state}, which no event told")
+            if version.attempts > driver.options.load_retries_max + 1:
+                broken(8, f"{model.name}/{version.version}: attempt {version.attempts}")
+        if self.preserves_availability and self.ready.get(model.name) and not ready and aspired:
+            broken(4, f"{model.name} lost {self.ready[model.name]} while it aspires to {aspired}")
+        self.ready[model.name] = ready
+        route = driver.table.routes.get(model.name)
+        if route is None or set(route.ready_versions) != ready:
+            broken(1, f"{model.name}: ready are {ready}, the route is {route}")
+        if route.default_version != expected_default(model.versions):
+            broken(1, f"{model.name}: default {route.default_version} of {model.versions}")
+
+    def _check_order(self, driver: Driver, order: object) -> None:
+        if not isinstance(order, Load) or self.preserves_availability:
+            return
+        model = next(m for m in driver.manager.snapshots() if m.name == order.servable.name)
+        for version in model.versions:
+            if version.state in RESIDENT and not version.aspired:
+                broken(5, f"{order.servable} loads beside {version.version}, {version.state}")
+
+
+def expected_versions(config: ModelConfig, look: FoundVersions, overlay: Overlay) -> set[int]:
+    """The rule for what is aspired, in its plainest form."""
+    found = {version.version for version in look.versions} - overlay.quarantined
+    match config.version_policy:
+        case Latest(count):
+            chosen = {v for v in found if sum(other > v for other in found) < count}
+        case All():
+            chosen = found
+        case specific:
+            chosen = {v for v in found if v in specific.versions}
+    return chosen | (overlay.pinned & found)
+
+
+def expected_default(versions: tuple[VersionSnapshot, ...]) -> int | None:
+    """The rule for the default version, in its plainest form."""
+    ready = [(version.aspired, version.version) for version in versions if version.state is State.READY]
+    return max(ready)[1] if ready else None
+
+
+def check_settled(driver: Driver, resident: set[ServableId]) -> str | None:
+    """Invariant 10 after the faults: what is not yet as it should be; none when all is."""
+    for model in driver.manager.snapshots():
+        refused = [v for v in model.versions if v.aspired and _is_refused(driver, model.name, v)]
+        for version in model.versions:
+            servable = ServableId(model.name, version.version)
+            is_kept = bool(refused) and not version.aspired and version.state is State.READY
+            expected = {State.READY} if version.aspired and version not in refused else GONE
+            if version.state not in expected and not is_kept:
+                return f"{servable} is {version.state}, aspired {version.aspired}: {version.reason}"
+            if (servable in resident) != (version.state is State.READY):
+                return f"{servable} is {version.state}, in the plane: {servable in resident}"
+    return None
+
+
+def _is_refused(driver: Driver, name: str, version: VersionSnapshot) -> bool:
+    """Whether it is out for want of memory, and rightly so."""
+    budget = driver.manager.budget
+    if budget.limit_bytes is None or version.failure is None or version.state is not State.ERROR:
+        return False
+    estimate = driver.source.found[driver.models()[name].base_path][version.version].estimate_bytes
+    fits = budget.reserved_bytes + estimate <= budget.limit_bytes
+    return version.failure.code is Code.RESOURCE_EXHAUSTED and not fits
+
+
+def _check_memory(driver: Driver, resident: Mapping[ServableId, VersionSnapshot]) -> None:
+    budget = driver.manager.budget
+    reservations = budget.reservations()
+    if reservations.keys() != resident.keys():
+        broken(6, f"reserved for {set(reservations)}, resident are {set(resident)}")
+    if sum(reservations.values()) != budget.reserved_bytes:
+        broken(6, f"{reservations} are not {budget.reserved_bytes} bytes")
+    if budget.limit_bytes is not None and budget.reserved_bytes > budget.limit_bytes:
+        broken(6, f"{budget.reserved_bytes} bytes are past {budget.limit_bytes}")

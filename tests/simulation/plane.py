@@ -1,0 +1,123 @@
+"""A data plane that exists only in the simulation: workers that load and unload, and a table of routes.
+
+It trusts nobody: an order that makes no sense, or a route to what is not loaded, is a broken invariant.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum
+from heapq import heappop, heappush
+
+from tests.simulation.broken import broken
+from understudy.routing import RouteTable
+from understudy.servable import Loaded, Outcome, ServableId
+
+
+class Phase(Enum):
+    """What the plane does with a version; one that it does not know is not there."""
+
+    QUEUED = "queued"
+    LOADING = "loading"
+    LOADED = "loaded"
+    UNLOADING = "unloading"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Job:
+    """A load or unload that ends at a time, with an outcome."""
+
+    ends_at: float
+    number: int
+    outcome: Outcome = field(compare=False)
+
+
+@dataclass(slots=True)
+class Plane:
+    """Phases of versions, and the jobs under way.
+
+    Attributes:
+        workers: loads that run at once; others wait in line.
+        phases: of every version that is there.
+        waiting: loads that wait for a worker: what they will come to, and how long they will take.
+    """
+
+    workers: int
+    phases: dict[ServableId, Phase] = field(default_factory=dict)
+    waiting: deque[tuple[Outcome, float]] = field(default_factory=deque)
+    _routed: frozenset[ServableId] = frozenset()
+    _running: list[Job] = field(default_factory=list)
+    _loads_running: int = 0
+    _number: int = 0
+
+    def publish(self, table: RouteTable) -> None:
+        """Takes the routes; each must lead to what is loaded."""
+        routed = {ServableId(r.name, version) for r in table.routes.values() for version in r.ready_versions}
+        for servable in routed:
+            if self.phases.get(servable) is not Phase.LOADED:
+                broken(1, f"{servable} is routed, and the plane has it {self.phases.get(servable)}")
+        self._routed = frozenset(routed)
+
+    def load(self, servable: ServableId, outcome: Outcome, duration_s: float, now: float) -> None:
+        """Begins a load, or puts it in line."""
+        if servable in self.phases:
+            broken(8, f"load of {servable}, which is {self.phases[servable]}")
+        self.phases[servable] = Phase.QUEUED
+        self.waiting.append((outcome, duration_s))
+        self._start_waiting(now)
+
+    def unload(self, servable: ServableId, outcome: Outcome, duration_s: float, now: float) -> None:
+        """Begins an unload, of what no route leads to any more."""
+        if self.phases.get(servable) is not Phase.LOADED:
+            broken(8, f"unload of {servable}, which is {self.phases.get(servable)}")
+        if servable in self._routed:
+            broken(9, f"unload of {servable}, to which a route still leads")
+        self.phases[servable] = Phase.UNLOADING
+        self._run(outcome, now + duration_s)
+
+    def take_ended(self, now: float) -> list[Outcome]:
+        """The outcomes of the jobs that have ended, in the order in which they did."""
+        ended = []
+        while self._running and self._running[0].ends_at <= now:
+            job = heappop(self._running)
+            ended.append(job.outcome)
+            self._end(job, now)
+        return ended
+
+    def next_end(self) -> float | None:
+        """When the next job ends."""
+        return self._running[0].ends_at if self._running else None
+
+    def hurry(self, now: float) -> None:
+        """Faults are over: every job ends now, every load with success."""
+        running, self._running = self._running, []
+        for job in running:
+            heappush(self._running, Job(now, job.number, _success(job.outcome, self.phases)))
+        self.waiting = deque((_success(outcome, self.phases), 0.5) for outcome, _ in self.waiting)
+
+    def _end(self, job: Job, now: float) -> None:
+        servable = job.outcome.servable
+        was = self.phases[servable]
+        if isinstance(job.outcome, Loaded):
+            self.phases[servable] = Phase.LOADED
+        else:
+            del self.phases[servable]
+        if was is Phase.LOADING:
+            self._loads_running -= 1
+            self._start_waiting(now)
+
+    def _start_waiting(self, now: float) -> None:
+        while self.waiting and self._loads_running < self.workers:
+            outcome, duration_s = self.waiting.popleft()
+            self.phases[outcome.servable] = Phase.LOADING
+            self._loads_running += 1
+            self._run(outcome, now + duration_s)
+
+    def _run(self, outcome: Outcome, ends_at: float) -> None:
+        self._number += 1
+        heappush(self._running, Job(ends_at, self._number, outcome))
+
+
+def _success(outcome: Outcome, phases: dict[ServableId, Phase]) -> Outcome:
+    if phases[outcome.servable] is Phase.UNLOADING:
+        return outcome
+    return Loaded(outcome.servable, 0.5)

@@ -1,0 +1,302 @@
+"""A world that goes wrong on purpose, from a seed, in virtual time; the core has to live in it.
+
+Directories appear, vanish, become unreadable, are corrupt and later mended; loads take long, fail, crash;
+unloads get stuck with requests left; the configuration changes; looks arrive late. Then the faults stop, and
+everything that is aspired has to become ready.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from tests.driver import Driver, Step
+from tests.simulation.broken import broken
+from tests.simulation.invariants import Referee, check_settled
+from tests.simulation.plane import Phase, Plane
+from understudy.errors import Code
+from understudy.lifecycle import Load, ManagerOptions, ResourcePreserving, Unload
+from understudy.lifecycle.aspire import Overlay
+from understudy.lifecycle.manager import DEFAULT_TRANSITION
+from understudy.model_config import All, Latest, ModelConfig, Specific, VersionPolicy
+from understudy.servable import (
+    Failure,
+    FoundVersions,
+    Loaded,
+    LoadFailed,
+    Outcome,
+    ServableId,
+    State,
+    Unloaded,
+)
+
+MODELS = ("ada", "bob", "cyd")
+VERSION_MAX = 6
+SETTLE_TICKS_MAX = 120
+"""Ticks of a second, after the faults: a retry interval of 20 s, and time for every load one after another."""
+
+Trace = Callable[[str], None]
+
+
+def no_trace(line: str) -> None:
+    """Says nothing."""
+
+
+@dataclass(slots=True)
+class World:
+    """Everything around the core."""
+
+    random: Random
+    driver: Driver
+    plane: Plane
+    referee: Referee
+    trace: Trace = no_trace
+    is_faulty: bool = True
+    models: dict[str, ModelConfig] = field(default_factory=dict)
+    late_looks: list[FoundVersions] = field(default_factory=list)
+    files: int = 0
+
+    def tick(self) -> None:
+        """Something happens, time passes, the core takes a step, and the step is checked and carried out."""
+        self.random.choice(DEEDS)(self)
+        self._pass_time()
+        looks = self._looks()
+        retries = []
+        if self.random.random() < 0.03:
+            retries = [ServableId(self.random.choice(MODELS), self.random.randint(1, VERSION_MAX))]
+        self.step(looks, retries)
+
+    def step(self, looks: list[FoundVersions], retries: list[ServableId]) -> Step:
+        """One step of the core."""
+        now = self.driver.clock.now()
+        outcomes = self.plane.take_ended(now)
+        self.referee.note_looks(looks, self.driver.models())
+        step = self.driver.step(looks=looks, outcomes=outcomes, retries=retries)
+        if self.trace is not no_trace:
+            self._tell(looks, outcomes, step)
+        self.referee.check(self.driver, step)
+        self.plane.publish(self.driver.table)
+        for order in step.orders:
+            self._carry_out(order, now)
+        return step
+
+    def settle(self) -> int:
+        """The faults stop; how many ticks it takes until all is as it should be, and stays so."""
+        self.is_faulty = False
+        self._mend_everything()
+        for ticks in range(SETTLE_TICKS_MAX):
+            self.driver.clock.advance(1.0)
+            self.step(list(self.driver.look_at_all()), [])
+            if (unsettled := check_settled(self.driver, set(self.plane.phases))) is None:
+                break
+        else:
+            broken(10, f"after {SETTLE_TICKS_MAX} ticks {unsettled}")
+        for _ in range(3):
+            self.driver.clock.advance(100.0)
+            step = self.step(list(self.driver.look_at_all()), [])
+            if step.events or step.update or step.orders:
+                broken(10, f"it does not stay settled: {step}")
+        return ticks
+
+    def configure(self, name: str, model: ModelConfig | None) -> None:
+        """Adds, changes or removes a model."""
+        self.trace(f"configure {name}: {model}")
+        if model is None:
+            self.models.pop(name, None)
+        else:
+            self.models[name] = model
+        self.driver.configure(self.models.values())
+
+    def put(self, base_path: str, version: int, *, is_good: bool) -> None:
+        """Writes a version's files, or new ones in their place."""
+        self.files += 1
+        quality = "good" if is_good else "corrupt"
+        estimate = self.random.choice((10, 20, 40)) if self.is_faulty else 10
+        self.trace(f"write {base_path}/{version}: {quality}, {estimate} bytes")
+        self.driver.source.put(
+            base_path, version, fingerprint=f"{quality} {self.files}", estimate_bytes=estimate
+        )
+
+    def _pass_time(self) -> None:
+        ends_at = self.plane.next_end()
+        now = self.driver.clock.now()
+        if ends_at is not None and self.random.random() < 0.3:
+            self.driver.clock.advance(max(0.0, min(ends_at - now, 60.0)))
+        else:
+            self.driver.clock.advance(self.random.choice((0.0, 0.1, 0.1, 1.0, 5.0)))
+
+    def _looks(self) -> list[FoundVersions]:
+        looks = self.late_looks
+        self.late_looks = []
+        for model in self.driver.config.models:
+            if self.random.random() < 0.4:
+                look = self.driver.look(model)
+                (self.late_looks if self.random.random() < 0.1 else looks).append(look)
+        return looks
+
+    def _carry_out(self, order: Load | Unload, now: float) -> None:
+        if isinstance(order, Load):
+            outcome, duration_s = self._fate(order)
+            self.plane.load(order.servable, outcome, duration_s, now)
+        else:
+            duration_s = self.random.choice((0.0, 0.2, 1.0, 30.0)) if self.is_faulty else 0.2
+            left = 2 if duration_s >= 30.0 else 0
+            self.plane.unload(order.servable, Unloaded(order.servable, duration_s, left), duration_s, now)
+
+    def _fate(self, order: Load) -> tuple[Outcome, float]:
+        duration_s = self.random.choice((0.0, 0.3, 1.0, 4.0, 90.0)) if self.is_faulty else 0.5
+        base_path, version = order.path.rsplit("/", 1)
+        found = self.driver.source.found.get(base_path, {}).get(int(version))
+        failure = None
+        if found is None:
+            failure = Failure(Code.NOT_FOUND, f"{order.path} is gone")
+        elif (found.fingerprint or "").startswith("corrupt"):
+            failure = Failure(Code.DATA_LOSS, f"{order.path} is corrupt")
+        elif self.is_faulty and self.random.random() < 0.15:
+            failure = Failure(Code.INTERNAL, "the loader crashed")
+        if failure is None:
+            return Loaded(order.servable, duration_s), duration_s
+        return LoadFailed(order.servable, duration_s, failure), duration_s
+
+    def _mend_everything(self) -> None:
+        self.trace("the faults stop")
+        source = self.driver.source
+        source.failures.clear()
+        self.plane.hurry(self.driver.clock.now())
+        failed = {
+            ServableId(model.name, version.version)
+            for model in self.driver.manager.snapshots()
+            for version in model.versions
+            if version.state is State.ERROR
+        }
+        asked = {servable for servable in sorted(failed) if self.random.random() < 0.5}
+        for model in self.driver.config.models:
+            for number, found in list(source.found.get(model.base_path, {}).items()):
+                servable = ServableId(model.name, number)
+                is_corrupt = (found.fingerprint or "").startswith("corrupt")
+                if is_corrupt or (servable in failed and servable not in asked):
+                    self.put(model.base_path, number, is_good=True)
+        looks = list(self.driver.look_at_all())
+        self.step(looks, sorted(asked))
+
+    def _tell(self, looks: list[FoundVersions], outcomes: list[Outcome], step: Step) -> None:
+        now = self.driver.clock.now()
+        for look in looks:
+            seen = look.failure or [(v.version, v.fingerprint) for v in look.versions]
+            self.trace(f"{now:9.1f}   look {look.name} in {look.base_path}: {seen}")
+        for outcome in outcomes:
+            self.trace(f"{now:9.1f}   {outcome}")
+        for event in step.events:
+            what = event.kind if event.state is None else event.state.name
+            self.trace(f"{now:9.1f} {event.model}/{event.version or ''} {what}: {event.reason}")
+        for order in step.orders:
+            self.trace(f"{now:9.1f} -> {order}")
+
+
+def build_world(seed: int, trace: Trace = no_trace) -> World:
+    """A world in which everything follows from the seed."""
+    random = Random(seed)  # noqa: S311 - a simulation, not a secret
+    preserves_availability = random.random() < 0.7
+    options = ManagerOptions(
+        transition=DEFAULT_TRANSITION if preserves_availability else ResourcePreserving(),
+        load_retries_max=random.choice((0, 1, 3)),
+        load_retry_interval_s=random.choice((0.0, 1.0, 20.0)),
+        memory_limit_bytes=random.choice((None, None, 60, 100)),
+    )
+    trace(f"seed {seed}: {options}")
+    plane = Plane(workers=random.choice((1, 2, 4)))
+    world = World(random, Driver(options), plane, Referee(preserves_availability), trace)
+    for name in MODELS:
+        change_config(world, name)
+    return world
+
+
+def change_config(world: World, name: str | None = None) -> None:
+    """A model is added or changed."""
+    name = name or world.random.choice(MODELS)
+    policy: VersionPolicy = world.random.choice(
+        (
+            Latest(1),
+            Latest(2),
+            All(),
+            Specific(tuple(world.random.sample(range(1, VERSION_MAX + 1), 2))),
+            Specific(()),
+        )
+    )
+    where = "other" if world.random.random() < 0.1 else "models"
+    world.configure(name, ModelConfig(name, f"/{where}/{name}", version_policy=policy))
+
+
+def remove_model(world: World) -> None:
+    """A model is taken out of the configuration."""
+    if world.random.random() < 0.3:
+        world.configure(world.random.choice(MODELS), None)
+
+
+def write_version(world: World) -> None:
+    """A version appears, or its files are replaced."""
+    base_path = _a_base_path(world)
+    world.put(base_path, world.random.randint(1, VERSION_MAX), is_good=world.random.random() < 0.75)
+
+
+def delete_version(world: World) -> None:
+    """A version disappears."""
+    base_path = _a_base_path(world)
+    there = sorted(world.driver.source.found.get(base_path, {}))
+    if there:
+        version = world.random.choice(there)
+        world.trace(f"delete {base_path}/{version}")
+        world.driver.source.delete(base_path, version)
+
+
+def break_base_path(world: World) -> None:
+    """A base path cannot be read for a while."""
+    base_path = _a_base_path(world)
+    world.trace(f"{base_path} vanishes")
+    world.driver.source.fail(base_path, Failure(Code.NOT_FOUND, f"{base_path} does not exist"))
+
+
+def mend_base_path(world: World) -> None:
+    """Unreadable base paths can be read again."""
+    world.driver.source.failures.clear()
+
+
+def change_overlay(world: World) -> None:
+    """Pins and quarantine change."""
+    pinned, quarantined = (
+        frozenset(v for v in range(1, VERSION_MAX + 1) if world.random.random() < 0.15) for _ in range(2)
+    )
+    name = world.random.choice(MODELS)
+    world.trace(f"{name}: pinned {set(pinned)}, quarantined {set(quarantined)}")
+    world.driver.overlays[name] = Overlay(pinned=pinned, quarantined=quarantined)
+
+
+def do_nothing(world: World) -> None:
+    """A quiet moment."""
+
+
+def _a_base_path(world: World) -> str:
+    where = "other" if world.random.random() < 0.1 else "models"
+    return f"/{where}/{world.random.choice(MODELS)}"
+
+
+DEEDS: tuple[Callable[[World], None], ...] = (
+    *(do_nothing,) * 8,
+    *(write_version,) * 4,
+    *(delete_version,) * 2,
+    *(mend_base_path,) * 2,
+    break_base_path,
+    change_config,
+    change_overlay,
+    remove_model,
+)
+
+
+def run_seed(seed: int, steps: int, trace: Trace = no_trace) -> int:
+    """Plays a seed for so many steps, then lets it settle; the ticks that took."""
+    world = build_world(seed, trace)
+    for _ in range(steps):
+        world.tick()
+    return world.settle()
+
+
+__all__ = ["Phase", "World", "build_world", "run_seed"]
