@@ -6,7 +6,7 @@ from understudy.control.desk import Desk, Turn
 from understudy.control.facts import Applied, ConfigOrder, Unavailable
 from understudy.errors import Code, ConfigError
 from understudy.lifecycle.manager import Manager, ManagerOptions
-from understudy.model_config import ModelConfig, ServerConfig, Specific
+from understudy.model_config import Latest, ModelConfig, ServerConfig, Specific, VersionPolicy
 from understudy.servable import (
     Failure,
     FoundVersion,
@@ -21,8 +21,10 @@ PLATFORMS = frozenset({"synthetic"})
 BROKEN = Failure(Code.DATA_LOSS, "cannot read saved_model.pb")
 
 
-def model(name: str, base_path: str = "/models/m", **more: Specific) -> ModelConfig:
-    return ModelConfig(name, base_path, platform="synthetic", **more)
+def model(
+    name: str, base_path: str = "/models/m", version_policy: VersionPolicy | None = None
+) -> ModelConfig:
+    return ModelConfig(name, base_path, "synthetic", version_policy or Latest())
 
 
 def found(name: str, *versions: int, base_path: str = "/models/m") -> FoundVersions:
