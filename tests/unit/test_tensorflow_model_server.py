@@ -225,7 +225,7 @@ def test_what_is_not_said_is_as_in_tensorflow_serving() -> None:
     assert (options.data_plane.grpc_address, options.data_plane.rest_address) == ("0.0.0.0:8500", None)
     assert options.data_plane.rest_timeout_ms == 30_000
     assert not options.data_plane.cors
-    assert options.admin_address is None
+    assert (options.admin_address, options.admin_is_required) == ("127.0.0.1:8502", False)
     assert options.tensorflow == TensorFlowSettings(saved_model_tags=("serve",))
     assert options.poll_interval_s == 1
     assert (options.load_threads, options.unload_threads) == (0, 0)
@@ -248,14 +248,14 @@ def test_honoured_flags_become_options() -> None:
         "--rest_api_enable_cors_support",
         "--tensorflow_session_parallelism=4",
         "--saved_model_tags=serve,gpu",
-        "--admin_port=8502",
+        "--admin_port=9002",
     ).only
     assert options.models.models[0].name == "digits"
     assert options.data_plane.grpc_address == "0.0.0.0:9000"
     assert options.data_plane.rest_address in {"[::]:9001", "0.0.0.0:9001"}
     assert options.data_plane.rest_timeout_ms == -5
     assert options.data_plane.cors
-    assert options.admin_address == "127.0.0.1:8502"
+    assert (options.admin_address, options.admin_is_required) == ("127.0.0.1:9002", True)
     assert options.poll_interval_s == -1
     assert (options.load_threads, options.unload_threads) == (3, 2)
     assert (options.load_retries_max, options.load_retry_interval_s) == (0, 1.5)
@@ -270,6 +270,10 @@ def test_a_config_file_comes_before_the_single_model(tmp_path: Path) -> None:
     options = Served(MODEL, "--model_name=", f"--model_config_file={file}").only
     assert options.models == ServerConfig(models=(ModelConfig(name="a", base_path="/a"),))
     assert options.config_file == str(file)
+
+
+def test_the_operators_api_can_be_left_off() -> None:
+    assert Served(MODEL, "--admin_port=0").only.admin_address is None
 
 
 def test_one_of_the_two_narrow_parallelism_flags_wins_over_the_wide_one() -> None:

@@ -129,9 +129,10 @@ _LISTENING = (
     Flag(
         "admin_port",
         _INT32,
-        0,
-        "TCP port of the operators' API on the loopback interface, for `understudy status` and "
-        "`understudy why`; 0: none. Understudy's own flag",
+        8502,
+        "TCP port, on the loopback interface, of the operators' API, which `understudy status` and "
+        "`understudy why` ask; 0: none",
+        reason="Understudy's own flag; when it is not given and the port is taken, the server does without",
     ),
 )
 
@@ -145,7 +146,7 @@ _MODELS = (
         0,
         "how often to read the config file again; 0 or less: never",
         _REFUSED,
-        "the file is not watched yet; send HandleReloadConfigRequest, or restart, after a change",
+        "the file is not watched yet; after a change send SIGHUP, or HandleReloadConfigRequest",
     ),
     Flag("model_name", _STRING, "default", "name of the single model"),
     Flag("model_base_path", _STRING, "", "absolute path of the single model: one directory a version"),

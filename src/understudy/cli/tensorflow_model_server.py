@@ -43,7 +43,7 @@ def serve_command_line(arguments: Sequence[str], run: Run) -> int:
     if line.unknown:
         _print(f"unknown argument: {line.unknown[0]}\n{build_usage(PROGRAM, FLAGS)}")
     try:
-        options = build_options(line.values)
+        options = build_options(line)
         _log_flags_without_effect(line)
         return run(options)
     except UnderstudyError as error:
@@ -51,13 +51,14 @@ def serve_command_line(arguments: Sequence[str], run: Run) -> int:
         return EXIT_FAILURE
 
 
-def build_options(values: FlagValues) -> ServeOptions:
-    """What the flags ask for.
+def build_options(line: CommandLine) -> ServeOptions:
+    """What a command line asks for.
 
     Raises:
         StartupError: INVALID_ARGUMENT when flags contradict each other, UNIMPLEMENTED when one is refused.
         ConfigError: when the config file cannot be taken.
     """
+    values = line.values
     _check_doors(values)
     models, config_file = _build_models(values)
     _check_batching(values)
@@ -67,6 +68,7 @@ def build_options(values: FlagValues) -> ServeOptions:
         config_file=config_file,
         data_plane=_build_data_plane(values),
         admin_address=_loopback(_port(values, "admin_port")),
+        admin_is_required="admin_port" in line.given,  # who never heard of it must not stumble over it
         tensorflow=_build_tensorflow(values),
         poll_interval_s=float(values.integer("file_system_poll_wait_seconds")),
         load_threads=_count(values, "num_load_threads"),

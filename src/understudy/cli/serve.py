@@ -1,0 +1,146 @@
+"""`understudy serve`: what its flags become for the server, and the start of it."""
+
+import ipaddress
+import socket
+from pathlib import Path
+from typing import Unpack
+
+import click
+
+from understudy import telemetry
+from understudy.cli.outcome import EXIT_NEGATIVE, Unusable
+from understudy.cli.serve_flags import OPTIONS, ServeFlags
+from understudy.config_text import read_startup_config
+from understudy.dataplane.options import DataPlaneOptions
+from understudy.errors import ConfigError, UnderstudyError
+from understudy.model_config import ModelConfig, ServerConfig
+from understudy.server_options import OnStartupFailure, ServeOptions, TensorFlowSettings
+from understudy.telemetry import LogStyle
+
+
+@click.command(params=OPTIONS)
+@click.pass_context
+def serve(ctx: click.Context, **flags: Unpack[ServeFlags]) -> None:
+    """Serve models until told to stop (SIGTERM or Ctrl-C).
+
+    \b
+    understudy serve --model digits=/models/digits
+    understudy serve --model-config-file /etc/models.config --rest-port off
+
+    Each direct subdirectory of a model's base path whose name is a number is a version. New versions are
+    loaded as they appear, and take over without a failed request.
+    """  # noqa: D301 - click's mark for lines that stay as they are
+    telemetry.configure(style=LogStyle(flags["log_format"]))
+    options = build_options(flags)
+    from understudy.server import run  # noqa: PLC0415 - not for a command line that is refused
+
+    try:
+        ctx.exit(run(options))
+    except UnderstudyError as error:
+        click.echo(f"Error: {error}", err=True)
+        ctx.exit(EXIT_NEGATIVE)
+
+
+def build_options(flags: ServeFlags) -> ServeOptions:
+    """What the flags ask for.
+
+    Raises:
+        click.UsageError: when they contradict each other, or name nothing to serve.
+        Unusable: when the config file cannot be taken.
+    """
+    return ServeOptions(
+        models=_build_models(flags),
+        config_file=_absolute(flags["model_config_file"]),
+        data_plane=_build_data_plane(flags),
+        admin_address=_address(flags["admin_host"], flags["admin_port"], "--admin-host"),
+        tensorflow=TensorFlowSettings(
+            library_dir=_absolute(flags["tensorflow_dir"]),
+            intra_op_threads=flags["intra_op_threads"],
+            inter_op_threads=flags["inter_op_threads"],
+            saved_model_tags=tuple(tag for tag in flags["saved_model_tags"].split(",") if tag),
+        ),
+        poll_interval_s=flags["poll_interval"],
+        load_threads=flags["load_threads"],
+        unload_threads=flags["unload_threads"],
+        load_retries_max=flags["load_retries"],
+        load_retry_interval_s=flags["load_retry_interval"],
+        drain_timeout_s=flags["drain_timeout"],
+        stop_timeout_s=flags["stop_timeout"],
+        on_startup_failure=OnStartupFailure(flags["on_startup_failure"]),
+        startup_timeout_s=flags["startup_timeout"],
+    )
+
+
+def _build_models(flags: ServeFlags) -> ServerConfig:
+    file, single = flags["model_config_file"], flags["model_base_path"]
+    named = [_parse_model(text) for text in flags["model"]]
+    if single is not None:
+        named.append(_build_model(flags["model_name"], single, "--model-name"))
+    if file is None and not named:
+        raise click.UsageError(
+            "There is nothing to serve: give --model NAME=BASE_PATH, or --model-config-file FILE."
+        )
+    if file is None:
+        return ServerConfig(models=tuple(sorted(named, key=lambda model: model.name)))
+    if named:
+        raise click.UsageError("Give --model-config-file, or models by flags, not both.")
+    try:
+        return read_startup_config(file)
+    except ConfigError as error:
+        raise Unusable(str(error)) from error
+
+
+def _parse_model(text: str) -> ModelConfig:
+    name, equals, base_path = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{text!r} is not of the form NAME=BASE_PATH.", param_hint="--model")
+    return _build_model(name, base_path, "--model")
+
+
+def _build_model(name: str, base_path: str, hint: str) -> ModelConfig:
+    path = _absolute(base_path or None)
+    if not name or path is None:
+        raise click.BadParameter("A model needs a name and a base path.", param_hint=hint)
+    return ModelConfig(name=name, base_path=path)
+
+
+def _build_data_plane(flags: ServeFlags) -> DataPlaneOptions:
+    grpc = _address(flags["host"], flags["grpc_port"], "--host")
+    rest = _address(flags["host"], flags["rest_port"], "--host")
+    if grpc is None and rest is None:
+        raise click.UsageError("Both --grpc-port and --rest-port are off; nobody could ask for a prediction.")
+    if grpc == rest and flags["grpc_port"] != 0:
+        raise click.UsageError(f"--grpc-port and --rest-port are both {flags['grpc_port']}.")
+    return DataPlaneOptions(
+        grpc_address=grpc,
+        rest_address=rest,
+        io_threads=flags["io_threads"],
+        rest_timeout_ms=round(flags["rest_timeout"] * 1000),
+        message_bytes_max=flags["message_bytes_max"],
+        buffered_bytes_max=flags["buffered_bytes_max"],
+        in_flight_max=flags["in_flight_max"],
+        queue_max=flags["queue_max"],
+        runs_max=flags["runs_max"],
+        connections_max=flags["connections_max"],
+        cors=flags["cors"],
+    )
+
+
+def _address(host: str, port: int | None, hint: str) -> str | None:
+    """`host:port` with the host as an address, which is all that a door takes; none when it is off."""
+    if port is None:
+        return None
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise click.BadParameter(f"{host!r} is no known host: {error.strerror}.", param_hint=hint) from error
+    addresses = sorted({ipaddress.ip_address(each[4][0]) for each in found}, key=lambda each: each.version)
+    address = addresses[0]
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+
+
+def _absolute(path: str | None) -> str | None:
+    """The path seen from the root; what has a scheme is absolute."""
+    if path is None or "://" in path:
+        return path
+    return str(Path(path).absolute())

@@ -1,0 +1,227 @@
+"""The flags of `understudy serve`, in one table each for models, doors, life, runtime and limits."""
+
+from collections.abc import Callable
+from typing import Final, TypedDict
+
+import click
+
+from understudy.dataplane.options import DataPlaneOptions
+from understudy.server_options import (
+    DRAIN_TIMEOUT_S,
+    LOAD_RETRIES_MAX,
+    LOAD_RETRY_INTERVAL_S,
+    POLL_INTERVAL_S,
+    SAVED_MODEL_TAGS,
+    STARTUP_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+    OnStartupFailure,
+)
+from understudy.telemetry import LogStyle
+
+PORT_MAX = 65_535
+PORT_OFF = "off"
+GRPC_PORT = 8500
+REST_PORT = 8501
+ADMIN_PORT = 8502
+THREADS_MAX = 1024
+SECONDS_MAX = 366 * 24 * 3600
+INT32_MAX = 2**31 - 1
+BYTES_MAX = 2**48
+
+_LIMITS: Final = DataPlaneOptions(grpc_address=None, rest_address=None)
+"""The data plane's own defaults."""
+
+
+class ServeFlags(TypedDict):
+    """What stands on the command line or in the environment, by click's names."""
+
+    model: tuple[str, ...]
+    model_name: str
+    model_base_path: str | None
+    model_config_file: str | None
+    host: str
+    grpc_port: int | None
+    rest_port: int | None
+    admin_host: str
+    admin_port: int | None
+    cors: bool
+    poll_interval: float
+    load_threads: int
+    unload_threads: int
+    load_retries: int
+    load_retry_interval: float
+    drain_timeout: float
+    stop_timeout: float
+    startup_timeout: float
+    on_startup_failure: str
+    tensorflow_dir: str | None
+    intra_op_threads: int
+    inter_op_threads: int
+    saved_model_tags: str
+    io_threads: int
+    runs_max: int
+    queue_max: int
+    in_flight_max: int
+    connections_max: int
+    message_bytes_max: int
+    buffered_bytes_max: int
+    rest_timeout: float
+    log_format: str
+
+
+def _parse_port(value: str | int) -> int | None:
+    """A TCP port; none for `off`."""
+    if value == PORT_OFF:
+        return None
+    port = int(value) if str(value).isdecimal() else -1
+    if not 0 <= port <= PORT_MAX:
+        raise click.BadParameter(f"{value!r} is no port; give a number up to {PORT_MAX}, or {PORT_OFF}.")
+    return port
+
+
+def _parse_seconds(value: str | float) -> float:
+    """A duration."""
+    seconds = _parse_interval(value)
+    if seconds < 0:
+        raise click.BadParameter(f"{value!r} is negative.")
+    return seconds
+
+
+def _parse_interval(value: str | float) -> float:
+    """A duration, or a negative number where that has a meaning."""
+    try:
+        seconds = float(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is no number of seconds.") from error
+    if not -SECONDS_MAX <= seconds <= SECONDS_MAX:  # so written, it refuses what is no number, too
+        raise click.BadParameter(f"{value!r} is beyond {SECONDS_MAX} seconds.")
+    return seconds
+
+
+_TEXT, _FLAG = click.STRING, click.BOOL
+_THREADS = click.IntRange(min=0, max=THREADS_MAX)
+_COUNT, _POSITIVE = click.IntRange(min=0, max=INT32_MAX), click.IntRange(min=1, max=INT32_MAX)
+_BYTES = click.IntRange(min=1, max=BYTES_MAX)
+_METAVARS: dict[object, str] = {
+    _parse_port: f"PORT|{PORT_OFF}",
+    _parse_seconds: "SECONDS",
+    _parse_interval: "SECONDS",
+}
+
+
+def _option(
+    name: str,
+    kind: "click.ParamType[object] | Callable[[str], object]",
+    default: str | float | tuple[str, ...] | None,
+    text: str,
+    metavar: str | None = None,
+) -> click.Option:
+    return click.Option(
+        [f"--{name}"],
+        type=kind,
+        default=default,
+        multiple=isinstance(default, tuple),
+        is_flag=True if kind is _FLAG else None,
+        show_default=default not in {None, ()} and kind is not _FLAG,
+        envvar=f"UNDERSTUDY_{name.upper().replace('-', '_')}",
+        show_envvar=True,
+        metavar=_METAVARS.get(kind, metavar),
+        help=text,
+    )
+
+
+_MODELS = [
+    _option(
+        "model", _TEXT, (), "A model and the directory of its versions. May be repeated.", "NAME=BASE_PATH"
+    ),
+    _option("model-base-path", _TEXT, None, "The directory of a single model's versions.", "PATH"),
+    _option("model-name", _TEXT, "default", "The name of that single model."),
+    _option(
+        "model-config-file",
+        _TEXT,
+        None,
+        "A file with a ModelServerConfig in protobuf's text format, as TensorFlow Serving reads it.",
+        "FILE",
+    ),
+]
+
+_DOORS = [
+    _option("host", _TEXT, "0.0.0.0", "Where gRPC and REST listen: a name or an address."),  # noqa: S104
+    _option("grpc-port", _parse_port, GRPC_PORT, "0 picks a free one."),
+    _option("rest-port", _parse_port, REST_PORT, "0 picks a free one."),
+    _option("admin-port", _parse_port, ADMIN_PORT, "For `status`, `why` and probes. 0 picks a free one."),
+    _option(
+        "admin-host",
+        _TEXT,
+        "127.0.0.1",
+        "Where the operators' API listens. It asks for no password: who reaches it can read everything.",
+    ),
+    _option("cors", _FLAG, None, "Let browsers of other origins read REST answers."),
+]
+
+_LIFE = [
+    _option(
+        "poll-interval",
+        _parse_interval,
+        POLL_INTERVAL_S,
+        "Seconds between two looks for versions; 0: one look a configuration; negative: never.",
+    ),
+    _option("load-threads", _THREADS, 0, "Loads at once; 0 chooses from the machine's cores."),
+    _option("unload-threads", _THREADS, 0, "Unloads at once; 0 chooses from the machine's cores."),
+    _option("load-retries", _COUNT, LOAD_RETRIES_MAX, "Attempts after the first one."),
+    _option("load-retry-interval", _parse_seconds, LOAD_RETRY_INTERVAL_S, "Seconds between two attempts."),
+    _option(
+        "drain-timeout", _parse_seconds, DRAIN_TIMEOUT_S, "Seconds that an unload waits for last requests."
+    ),
+    _option("stop-timeout", _parse_seconds, STOP_TIMEOUT_S, "Seconds that a stop waits for last requests."),
+    _option(
+        "startup-timeout",
+        _parse_seconds,
+        STARTUP_TIMEOUT_S,
+        "Seconds that the doors wait for each model to be ready, or to have failed, or not to be there.",
+    ),
+    _option(
+        "on-startup-failure",
+        click.Choice([choice.value for choice in OnStartupFailure]),
+        OnStartupFailure.SERVE.value,
+        "When a model fails to load at the start: serve the others, or exit as TensorFlow Serving does.",
+    ),
+]
+
+_RUNTIME = [
+    _option(
+        "tensorflow-dir",
+        _TEXT,
+        None,
+        "The folder of libtensorflow_cc.so.2; else the installed wheel's.",
+        "DIR",
+    ),
+    _option("intra-op-threads", _THREADS, 0, "Threads inside one operation; 0: TensorFlow's choice."),
+    _option("inter-op-threads", _THREADS, 0, "Operations at once; 0: TensorFlow's choice."),
+    _option("saved-model-tags", _TEXT, ",".join(SAVED_MODEL_TAGS), "Tags of the graph to load, with commas."),
+]
+
+_LIMIT_OPTIONS = [
+    _option(
+        "rest-timeout",
+        _parse_seconds,
+        _LIMITS.rest_timeout_ms / 1000,
+        "Seconds a REST request may run; 0: no limit.",
+    ),
+    _option("io-threads", _THREADS, _LIMITS.io_threads, "Threads that move bytes; 0 chooses from the cores."),
+    _option("runs-max", _THREADS, _LIMITS.runs_max, "Runs of a version at once; 0 chooses from the cores."),
+    _option("queue-max", _POSITIVE, _LIMITS.queue_max, "Requests of a version that wait for a run."),
+    _option("in-flight-max", _POSITIVE, _LIMITS.in_flight_max, "Requests being answered at once."),
+    _option("connections-max", _POSITIVE, _LIMITS.connections_max, "Open connections."),
+    _option("message-bytes-max", _POSITIVE, _LIMITS.message_bytes_max, "Bytes of one request's body."),
+    _option("buffered-bytes-max", _BYTES, _LIMITS.buffered_bytes_max, "Bytes of all request bodies at once."),
+    _option(
+        "log-format",
+        click.Choice([style.value for style in LogStyle]),
+        LogStyle.AUTO.value,
+        "Lines for people, or JSON; auto: people on a terminal.",
+    ),
+]
+
+OPTIONS: Final[list[click.Parameter]] = [*_MODELS, *_DOORS, *_LIFE, *_RUNTIME, *_LIMIT_OPTIONS]
+"""In the order in which help lists them."""
