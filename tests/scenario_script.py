@@ -156,7 +156,9 @@ class Script:
             yield f"{model.name}: default {route.default_version}" + (" (removed)" if model.removed else "")
             for version in reversed(model.versions):
                 status = told[version.version]
-                error = f" {Code(status.error_code).name}: {status.error_message}" if status.error_code else ""
+                error = (
+                    f" {Code(status.error_code).name}: {status.error_message}" if status.error_code else ""
+                )
                 yield f"  {_version_line(version)}{error}"
 
 

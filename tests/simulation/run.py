@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, help="play so many seeds from --seed on, without a trace")
     arguments = parser.parse_args()
     if arguments.seeds is None:
-        ticks = run_seed(arguments.seed, arguments.steps, lambda line: sys.stdout.write(line + "\n"))
+        ticks = run_seed(arguments.seed, arguments.steps, print)
         sys.stdout.write(f"settled after {ticks} ticks\n")
         return
     started = time.perf_counter()

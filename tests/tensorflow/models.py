@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-import tensorflow as tf  # type: ignore[import-untyped]
+import tensorflow as tf
 
 Builder: TypeAlias = Callable[[Path], None]
 

@@ -63,7 +63,5 @@ class NativeLoader:
 
     def unload(self, servable: ServableId, *, drain_timeout_s: float) -> int:
         """Drains and frees one version; how many requests still held it when the time was up."""
-        report = self._data_plane.unload(
-            servable.name, servable.version, drain_timeout_s=drain_timeout_s
-        )
+        report = self._data_plane.unload(servable.name, servable.version, drain_timeout_s=drain_timeout_s)
         return report.requests_left

@@ -113,7 +113,11 @@ def _why_surplus(versions: Sequence[VersionView], surplus: Sequence[int]) -> str
     ready = [v.version for v in aspired if v.state is State.READY]
     if ready:
         newest = max(ready)
-        return f"superseded by {newest}, which is ready" if newest > lowest else f"no longer aspired; {newest} is"
+        return (
+            f"superseded by {newest}, which is ready"
+            if newest > lowest
+            else f"no longer aspired; {newest} is"
+        )
     if len(surplus) > 1:
         return f"no longer aspired; {max(surplus)} serves until an aspired version is ready"
     return None

@@ -153,7 +153,8 @@ def _by_version(statistics: Statistics) -> _Measured:
     in_flight = {(each.model, each.version): each.in_flight for each in statistics.servables}
     methods: dict[tuple[str, int], list[MethodStatistics]] = {}
     for method in statistics.methods:
-        methods.setdefault((method.model, method.version), []).append(method)
+        if method.version is not None:
+            methods.setdefault((method.model, method.version), []).append(method)
     return {
         key: _VersionMeasured(in_flight.get(key, 0), tuple(methods.get(key, ())))
         for key in in_flight.keys() | methods.keys()
