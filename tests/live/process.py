@@ -10,11 +10,29 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypedDict
+
+import requests
 
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60
 CONSOLE_SCRIPTS = Path(sys.executable).parent
+
+
+class VersionStatus(TypedDict):
+    """What tests read of a version."""
+
+    version: int
+    state: str
+    reason: str
+    in_flight: int
+
+
+class ModelStatus(TypedDict):
+    """What tests read of a model."""
+
+    default_version: int | None
+    versions: list[VersionStatus]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +112,7 @@ class LiveServer:
         return self._process.wait(timeout_s)
 
     def wait_log(self, event: str, *, timeout_s: float = 30, **fields: object) -> LogLine:
-        """The next log line with this event whose fields have these values; everything read is kept in `log`."""
+        """The next log line with this event and these fields; everything read is kept in `log`."""
         while True:
             line = self._lines.get(timeout=timeout_s)
             if line is None:
@@ -103,6 +121,13 @@ class LiveServer:
             named = line.fields.get("event") == event
             if named and all(line.fields.get(key) == value for key, value in fields.items()):
                 return line
+
+    def status(self, model: str) -> ModelStatus:
+        """What the operators' API says of a model."""
+        answer = requests.get(f"http://{self.admin}/v1/models/{model}", timeout=30)
+        answer.raise_for_status()
+        status: ModelStatus = answer.json()
+        return status
 
     def tail(self) -> str:
         """The last lines of the log, for a failure's message."""

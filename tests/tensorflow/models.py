@@ -8,6 +8,7 @@ live here.
 
 import argparse
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -24,6 +25,10 @@ DTYPES = (
 
 #: The words that the asset of `tf1_graph` maps to their line numbers.
 VOCABULARY = ("apple", "pear", "plum")
+
+
+#: What the models `offset_1`, `offset_2`, ... add.
+OFFSETS = (1, 2, 3)
 
 
 def spec(shape: list[int | None] | None, dtype: str, name: str) -> tf.TensorSpec:
@@ -44,6 +49,13 @@ def half_plus_two(out: Path) -> None:
     half, two = tf.Variable(0.5), tf.Variable(2.0)
     function = tf.function(lambda x: {"y": x * half + two}, input_signature=[spec([None], "float32", "x")])
     save(out, {"serving_default": function}, half=half, two=two)
+
+
+def offset(out: Path, amount: float) -> None:
+    """Answer y = x + amount: versions of one model that can be told apart."""
+    added = tf.Variable(amount)
+    function = tf.function(lambda x: {"y": x + added}, input_signature=[spec([None], "float32", "x")])
+    save(out, {"serving_default": function}, added=added)
 
 
 def every_dtype(out: Path) -> None:
@@ -232,6 +244,7 @@ BUILDERS: dict[str, Builder] = {
         mlp,
     )
 }
+BUILDERS.update({f"offset_{amount}": partial(offset, amount=float(amount)) for amount in OFFSETS})
 
 
 def main() -> None:
