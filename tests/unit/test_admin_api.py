@@ -286,9 +286,8 @@ def test_an_idle_connection_does_not_hold_up_a_stop(stage: Stage) -> None:
 
 def test_the_summary_says_who_answers_and_what_is_wrong() -> None:
     assert summarise(DIGITS) == (
-        "digits answers with version 2, ready since 2030-01-02 12:00:00+00:00. "
+        "digits answers with version 2, ready since 2030-01-02 12:00:00+00:00: It is the highest that loaded. "
         "Version 3 is in state error since 2030-01-02 12:00:00+00:00 (DATA_LOSS): 6 attempts failed. "
-        "It is the highest that loaded. "
         "Label canary names version 3, which is not ready."
     )
 

@@ -5,14 +5,15 @@ from datetime import datetime
 from understudy.admin.view import LabelView, ModelView, VersionView
 from understudy.servable import State
 
-_ENDED = {State.END}
+_SETTLED = {State.READY, State.END}
+"""States that need no sentence of their own."""
 
 
 def summarise(model: ModelView) -> str:
     """What a person would say of the model when asked how it is and why."""
     sentences = [
         _who_answers(model),
-        *(_describe_version(version) for version in model.versions if _is_worth_a_sentence(model, version)),
+        *(_describe_version(version) for version in model.versions if version.state not in _SETTLED),
         *(_describe_label(label) for label in model.labels if not label.ready),
         *_describe_source(model),
     ]
@@ -24,22 +25,15 @@ def _who_answers(model: ModelView) -> str:
     default = next((version for version in ready if version.version == model.default_version), None)
     if default is None:
         return f"{model.name} answers no requests: no version is ready."
-    text = f"{model.name} answers with version {default.version}, ready since {_time(default.since)}."
+    since = f"ready since {_time(default.since)}"
+    text = f"{model.name} answers with version {default.version}, {since}: {_sentence(default.reason)}"
     others = [str(version.version) for version in ready if version is not default]
     if others:
         text += f" Also ready: {', '.join(others)}."
     return text
 
 
-def _is_worth_a_sentence(model: ModelView, version: VersionView) -> bool:
-    if version.state is State.READY:
-        return version.version == model.default_version
-    return version.state not in _ENDED
-
-
 def _describe_version(version: VersionView) -> str:
-    if version.state is State.READY:
-        return _sentence(version.reason)
     since = f"Version {version.version} is in state {version.state.value} since {_time(version.since)}"
     failure = f" ({version.failure.code})" if version.failure else ""
     return f"{since}{failure}: {_sentence(version.reason)}"
