@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from understudy.cli.main import main
 from understudy.cli.serve import build_options, serve
 from understudy.cli.serve_flags import OPTIONS
+from understudy.dataplane.options import DataPlaneOptions
 from understudy.model_config import Latest, ModelConfig, ServerConfig
 from understudy.server_options import OnStartupFailure, ServeOptions, TensorFlowSettings
 
@@ -34,6 +35,8 @@ def test_a_model_by_flag_is_served_on_the_usual_ports() -> None:
     assert options.data_plane.grpc_address == "0.0.0.0:8500"
     assert options.data_plane.rest_address == "0.0.0.0:8501"
     assert options.admin_address == "127.0.0.1:8502"
+    assert options.data_plane == DataPlaneOptions(grpc_address="0.0.0.0:8500", rest_address="0.0.0.0:8501")
+    assert options.data_plane.cors is False  # what crosses into Rust must be of the type it says
     assert options.on_startup_failure is OnStartupFailure.SERVE
     assert options.tensorflow == TensorFlowSettings()
     assert options == ServeOptions(

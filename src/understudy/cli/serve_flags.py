@@ -156,7 +156,7 @@ _DOORS = [
         "127.0.0.1",
         "Where the operators' API listens. It asks for no password: who reaches it can read everything.",
     ),
-    _option("cors", _FLAG, None, "Let browsers of other origins read REST answers."),
+    _option("cors", _FLAG, False, "Let browsers of other origins read REST answers."),
 ]
 
 _LIFE = [

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from understudy.servable import State
 
-PIPE_WIDTH = 200
-"""Of lines that no terminal limits: wide enough that programs like grep see whole rows."""
+PIPE_WIDTH = 10_000
+"""Of lines that no terminal limits: a row stays on one line, however long its reason, for grep and such."""
 
 _STYLES: Final = {
     State.READY: "green",
