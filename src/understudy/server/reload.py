@@ -31,9 +31,10 @@ class ReloadDesk:
         self._thread.start()
 
     def stop(self) -> None:
-        """Takes no more requests."""
+        """Takes no more requests; harmless when it never took one."""
         self._stopping.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
