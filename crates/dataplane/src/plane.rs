@@ -150,9 +150,9 @@ impl Plane {
         Ok(Metadata { version: handle.slot().version(), definitions: SignatureDefMap { signature_def } })
     }
 
-    /// Whether some version of this model answers.
+    /// Whether some version of this model answers; none for a model that is not in the routes.
     #[must_use]
-    pub fn has_ready(&self, model: &str) -> bool {
+    pub fn has_ready(&self, model: &str) -> Option<bool> {
         self.path.routes.table().has_ready(model)
     }
 
@@ -181,7 +181,7 @@ impl Plane {
 
     /// What the doors keep up to date.
     #[must_use]
-    pub fn gauges(&self) -> &Gauges {
+    pub fn gauges(&self) -> &Arc<Gauges> {
         &self.path.gauges
     }
 
@@ -202,7 +202,7 @@ impl Plane {
                 routes: Router::default(),
                 executor: Executor::start(limits).map_err(failed)?,
                 ledger: Ledger::default(),
-                gauges: Gauges::default(),
+                gauges: Arc::default(),
             },
             registry: Mutex::default(),
             tensorflow: Mutex::default(),

@@ -104,7 +104,7 @@ pub(crate) struct Path {
     pub(crate) routes: Router,
     pub(crate) executor: Executor,
     pub(crate) ledger: Ledger,
-    pub(crate) gauges: Gauges,
+    pub(crate) gauges: Arc<Gauges>,
 }
 
 impl Path {

@@ -207,7 +207,7 @@ async fn a_publish_and_a_change_of_health_wake_those_who_watch() {
     house.serve("m", "{}");
     changes.changed().await.unwrap();
     assert_eq!(*changes.borrow_and_update(), 1);
-    assert!(house.plane.has_ready("m") && !house.plane.healthy());
+    assert!(house.plane.has_ready("m") == Some(true) && !house.plane.healthy());
     house.plane.set_healthy(true);
     changes.changed().await.unwrap();
     assert!(house.plane.healthy());

@@ -129,10 +129,10 @@ impl RouteTable {
         }
     }
 
-    /// Whether some version of this model answers.
+    /// Whether some version of this model answers; none for a model that is not here.
     #[must_use]
-    pub fn has_ready(&self, name: &str) -> bool {
-        self.model(name).is_some_and(|model| !model.ready.is_empty())
+    pub fn has_ready(&self, name: &str) -> Option<bool> {
+        self.model(name).map(|model| !model.ready.is_empty())
     }
 
     /// Whether this version is among those that answer.

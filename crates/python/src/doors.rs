@@ -40,7 +40,7 @@ impl Doors {
             return Err(Error::failed_precondition("the doors are open already"));
         }
         let runtime = self.build_runtime()?;
-        let server = Server::start(Arc::clone(&self.plane), self.options.clone(), runtime.handle())?;
+        let server = Server::start(Arc::clone(&self.plane), &self.options, runtime.handle())?;
         let addresses = server.addresses();
         *open = Some(Open { server, runtime });
         Ok(addresses)

@@ -44,6 +44,7 @@ impl DataPlaneOptions {
             buffered_bytes_max: self.buffered_bytes_max,
             connections_max: self.connections_max,
             cors: self.cors,
+            ..ServerOptions::default()
         }
     }
 }

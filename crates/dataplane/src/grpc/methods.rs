@@ -1,0 +1,109 @@
+//! The unary methods: which there are, and what answers them.
+
+use super::{metadata, model_status, predict};
+use crate::{error::Error, plane::Plane};
+use bytes::Bytes;
+use std::{future::Future, sync::Arc, time::Instant};
+
+/// A request for a model's metadata or status names a model and little else.
+const QUESTION_BYTES_MAX: usize = 1024 * 1024;
+
+/// A configuration of ten thousand models is about this long.
+const CONFIGURATION_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// What the transport calls: messages in, messages out.
+pub trait Methods: Send + Sync + 'static {
+    /// One method.
+    type Method: Copy + Send + Sync + 'static;
+
+    /// The method at this path, `/tensorflow.serving.PredictionService/Predict` for example.
+    fn find(&self, path: &str) -> Option<Self::Method>;
+
+    /// How long a request's message may be, where that is less than any message's limit.
+    fn message_bytes_max(&self, method: Self::Method) -> usize;
+
+    /// Answers a request with the answer's message. Dropping the future cancels what has not begun to run.
+    fn call(
+        &self,
+        method: Self::Method,
+        message: Bytes,
+        deadline: Option<Instant>,
+    ) -> impl Future<Output = Result<Bytes, Error>> + Send;
+}
+
+/// TensorFlow Serving's services, answered by a [`Plane`].
+#[derive(Debug)]
+pub struct ServingMethods {
+    plane: Arc<Plane>,
+}
+
+/// The methods of `PredictionService` and `ModelService`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // the names are the services' own
+pub enum ServingMethod {
+    Predict,
+    Classify,
+    Regress,
+    MultiInference,
+    GetModelMetadata,
+    GetModelStatus,
+    HandleReloadConfigRequest,
+}
+
+impl ServingMethods {
+    /// The methods that ask this plane.
+    #[must_use]
+    pub fn new(plane: Arc<Plane>) -> Self {
+        Self { plane }
+    }
+}
+
+impl Methods for ServingMethods {
+    type Method = ServingMethod;
+
+    fn find(&self, path: &str) -> Option<ServingMethod> {
+        match path {
+            "/tensorflow.serving.PredictionService/Predict" => Some(ServingMethod::Predict),
+            "/tensorflow.serving.PredictionService/Classify" => Some(ServingMethod::Classify),
+            "/tensorflow.serving.PredictionService/Regress" => Some(ServingMethod::Regress),
+            "/tensorflow.serving.PredictionService/MultiInference" => Some(ServingMethod::MultiInference),
+            "/tensorflow.serving.PredictionService/GetModelMetadata" => Some(ServingMethod::GetModelMetadata),
+            "/tensorflow.serving.ModelService/GetModelStatus" => Some(ServingMethod::GetModelStatus),
+            "/tensorflow.serving.ModelService/HandleReloadConfigRequest" => {
+                Some(ServingMethod::HandleReloadConfigRequest)
+            }
+            _ => None,
+        }
+    }
+
+    fn message_bytes_max(&self, method: ServingMethod) -> usize {
+        match method {
+            ServingMethod::GetModelMetadata | ServingMethod::GetModelStatus => QUESTION_BYTES_MAX,
+            ServingMethod::HandleReloadConfigRequest => CONFIGURATION_BYTES_MAX,
+            _ => usize::MAX,
+        }
+    }
+
+    async fn call(
+        &self,
+        method: ServingMethod,
+        message: Bytes,
+        deadline: Option<Instant>,
+    ) -> Result<Bytes, Error> {
+        match method {
+            ServingMethod::Predict => predict::answer(&self.plane, message, deadline).await,
+            ServingMethod::GetModelMetadata => metadata::answer(&self.plane, message),
+            ServingMethod::GetModelStatus => model_status::answer(&self.plane, message),
+            ServingMethod::HandleReloadConfigRequest => {
+                self.plane.submit_admin("HandleReloadConfigRequest", message, deadline).await
+            }
+            ServingMethod::Classify => Err(not_yet("Classify")),
+            ServingMethod::Regress => Err(not_yet("Regress")),
+            ServingMethod::MultiInference => Err(not_yet("MultiInference")),
+        }
+    }
+}
+
+fn not_yet(method: &str) -> Error {
+    Error::unimplemented(format!("{method} is not available in this version of the server; use Predict"))
+}

@@ -1,0 +1,256 @@
+//! `Predict` on gRPC's wire: the request's parts, its tensors checked against a signature, the answer's message.
+//!
+//! The request is taken apart in two steps. The first, on the thread that received it, finds the model and slices
+//! out each tensor's bytes; it copies and parses none of them. The second, [`Codec::decode`], may happen on a run
+//! thread: so a large request never holds up the connections of others. Texts and order of the checks are
+//! TensorFlow Serving's.
+
+use super::{
+    fields::{Fault, Fields},
+    model_spec,
+};
+use crate::{
+    error::Error,
+    plane::Plane,
+    predict::{Answered, Call, Codec, Door, Inputs},
+    signature::{DEFAULT_SIGNATURE, Signature, TensorSpec},
+    tensor::Tensor,
+    tensor_proto,
+    wire::tensorflow::{
+        TensorProto,
+        serving::{ModelSpec, PredictRequest, PredictResponse},
+    },
+};
+use bytes::Bytes;
+use prost::Message;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
+
+/// How many inputs, and how many outputs, a request may name: each costs many times the bytes it is sent in.
+const NAMES_MAX: usize = 65_536;
+
+/// A list of names in an error's text ends after this many bytes; the status text is cut there anyway.
+const LIST_BYTES_MAX: usize = 2_048;
+
+pub(super) async fn answer(plane: &Plane, message: Bytes, deadline: Option<Instant>) -> Result<Bytes, Error> {
+    let body_bytes = message.len();
+    let request = Request::read(message)?;
+    let spec = request.model_spec.ok_or_else(model_spec::missing)?;
+    let codec = PredictCodec {
+        model: spec.name.clone(),
+        signature_name: spec.signature_name.clone(),
+        inputs: request.inputs,
+        output_filter: request.output_filter,
+    };
+    plane.predict(Call { target: model_spec::target(spec), codec, body_bytes, deadline }).await
+}
+
+/// A `PredictRequest` whose tensors are bytes still.
+#[derive(Debug, Default)]
+struct Request {
+    model_spec: Option<ModelSpec>,
+    inputs: BTreeMap<String, Bytes>,
+    output_filter: Vec<String>,
+}
+
+impl Request {
+    fn read(message: Bytes) -> Result<Self, Error> {
+        let mut request = Self::default();
+        for field in Fields(message) {
+            field
+                .and_then(|(number, value)| request.add(number, value))
+                .map_err(|fault| model_spec::unreadable::<PredictRequest>(&fault))?;
+        }
+        if request.inputs.len() > NAMES_MAX || request.output_filter.len() > NAMES_MAX {
+            return Err(Error::invalid_argument(format!(
+                "A request names at most {NAMES_MAX} inputs and as many outputs"
+            )));
+        }
+        Ok(request)
+    }
+
+    fn add(&mut self, number: u64, value: Bytes) -> Result<(), Fault> {
+        match number {
+            1 => self
+                .model_spec
+                .get_or_insert_default()
+                .merge(value)
+                .map_err(|_| "model_spec is not a ModelSpec"),
+            2 if self.inputs.len() <= NAMES_MAX => {
+                let (name, tensor) = read_input(value)?;
+                self.inputs.insert(name, tensor);
+                Ok(())
+            }
+            3 if self.output_filter.len() <= NAMES_MAX => {
+                self.output_filter.push(read_name(value)?);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One entry of the map of inputs.
+fn read_input(entry: Bytes) -> Result<(String, Bytes), Fault> {
+    let mut name = String::new();
+    let mut tensor = Bytes::new();
+    for field in Fields(entry) {
+        match field? {
+            (1, value) => name = read_name(value)?,
+            // A message sent in parts is the parts' concatenation.
+            (2, value) if tensor.is_empty() => tensor = value,
+            (2, value) => tensor = [tensor, value].concat().into(),
+            _ => {}
+        }
+    }
+    Ok((name, tensor))
+}
+
+fn read_name(value: Bytes) -> Result<String, Fault> {
+    String::from_utf8(value.into()).map_err(|_| "a name is not valid UTF-8")
+}
+
+/// One Predict request on its way through the plane.
+#[derive(Debug)]
+struct PredictCodec {
+    model: String,
+    signature_name: String,
+    inputs: BTreeMap<String, Bytes>,
+    output_filter: Vec<String>,
+}
+
+impl Codec for PredictCodec {
+    fn door(&self) -> Door {
+        Door::Grpc
+    }
+
+    fn signature_name(&self) -> &str {
+        &self.signature_name
+    }
+
+    fn unknown_signature(&self, name: &str) -> Error {
+        let name = if name.is_empty() { DEFAULT_SIGNATURE } else { name };
+        Error::failed_precondition(format!("Serving signature key \"{name}\" not found."))
+    }
+
+    fn decode(&mut self, signature: &Signature) -> Result<Inputs, Error> {
+        self.check_count(signature)?;
+        let tensors = self.tensors(signature)?;
+        let outputs = self.outputs(signature)?;
+        self.inputs.clear();
+        Ok(Inputs { tensors, outputs })
+    }
+
+    fn encode(self, answered: Answered<'_>, indexes: &[usize], outputs: Vec<Tensor>) -> Result<Bytes, Error> {
+        if indexes.len() != outputs.len() {
+            return Err(Error::unknown("Predict internal error"));
+        }
+        let named = indexes.iter().zip(&outputs).filter_map(|(&index, tensor)| {
+            let output = answered.signature.outputs.get(index)?;
+            Some((output.alias.clone(), tensor_proto::encode(tensor)))
+        });
+        let response = PredictResponse {
+            outputs: named.collect(),
+            model_spec: Some(model_spec::echo(self.model, answered.version, &answered.signature.name)),
+        };
+        drop(outputs);
+        Ok(response.encode_to_vec().into())
+    }
+}
+
+impl PredictCodec {
+    fn check_count(&self, signature: &Signature) -> Result<(), Error> {
+        let (sent, declared) = (self.inputs.len(), signature.inputs.len());
+        if sent == declared || (sent < declared && !signature.defaults.is_empty()) {
+            return Ok(());
+        }
+        let sent_names: BTreeSet<&str> = self.inputs.keys().map(String::as_str).collect();
+        let declared_names: BTreeSet<&str> = aliases(&signature.inputs).collect();
+        Err(Error::invalid_argument(format!(
+            "input size does not match signature: {sent}!={declared} len({{{}}}) != len({{{}}}). \
+             Sent extra: {{{}}}. Missing but required: {{{}}}.",
+            list(sent_names.iter().copied()),
+            list(declared_names.iter().copied()),
+            list(sent_names.difference(&declared_names).copied()),
+            list(declared_names.difference(&sent_names).copied()),
+        )))
+    }
+
+    fn tensors(&self, signature: &Signature) -> Result<Vec<Tensor>, Error> {
+        let tensors: Result<Vec<_>, _> =
+            signature.inputs.iter().map(|input| self.tensor(input, signature)).collect();
+        let tensors = tensors?;
+        let is_known = |name: &&str| signature.inputs.iter().any(|input| input.alias == *name);
+        let names = || self.inputs.keys().map(String::as_str);
+        if names().all(|name| is_known(&name)) {
+            return Ok(tensors);
+        }
+        Err(Error::invalid_argument(format!(
+            "Inputs contains invalid name. Used request inputs: {}, request input: {}",
+            list(names().filter(is_known)),
+            list(names())
+        )))
+    }
+
+    fn tensor(&self, input: &TensorSpec, signature: &Signature) -> Result<Tensor, Error> {
+        let TensorSpec { alias, name, .. } = input;
+        if let Some(bytes) = self.inputs.get(alias) {
+            let proto = TensorProto::decode(bytes.clone())
+                .map_err(|error| model_spec::unreadable::<PredictRequest>(&error))?;
+            return tensor_proto::decode(proto)
+                .map_err(|_| Error::invalid_argument(format!("tensor parsing error: {alias}")));
+        }
+        signature.defaults.get(alias).cloned().ok_or_else(|| {
+            Error::invalid_argument(format!(
+                "Signature input alias: {alias}(feed name: {name}) not found in request and no default value \
+                 provided. Inputs expected to be in the request {{{}}}, or default input alias set: {}",
+                list(self.inputs.keys().map(String::as_str)),
+                list(signature.defaults.keys().map(String::as_str)),
+            ))
+        })
+    }
+
+    fn outputs(&self, signature: &Signature) -> Result<Vec<usize>, Error> {
+        if self.output_filter.is_empty() {
+            return Ok((0..signature.outputs.len()).collect());
+        }
+        let mut seen = BTreeSet::new();
+        let choose = |alias: &String| {
+            let Ok(index) = signature.outputs.binary_search_by(|output| output.alias.cmp(alias)) else {
+                return Err(Error::invalid_argument(format!(
+                    "output tensor alias not found in signature: {alias} Outputs expected to be in the set {{{}}}.",
+                    list(aliases(&signature.outputs))
+                )));
+            };
+            if !seen.insert(index) {
+                return Err(Error::invalid_argument(format!("duplicate output tensor alias: {alias}")));
+            }
+            Ok(index)
+        };
+        self.output_filter.iter().map(choose).collect()
+    }
+}
+
+fn aliases(specs: &[TensorSpec]) -> impl Iterator<Item = &str> {
+    specs.iter().map(|spec| spec.alias.as_str())
+}
+
+/// Names joined by commas, as far as anybody will read them.
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for name in names {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(name);
+        if text.len() > LIST_BYTES_MAX {
+            break;
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+//! The server: listeners, connections, their limits, and an end in good order. What a request means is the doors'.
+
+use crate::{
+    error::Error,
+    grpc::{DoorLimits, GrpcDoor, Methods, ServingMethods},
+    plane::Plane,
+    rest::RestOptions,
+};
+use http1::RestDoor;
+use listen::{Listener, accept};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{runtime::Handle, sync::watch, time::timeout};
+use traffic::{Traffic, TrafficSnapshot};
+
+pub(crate) mod body;
+pub mod budget;
+mod connection;
+mod http1;
+mod http2;
+mod listen;
+mod preface;
+mod stalled;
+mod stream;
+pub mod traffic;
+
+/// After the deadline of a shutdown, connections are cut; their tasks end within moments.
+const CUT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How the server listens and what it allows.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// `host:port` for gRPC; port 0 picks a free one; none: do not listen.
+    pub grpc_address: Option<String>,
+    /// The same for REST. `[::]:port` takes IPv4 too, and only IPv4 where the machine has no IPv6.
+    pub rest_address: Option<String>,
+    /// A REST request's time to run; none: no limit.
+    pub rest_timeout: Option<Duration>,
+    /// REST answers carry the headers that let browsers of other origins read them.
+    pub cors: bool,
+    /// Of one request's body.
+    pub message_bytes_max: usize,
+    /// Of all requests and answers held at once; past it, requests are refused at once.
+    pub buffered_bytes_max: usize,
+    /// Open connections, both doors together; further ones are closed at once.
+    pub connections_max: usize,
+    /// How long clients may take.
+    pub patience: Patience,
+}
+
+/// How long clients may take. The defaults are for production; tests shorten them.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For a connection's first bytes, and for the head of an HTTP/1 request (so also between two of them).
+    pub head: Duration,
+    /// Between two pieces of a request's body.
+    pub body_idle: Duration,
+    /// For a client to take some of its answer.
+    pub answer_idle: Duration,
+    /// Between two pings that ask whether an HTTP/2 client is still there.
+    pub ping_interval: Duration,
+    /// For the answer to a ping.
+    pub ping_timeout: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_mins(1),
+            body_idle: Duration::from_secs(30),
+            answer_idle: Duration::from_mins(1),
+            ping_interval: Duration::from_mins(1),
+            ping_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Default for ServerOptions {
+    /// TensorFlow Serving's limits where it has any; nothing listens.
+    fn default() -> Self {
+        Self {
+            grpc_address: None,
+            rest_address: None,
+            rest_timeout: Some(Duration::from_secs(30)),
+            cors: false,
+            message_bytes_max: i32::MAX as usize,
+            buffered_bytes_max: 4 << 30,
+            connections_max: 16_384,
+            patience: Patience::default(),
+        }
+    }
+}
+
+/// What the whole server does now; every connection watches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Connections and requests are taken.
+    Open,
+    /// What is under way is finished, nothing new is taken.
+    Draining,
+    /// Everything ends.
+    Closed,
+}
+
+/// The open doors. Dropping it cuts every connection; [`Server::shutdown`] lets them finish.
+#[derive(Debug)]
+pub struct Server {
+    addresses: (Option<SocketAddr>, Option<SocketAddr>),
+    traffic: Arc<Traffic>,
+    stage: watch::Sender<Stage>,
+}
+
+impl Server {
+    /// Opens the doors to `plane`: binds every address, or none of them, and serves on `runtime`.
+    pub fn start(plane: Arc<Plane>, options: &ServerOptions, runtime: &Handle) -> Result<Self, Error> {
+        let methods = ServingMethods::new(Arc::clone(&plane));
+        Self::start_with(methods, plane, options, runtime)
+    }
+
+    /// The same, with other unary methods behind the gRPC door.
+    pub fn start_with<M: Methods>(
+        methods: M,
+        plane: Arc<Plane>,
+        options: &ServerOptions,
+        runtime: &Handle,
+    ) -> Result<Self, Error> {
+        let _runtime = runtime.enter();
+        let bind = |address: &Option<String>, door| {
+            address.as_deref().map(|address| Listener::bind(address, door)).transpose()
+        };
+        let grpc = bind(&options.grpc_address, "gRPC")?;
+        let rest = bind(&options.rest_address, "REST")?;
+        let server = Self {
+            addresses: (grpc.as_ref().map(Listener::address), rest.as_ref().map(Listener::address)),
+            traffic: Traffic::new(plane.gauges(), options.connections_max, options.buffered_bytes_max),
+            stage: watch::Sender::new(Stage::Open),
+        };
+        if let Some(listener) = grpc {
+            server.open_grpc(listener, methods, Arc::clone(&plane), options, runtime)?;
+        }
+        if let Some(listener) = rest {
+            server.open_rest(listener, plane, options, runtime);
+        }
+        Ok(server)
+    }
+
+    /// Where the doors listen, gRPC and REST; none where one was not asked for.
+    #[must_use]
+    pub fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
+        self.addresses
+    }
+
+    /// What is open and under way now.
+    #[must_use]
+    pub fn traffic(&self) -> TrafficSnapshot {
+        self.traffic.snapshot()
+    }
+
+    /// Ends in good order: takes no more connections, tells clients to go elsewhere (GOAWAY over HTTP/2, a closed
+    /// connection over HTTP/1), and waits for what is under way, at most `drain`. What is left then is cut off;
+    /// the answer is how many requests that were.
+    pub async fn shutdown(&self, drain: Duration) -> usize {
+        self.stage.send_replace(Stage::Draining);
+        if timeout(drain, self.stage.closed()).await.is_ok() {
+            return 0;
+        }
+        let left = self.traffic.snapshot().requests;
+        self.stage.send_replace(Stage::Closed);
+        // Past this, tasks that do not yield are left to the runtime's own end.
+        let _ = timeout(CUT_PATIENCE, self.stage.closed()).await;
+        left
+    }
+
+    fn open_grpc<M: Methods>(
+        &self,
+        listener: Listener,
+        methods: M,
+        plane: Arc<Plane>,
+        options: &ServerOptions,
+        runtime: &Handle,
+    ) -> Result<(), Error> {
+        let limits = DoorLimits {
+            message_bytes_max: options.message_bytes_max,
+            body_idle: options.patience.body_idle,
+        };
+        let traffic = Arc::clone(&self.traffic);
+        let door = Arc::new(GrpcDoor::new(methods, plane, limits, traffic, self.stage.subscribe())?);
+        let patience = options.patience;
+        runtime.spawn(accept(
+            listener,
+            Arc::clone(&self.traffic),
+            self.stage.subscribe(),
+            move |io, stage| http2::serve(io, Arc::clone(&door), patience, stage),
+        ));
+        Ok(())
+    }
+
+    fn open_rest(&self, listener: Listener, plane: Arc<Plane>, options: &ServerOptions, runtime: &Handle) {
+        let door = Arc::new(RestDoor {
+            plane,
+            traffic: Arc::clone(&self.traffic),
+            options: RestOptions { timeout: options.rest_timeout, cors: options.cors },
+            message_bytes_max: options.message_bytes_max,
+            body_idle: options.patience.body_idle,
+        });
+        let patience = options.patience;
+        runtime.spawn(accept(
+            listener,
+            Arc::clone(&self.traffic),
+            self.stage.subscribe(),
+            move |io, stage| http1::serve(io, Arc::clone(&door), patience, stage),
+        ));
+    }
+}

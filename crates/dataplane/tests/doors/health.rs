@@ -1,0 +1,103 @@
+//! The standard health service and reflection.
+
+use crate::support::{Answer, Client, Fixture, framed, soon, whole};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use prost::Message;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus};
+
+const CHECK: &str = "/grpc.health.v1.Health/Check";
+const WATCH: &str = "/grpc.health.v1.Health/Watch";
+
+fn request(service: &str) -> Bytes {
+    framed(&HealthCheckRequest { service: service.to_owned() }.encode_to_vec())
+}
+
+fn status(message: &[u8]) -> ServingStatus {
+    HealthCheckResponse::decode(message).unwrap().status()
+}
+
+async fn check(client: &mut Client, service: &str) -> Answer {
+    client.call(CHECK, &[], whole(request(service))).await
+}
+
+async fn next_status(watch: &mut Incoming) -> ServingStatus {
+    let data = soon(watch.frame()).await.unwrap().unwrap().into_data().unwrap();
+    status(&data[5..])
+}
+
+#[tokio::test]
+async fn the_whole_server_is_healthy_when_the_plane_says_so() {
+    let fixture = Fixture::start(|_| {});
+    let mut client = Client::connect(fixture.grpc()).await;
+    let names = [
+        "",
+        "tensorflow.serving.PredictionService",
+        "tensorflow.serving.ModelService",
+        "PredictionService",
+        "ModelService",
+    ];
+    for (healthy, expected) in [(false, ServingStatus::NotServing), (true, ServingStatus::Serving)] {
+        fixture.plane.set_healthy(healthy);
+        for name in names {
+            assert_eq!(status(check(&mut client, name).await.message()), expected, "{name:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_neither_a_service_nor_a_model_is_not_found() {
+    let fixture = Fixture::start(|_| {});
+    let mut client = Client::connect(fixture.grpc()).await;
+    assert_eq!(check(&mut client, "nobody").await.status(), 5);
+    let mut watch = client.send(WATCH, &[], whole(request("nobody"))).await.unwrap().into_body();
+    assert_eq!(next_status(&mut watch).await, ServingStatus::ServiceUnknown);
+}
+
+#[tokio::test]
+async fn a_watcher_is_told_of_every_change_and_of_nothing_else() {
+    let fixture = Fixture::start(|_| {});
+    let mut client = Client::connect(fixture.grpc()).await;
+    let mut watch = client.send(WATCH, &[], whole(request(""))).await.unwrap().into_body();
+    assert_eq!(next_status(&mut watch).await, ServingStatus::NotServing);
+    fixture.plane.set_healthy(false);
+    fixture.plane.set_healthy(true);
+    assert_eq!(next_status(&mut watch).await, ServingStatus::Serving);
+    fixture.plane.set_healthy(false);
+    assert_eq!(next_status(&mut watch).await, ServingStatus::NotServing);
+}
+
+#[tokio::test]
+async fn watchers_past_the_limit_are_refused_and_a_place_is_free_again_when_one_leaves() {
+    let fixture = Fixture::start(|_| {});
+    let first = Client::connect(fixture.grpc()).await;
+    let second = Client::connect(fixture.grpc()).await;
+    let mut watches = Vec::new();
+    for index in 0..1_024 {
+        let mut client = if index % 2 == 0 { first.clone() } else { second.clone() };
+        watches.push(client.send(WATCH, &[], whole(request(""))).await.unwrap());
+    }
+    let mut client = second.clone();
+    let refused = client.call(WATCH, &[], whole(request(""))).await;
+    assert_eq!(refused.status(), 8);
+    assert_eq!(check(&mut client, "").await.status(), 0, "checks are not watches");
+
+    watches.pop();
+    soon(async {
+        while client.send(WATCH, &[], whole(request(""))).await.unwrap().headers().contains_key("grpc-status")
+        {
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_health_request_too_long_to_be_one_is_refused() {
+    let fixture = Fixture::start(|_| {});
+    let mut client = Client::connect(fixture.grpc()).await;
+    let answer = check(&mut client, &"x".repeat(100_000)).await;
+    assert_ne!(answer.status(), 0);
+    fixture.plane.set_healthy(true);
+    assert_eq!(status(check(&mut client, "").await.message()), ServingStatus::Serving);
+}

@@ -1,0 +1,20 @@
+//! The doors over real sockets: what clients may send, and what a server does with those that misbehave.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub
+)] // a test may panic, and nobody imports it
+
+mod compression;
+mod connections;
+mod deadlines;
+mod framing;
+mod health;
+mod memory;
+mod rest;
+mod shutdown;
+mod support;
