@@ -95,17 +95,17 @@ impl Drop for Inline {
 fn watch(inline: &Weak<Inline>) {
     let mut seen = 0;
     while let Some(here) = inline.upgrade() {
-        if here.is_quiet() {
-            drop(here);
-            thread::park();
-            continue;
-        }
+        let quiet = here.is_quiet();
         let begun = here.begun.load(Ordering::Relaxed);
-        if begun == seen {
+        if !quiet && begun == seen {
             here.wake_an_io_thread();
         }
         seen = begun;
         drop(here);
+        if quiet {
+            thread::park();
+        }
+        // Always: a run that has just begun needs no look yet, and must not have to wake this thread each time.
         thread::park_timeout(LOOK_EVERY);
     }
 }

@@ -153,9 +153,11 @@ impl Synthetic {
         if self.config.run_ms > 0 {
             thread::sleep(Duration::from_millis(self.config.run_ms));
         }
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_micros(self.config.spin_us) {
-            std::hint::spin_loop();
+        if self.config.spin_us > 0 {
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_micros(self.config.spin_us) {
+                std::hint::spin_loop();
+            }
         }
     }
 

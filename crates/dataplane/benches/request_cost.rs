@@ -1,0 +1,207 @@
+//! Where one request's time goes: `cargo bench --bench request_cost`.
+//!
+//! Each step is timed alone on the synthetic half-plus-two model, in this thread, with its allocations counted; the
+//! whole path is timed inline and handed to a run thread. A further codec joins as one more call of
+//! [`measure_codec`]. Also: what a hold on a version costs when several threads take it, and what a publish costs
+//! with many models.
+
+// A benchmark may stop at what it did not expect; unsafe: a global allocator that counts can be made in no other way.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss, unsafe_code, missing_docs)]
+
+use dataplane::{
+    execute::Limits,
+    plane::{LoadRequest, Plane, Platform},
+    predict::{Answered, Call, Codec, Target, VersionChoice},
+    reaper::Reaper,
+    route::{ModelUpdate, RouteUpdate, Router},
+    runtime::{Model, Placement, RunOptions, synthetic},
+    servable::{Fittings, Slot},
+    stats::Ledger,
+    testing::{FloatCodec, call, write_version},
+};
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    hint::black_box,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call goes to the system's allocator unchanged; counting touches no memory of it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const ITERATIONS: u32 = 20_000;
+const ROUNDS: usize = 7;
+const MODELS: usize = 10_000;
+
+/// The median over rounds, and the allocations of one step.
+fn report(name: &str, mut step: impl FnMut()) {
+    let mut rounds = [Duration::ZERO; ROUNDS];
+    let mut allocations = 0;
+    for round in &mut rounds {
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let begun = Instant::now();
+        for _ in 0..ITERATIONS {
+            step();
+        }
+        *round = begun.elapsed();
+        allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    }
+    rounds.sort_unstable();
+    let median = rounds.get(ROUNDS / 2).copied().unwrap_or_default();
+    let nanos = median.as_nanos() as f64 / f64::from(ITERATIONS);
+    println!("{name:<44} {nanos:>10.1} ns  {:>6.1} allocations", allocations as f64 / f64::from(ITERATIONS));
+}
+
+fn main() {
+    let folder = tempfile::TempDir::new().unwrap();
+    write_version(folder.path(), "{}").unwrap();
+    measure_routes(folder.path());
+    let model = synthetic::load(folder.path()).unwrap();
+    measure_codec("float codec", model.as_ref(), || FloatCodec::new(2.0));
+    measure_path(folder.path());
+}
+
+/// Route, hold and release, alone and from several threads; publishes beside many models.
+fn measure_routes(folder: &std::path::Path) {
+    let (ledger, reaper) = (Ledger::default(), Reaper::start().unwrap());
+    let names: Vec<String> = (0..MODELS).map(|index| format!("model-{index:05}")).collect();
+    let slots: Vec<Arc<Slot>> = names.iter().map(|name| slot(folder, name, &ledger, &reaper)).collect();
+    let router = Arc::new(Router::default());
+    let find = |name: &str, _: i64| {
+        names.binary_search_by(|it| it.as_str().cmp(name)).ok().and_then(|at| slots.get(at).cloned())
+    };
+    let whole = RouteUpdate {
+        generation: 1,
+        changed: names.iter().map(|name| update(name)).collect(),
+        removed: Vec::new(),
+    };
+    let begun = Instant::now();
+    router.publish(&whole, &ledger, find).unwrap();
+    println!("first publish of {MODELS} models{:>30.1} ms", begun.elapsed().as_secs_f64() * 1e3);
+    let mut generation = 1;
+    report(&format!("publish of 1 model beside {MODELS}"), || {
+        generation += 1;
+        let one = RouteUpdate { generation, changed: vec![update("model-05000")], removed: Vec::new() };
+        router.publish(&one, &ledger, find).unwrap();
+    });
+    let slot = slots.first().unwrap();
+    report("acquire and release a slot", || drop(black_box(slot.acquire())));
+    let target = Target { model: "model-07777".to_owned(), version: VersionChoice::Default };
+    report("route (resolve, acquire, release)", || drop(black_box(router.acquire(&target))));
+    measure_contended(&router, &target);
+}
+
+fn measure_contended(router: &Arc<Router>, target: &Target) {
+    let threads = thread::available_parallelism().map_or(2, usize::from);
+    let begun = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| (0..ITERATIONS).for_each(|_| drop(black_box(router.acquire(target)))));
+        }
+    });
+    let nanos = begun.elapsed().as_nanos() as f64 / f64::from(ITERATIONS);
+    println!("{:<44} {nanos:>10.1} ns", format!("route, by {threads} threads at once, each"));
+}
+
+/// Decode, run and encode of one codec on one model.
+fn measure_codec<C: Codec>(name: &str, model: &dyn Model, codec: impl Fn() -> C) {
+    let (index, signature) = model.signatures().find("").unwrap();
+    let options = RunOptions { placement: Placement::Caller, timeout: None };
+    report(&format!("{name}: make the request"), || drop(black_box(codec())));
+    report(&format!("{name}: make and decode"), || drop(black_box(codec().decode(signature))));
+    let inputs = codec().decode(signature).unwrap();
+    let run = || model.run(index, &inputs.tensors, &inputs.outputs, options).unwrap();
+    report(&format!("{name}: run"), || drop(black_box(run())));
+    let answered = Answered { version: 1, signature };
+    report(&format!("{name}: make, run and encode"), || {
+        drop(black_box(codec().encode(answered, &inputs.outputs, run())));
+    });
+}
+
+/// The whole path: inline once the class is known to be short, and by a run thread.
+fn measure_path(folder: &std::path::Path) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    for (name, io_threads) in [("the whole path, inline", 3), ("the whole path, by a run thread", 1)] {
+        let plane = Arc::new(Plane::new(Limits { io_threads, ..limits() }).unwrap());
+        let request = LoadRequest {
+            name: "m".to_owned(),
+            version: 1,
+            path: folder.to_owned(),
+            platform: Platform::Synthetic,
+            tags: Vec::new(),
+        };
+        plane.load(&request).unwrap();
+        let routes = RouteUpdate { generation: 1, changed: vec![update("m")], removed: Vec::new() };
+        plane.publish(&routes).unwrap();
+        let ask = || -> Call<FloatCodec> { call("m", VersionChoice::Default, FloatCodec::new(2.0)) };
+        runtime.block_on(async {
+            tokio::spawn(async move {
+                for _ in 0..1_000 {
+                    plane.predict(ask()).await.unwrap();
+                }
+                report_async(name, || plane.predict(ask())).await;
+            })
+            .await
+            .unwrap();
+        });
+    }
+}
+
+async fn report_async<F: Future>(name: &str, mut step: impl FnMut() -> F) {
+    let (before, begun) = (ALLOCATIONS.load(Ordering::Relaxed), Instant::now());
+    for _ in 0..ITERATIONS {
+        black_box(step().await);
+    }
+    let nanos = begun.elapsed().as_nanos() as f64 / f64::from(ITERATIONS);
+    let allocations = (ALLOCATIONS.load(Ordering::Relaxed) - before) as f64 / f64::from(ITERATIONS);
+    println!("{name:<44} {nanos:>10.1} ns  {allocations:>6.1} allocations");
+}
+
+fn limits() -> Limits {
+    Limits { io_threads: 3, in_flight_max: 1_000, queue_max: 100, runs_max: 2 }
+}
+
+fn update(name: &str) -> ModelUpdate {
+    ModelUpdate {
+        name: name.to_owned(),
+        ready_versions: vec![1],
+        default_version: Some(1),
+        labels: vec![("stable".to_owned(), 1)],
+        statuses: Vec::new(),
+    }
+}
+
+fn slot(folder: &std::path::Path, name: &str, ledger: &Ledger, reaper: &Reaper) -> Arc<Slot> {
+    let model = synthetic::load(folder).unwrap();
+    let name: Arc<str> = Arc::from(name);
+    let fittings = Fittings {
+        rows: ledger.open_version(&name, 1, Vec::new()),
+        name,
+        version: 1,
+        lane: dataplane::lane::Lane::new(1, dataplane::lane::Width { runs_max: 1, queue_max: 1 }),
+        reaper: reaper.clone(),
+    };
+    Slot::new(model, fittings)
+}
