@@ -17,7 +17,7 @@
 
 use crate::{
     allowance::{Allowance, Taken},
-    error::{Code, Error},
+    error::Error,
     inline::Inline,
     lane::{Class, Lane, Width},
     runtime::{Placement, RunOptions},
@@ -26,7 +26,6 @@ use crate::{
 use bytes::Bytes;
 use std::{
     future::Future,
-    io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -46,6 +45,9 @@ pub const INLINE_MAX: Duration = Duration::from_micros(500);
 /// Run threads of all versions together; they are started when needed and end when idle.
 pub const RUN_THREADS_MAX: usize = 1024;
 
+/// More I/O threads than this are certainly a mistake.
+const IO_THREADS_MAX: usize = 1024;
+
 /// Runs of one version at once, when the operator does not say: twice the cores, so that runs that wait inside
 /// the model leave no core idle, and at least this many.
 const RUNS_AT_LEAST: usize = 4;
@@ -64,16 +66,26 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// These limits with every choice made. I/O threads: one more than cores, so that every core can run a model
-    /// inline while one thread stays with the sockets.
-    #[must_use]
-    pub fn resolved(self) -> Self {
+    /// These limits with every choice made; `INVALID_ARGUMENT` for what cannot be. I/O threads: one more than
+    /// cores, so that every core can run a model inline while one thread stays with the sockets.
+    pub fn resolved(self) -> Result<Self, Error> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let chosen = |asked: usize, from_cores: usize| if asked == 0 { from_cores } else { asked };
-        Self {
-            io_threads: chosen(self.io_threads, cores + 1),
-            runs_max: chosen(self.runs_max, (2 * cores).max(RUNS_AT_LEAST)),
+        let limits = Self {
+            io_threads: chosen(self.io_threads, (cores + 1).min(IO_THREADS_MAX)),
+            runs_max: chosen(self.runs_max, (2 * cores).clamp(RUNS_AT_LEAST, RUN_THREADS_MAX)),
             ..self
+        };
+        let bounds = [
+            ("io_threads", limits.io_threads, IO_THREADS_MAX),
+            ("runs_max", limits.runs_max, RUN_THREADS_MAX),
+            ("in_flight_max", limits.in_flight_max, usize::MAX),
+        ];
+        match bounds.into_iter().find(|(_, value, most)| *value < 1 || value > most) {
+            Some((name, value, most)) => {
+                Err(Error::invalid_argument(format!("{name} is {value}; it must be from 1 to {most}")))
+            }
+            None => Ok(limits),
         }
     }
 }
@@ -105,15 +117,16 @@ struct Place {
 
 impl Executor {
     /// An executor with these limits; starts the watchdog of inline runs.
-    pub fn start(limits: Limits) -> io::Result<Self> {
-        let limits = limits.resolved();
+    pub fn start(limits: Limits) -> Result<Self, Error> {
+        let limits = limits.resolved()?;
         // At most half of what may be in flight, so that runs alone never use that up.
         let run_threads_max = RUN_THREADS_MAX.min(limits.in_flight_max.div_ceil(2));
         Ok(Self {
             limits,
             in_flight: Allowance::new(limits.in_flight_max),
             run_threads: Arc::new(Allowance::new(run_threads_max)),
-            inline: Inline::start(limits.io_threads.saturating_sub(1))?,
+            inline: Inline::start(limits.io_threads - 1)
+                .map_err(|error| Error::internal(format!("cannot start a thread: {error}")))?,
             panics: Arc::default(),
         })
     }
@@ -263,9 +276,8 @@ fn perform(
 
 /// Starts `work` on a run thread. Tokio panics when the operating system gives it no thread and it has none.
 fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
-    catch_unwind(AssertUnwindSafe(|| drop(tokio::task::spawn_blocking(work)))).map_err(|_| {
-        Error::new(Code::ResourceExhausted, "the operating system gives the server no further thread")
-    })
+    catch_unwind(AssertUnwindSafe(|| drop(tokio::task::spawn_blocking(work))))
+        .map_err(|_| Error::resource_exhausted("the operating system gives the server no further thread"))
 }
 
 /// What is left until the deadline; `DEADLINE_EXCEEDED` when nothing is.

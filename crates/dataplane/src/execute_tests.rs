@@ -260,9 +260,17 @@ impl Client {
 }
 
 #[test]
-fn limits_that_are_zero_are_chosen_from_the_machine() {
-    let limits = Limits { io_threads: 0, in_flight_max: 1, queue_max: 1, runs_max: 0 }.resolved();
-    assert!(limits.io_threads >= 2 && limits.runs_max >= 4 && limits.runs_max < RUN_THREADS_MAX);
+fn limits_that_are_zero_are_chosen_from_the_machine_and_absurd_ones_are_refused() {
+    let asked = Limits { io_threads: 0, in_flight_max: 1, queue_max: 1, runs_max: 0 };
+    let chosen = asked.resolved().unwrap();
+    assert!(chosen.io_threads >= 2 && chosen.runs_max >= 4 && chosen.runs_max <= RUN_THREADS_MAX);
+    for wrong in [
+        Limits { io_threads: usize::MAX, ..asked },
+        Limits { runs_max: usize::MAX, ..asked },
+        Limits { in_flight_max: 0, ..asked },
+    ] {
+        assert_eq!(wrong.resolved().unwrap_err().code, Code::InvalidArgument);
+    }
 }
 
 #[tokio::test]

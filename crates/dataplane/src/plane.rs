@@ -194,19 +194,20 @@ impl Plane {
 
 /// What the control plane orders. These block, or may: never call them on a request's thread.
 impl Plane {
-    /// A plane without models.
+    /// A plane without models; `INVALID_ARGUMENT` for limits that cannot be.
     pub fn new(limits: Limits) -> Result<Self, Error> {
-        let failed = |error| Error::internal(format!("cannot start a thread: {error}"));
+        let reaper =
+            Reaper::start().map_err(|error| Error::internal(format!("cannot start a thread: {error}")))?;
         Ok(Self {
             path: Path {
                 routes: Router::default(),
-                executor: Executor::start(limits).map_err(failed)?,
+                executor: Executor::start(limits)?,
                 ledger: Ledger::default(),
                 gauges: Arc::default(),
             },
             registry: Mutex::default(),
             tensorflow: Mutex::default(),
-            reaper: Reaper::start().map_err(failed)?,
+            reaper,
             admin: Arc::default(),
             healthy: AtomicBool::new(false),
             changes: watch::Sender::new(0),

@@ -233,3 +233,60 @@ fn definition(signature: &Signature) -> SignatureDef {
         ..Default::default()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test may panic
+mod tests {
+    use super::*;
+    use crate::{runtime::Placement, testing::write_version};
+
+    const OPTIONS: RunOptions = RunOptions { placement: Placement::Caller, timeout: None };
+
+    fn model(json: &str) -> Box<dyn Model> {
+        let folder = tempfile::TempDir::new().unwrap();
+        write_version(folder.path(), json).unwrap();
+        load(folder.path()).unwrap()
+    }
+
+    fn floats(values: &[f32]) -> Tensor {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let shape = vec![i64::try_from(values.len()).unwrap(), 1];
+        Tensor::new(DType::Float, shape, Data::Packed(bytes.into())).unwrap()
+    }
+
+    #[test]
+    fn y_is_a_times_x_plus_b_in_the_shape_of_x() {
+        let model = model(r#"{"a": 2.0, "b": 1.0}"#);
+        let (index, _) = model.signatures().find("").unwrap();
+        let outputs = model.run(index, &[floats(&[1.0, 2.0])], &[0], OPTIONS).unwrap();
+        assert_eq!(outputs, [floats(&[3.0, 5.0])]);
+    }
+
+    #[test]
+    fn a_model_that_knows_its_version_answers_it_beside_y() {
+        let model = model(r#"{"version": 7}"#);
+        let (index, signature) = model.signatures().find("").unwrap();
+        let aliases: Vec<_> = signature.outputs.iter().map(|spec| spec.alias.as_str()).collect();
+        assert_eq!(aliases, ["version", "y"]);
+        let outputs = model.run(index, &[floats(&[2.0])], &[1, 0], OPTIONS).unwrap();
+        let seven = Data::Packed(Bytes::copy_from_slice(&7_i64.to_le_bytes()));
+        assert_eq!(outputs, [floats(&[3.0]), Tensor::new(DType::Int64, vec![1, 1], seven).unwrap()]);
+    }
+
+    #[test]
+    fn echo_answers_its_strings_and_refuses_floats() {
+        let model = model("{}");
+        let (index, _) = model.signatures().find("echo").unwrap();
+        let strings = Data::Strings(vec![Bytes::from_static(b"a"), Bytes::new()]);
+        let input = Tensor::new(DType::String, vec![2], strings).unwrap();
+        assert_eq!(model.run(index, std::slice::from_ref(&input), &[0], OPTIONS).unwrap(), [input]);
+        assert!(model.run(index, &[floats(&[1.0])], &[0], OPTIONS).is_err());
+        assert!(model.run(index, &[], &[0], OPTIONS).is_err());
+    }
+
+    #[test]
+    fn a_folder_without_the_file_is_not_found() {
+        let folder = tempfile::TempDir::new().unwrap();
+        assert_eq!(load(folder.path()).err().unwrap().code, crate::error::Code::NotFound);
+    }
+}
