@@ -1,3 +1,223 @@
-//! The REST door; so far the JSON that it reads and writes.
+//! The REST door, from a collected request to a response: who is asked for what, in which words it is answered.
+//!
+//! ```text
+//! path       the URL grammar              body      gzip, bounded          memory   what bodies may unfold to
+//! json/      documents, numbers, layout   elements  JSON values to tensor elements
+//! predict_request, predict_response       the Predict codec; Classify and Regress get codecs beside it
+//! status, metadata, proto_json            messages printed as protocol buffers print them
+//! reply      responses and errors
+//! ```
+//! Sockets, limits on what comes off the wire, and the Prometheus page are the listener's.
 
+pub mod body;
+mod elements;
 pub mod json;
+pub mod memory;
+pub mod metadata;
+pub mod path;
+pub mod predict_request;
+pub mod predict_response;
+pub mod proto_json;
+pub mod reply;
+pub mod status;
+
+pub use path::is_routed;
+pub use reply::Reply;
+
+use crate::{
+    error::Error,
+    plane::Plane,
+    predict::{Call, Target},
+};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use memory::{MemoryBudget, Reservation};
+use path::Route;
+use predict_request::RestPredict;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Larger bodies are parsed off the I/O threads. At 200 MB/s this takes about a third of a millisecond.
+const INLINE_BODY_BYTES_MAX: usize = 64 << 10;
+
+/// How this door behaves.
+#[derive(Clone, Debug, Default)]
+pub struct RestOptions {
+    /// How long a Predict request may take, from when it was whole to when its model has run.
+    pub timeout: Option<Duration>,
+    /// Whether scripts of any origin may read answers.
+    pub cors: bool,
+    /// What bodies in flight may unfold to, together.
+    pub memory: Arc<MemoryBudget>,
+}
+
+/// Answers one request whose body has been collected. Dropping the future cancels what has not begun to run.
+pub async fn handle(plane: &Arc<Plane>, request: Request<Bytes>, options: &RestOptions) -> Reply {
+    match refuse(&request) {
+        Some(Refusal::Outside(reply)) => reply,
+        Some(Refusal::Inside(reply)) => with_options(reply, options.cors),
+        None => {
+            let reply = answer(plane, request, options).await.unwrap_or_else(|error| reply::error(&error));
+            with_options(reply, options.cors)
+        }
+    }
+}
+
+/// The response for an error of the listener's own: too large a body, too many requests.
+#[must_use]
+pub fn error_response(error: &Error, cors: bool) -> Reply {
+    with_options(reply::error(error), cors)
+}
+
+fn with_options(reply: Reply, cors: bool) -> Reply {
+    if cors { reply::with_cors(reply) } else { reply }
+}
+
+/// What is answered without looking at models.
+enum Refusal {
+    /// Not this door's business: no CORS headers, and the connection closes.
+    Outside(Reply),
+    /// A browser's question before its request.
+    Inside(Reply),
+}
+
+fn refuse(request: &Request<Bytes>) -> Option<Refusal> {
+    match *request.method() {
+        Method::TRACE | Method::CONNECT => Some(Refusal::Outside(reply::page(StatusCode::NOT_IMPLEMENTED))),
+        _ if !is_routed(path_of(request)) => Some(Refusal::Outside(reply::page(StatusCode::NOT_FOUND))),
+        Method::OPTIONS => Some(Refusal::Inside(preflight(request.headers()))),
+        _ => None,
+    }
+}
+
+fn preflight(headers: &HeaderMap) -> Reply {
+    let origin = headers.get(header::ORIGIN).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let is_known = origin.is_some_and(|origin| origin.contains("http://") || origin.contains("https://"));
+    reply::empty(if is_known { StatusCode::OK } else { StatusCode::BAD_REQUEST })
+}
+
+fn path_of(request: &Request<Bytes>) -> &str {
+    request.uri().path_and_query().map_or("", |path| path.as_str())
+}
+
+async fn answer(plane: &Arc<Plane>, request: Request<Bytes>, options: &RestOptions) -> Result<Reply, Error> {
+    match path::route(request.method(), path_of(&request))? {
+        Route::Predict(target) => predict(plane, target, request, options).await,
+        Route::Status(target) => Ok(reply::json(status::write(&plane.status(&target)?))),
+        Route::Metadata(target) => {
+            let metadata = plane.metadata(&target)?;
+            Ok(reply::json(metadata::write(&target.model, metadata.version, &metadata.definitions)))
+        }
+    }
+}
+
+async fn predict(
+    plane: &Arc<Plane>,
+    target: Target,
+    request: Request<Bytes>,
+    options: &RestOptions,
+) -> Result<Reply, Error> {
+    let deadline = options.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let is_compressed = body::is_compressed(request.headers());
+    let body = request.into_body();
+    let body_bytes = body.len();
+    let reservation = options.memory.reservation();
+    let codec = if is_compressed || body_bytes > INLINE_BODY_BYTES_MAX {
+        tokio::task::spawn_blocking(move || parse(body, is_compressed, reservation))
+            .await
+            .map_err(|error| Error::internal(format!("the request's body was not parsed: {error}")))??
+    } else {
+        parse(body, is_compressed, reservation)?
+    };
+    plane.predict(Call { target, codec, body_bytes, deadline }).await.map(reply::json)
+}
+
+fn parse(body: Bytes, is_compressed: bool, mut reservation: Reservation) -> Result<RestPredict, Error> {
+    let body =
+        if is_compressed { body::inflate(&body, body::INFLATED_BYTES_MAX, &mut reservation)? } else { body };
+    RestPredict::parse(body, reservation)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a test says what it expects
+
+    use super::*;
+    use http_body_util::BodyExt;
+
+    fn request(method: Method, path: &str, origin: Option<&str>) -> Request<Bytes> {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(origin) = origin {
+            request = request.header(header::ORIGIN, origin);
+        }
+        request.body(Bytes::new()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_path_outside_the_prefix_gets_a_page_and_the_connection_closes() {
+        for path in ["/", "/v1", "/v2/models/m", "/metrics?x=/v1/"] {
+            let Some(Refusal::Outside(reply)) = refuse(&request(Method::GET, path, None)) else {
+                panic!("{path}")
+            };
+            assert_eq!(reply.status(), 404, "{path}");
+            assert_eq!(reply.headers()["connection"], "close");
+            assert_eq!(reply.headers()["content-type"], "text/html");
+            let page = reply.into_body().collect().await.unwrap().to_bytes();
+            assert!(String::from_utf8_lossy(&page).contains("404 Not Found"));
+        }
+    }
+
+    #[test]
+    fn a_method_that_no_server_of_this_kind_knows_is_not_implemented() {
+        let Some(Refusal::Outside(reply)) = refuse(&request(Method::TRACE, "/v1/models/m", None)) else {
+            panic!()
+        };
+        assert_eq!(reply.status(), 501);
+    }
+
+    #[tokio::test]
+    async fn a_preflight_is_answered_by_its_origin_alone() {
+        let cases =
+            [(Some("https://a.example"), 200), (Some("x http://b"), 200), (Some("null"), 400), (None, 400)];
+        for (origin, status) in cases {
+            let asked = request(Method::OPTIONS, "/V1/whatever", origin);
+            let Some(Refusal::Inside(reply)) = refuse(&asked) else { panic!("{origin:?}") };
+            assert_eq!(reply.status(), status, "{origin:?}");
+            assert!(reply.headers().is_empty());
+            assert!(reply.into_body().collect().await.unwrap().to_bytes().is_empty());
+        }
+        assert!(matches!(refuse(&request(Method::OPTIONS, "/v2/", None)), Some(Refusal::Outside(_))));
+    }
+
+    #[test]
+    fn other_requests_go_to_the_grammar() {
+        for method in [Method::GET, Method::POST, Method::PUT, Method::HEAD] {
+            assert!(refuse(&request(method, "/v1/models/m", None)).is_none());
+        }
+    }
+
+    #[test]
+    fn cross_origin_headers_are_on_every_answer_that_asks_for_them() {
+        let error = Error::resource_exhausted("busy");
+        let reply = error_response(&error, true);
+        assert_eq!(reply.status(), 429);
+        assert_eq!(reply.headers()["access-control-allow-origin"], "*");
+        assert_eq!(reply.headers()["access-control-allow-methods"], "POST, GET");
+        assert_eq!(reply.headers()["access-control-allow-headers"], "Content-Type");
+        assert!(!error_response(&error, false).headers().contains_key("access-control-allow-origin"));
+    }
+
+    #[test]
+    fn a_compressed_body_is_parsed_as_what_it_unfolds_to() {
+        let memory = Arc::new(MemoryBudget::default());
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, br#"{"signature_name": "f"}"#).unwrap();
+        let body = Bytes::from(encoder.finish().unwrap());
+        let codec = parse(body.clone(), true, memory.reservation()).unwrap();
+        assert_eq!(crate::predict::Codec::signature_name(&codec), "f");
+        let error = parse(body.slice(..10), true, memory.reservation()).unwrap_err();
+        assert_eq!(error.message, "JSON Parse error: The document is empty");
+    }
+}

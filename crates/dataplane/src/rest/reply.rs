@@ -1,0 +1,62 @@
+//! Responses: headers, the error object, and the pages for what is outside this door.
+
+use super::json::Writer;
+use crate::error::Error;
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
+
+/// What every answer of this door is.
+pub type Reply = Response<Full<Bytes>>;
+
+/// 200 with a JSON body.
+#[must_use]
+pub fn json(body: impl Into<Bytes>) -> Reply {
+    with_type(StatusCode::OK, body.into(), "application/json")
+}
+
+/// The error as clients of TensorFlow Serving read it: its code as the HTTP status, its text in a JSON object.
+#[must_use]
+pub fn error(error: &Error) -> Reply {
+    let mut writer = Writer::default();
+    writer.start_object();
+    writer.string(b"error");
+    writer.string(error.message.as_bytes());
+    writer.end_object();
+    let status = StatusCode::from_u16(error.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    with_type(status, writer.finish().into(), "application/json")
+}
+
+/// An empty body and no content type: what OPTIONS is answered with.
+#[must_use]
+pub fn empty(status: StatusCode) -> Reply {
+    let mut reply = Response::new(Full::default());
+    *reply.status_mut() = status;
+    reply
+}
+
+/// A small HTML page, after which the connection closes: for paths and methods that this door does not know.
+#[must_use]
+pub fn page(status: StatusCode) -> Reply {
+    let text = format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n");
+    let mut reply = with_type(status, text.into(), "text/html");
+    reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    reply
+}
+
+/// Lets a browser's script of any origin read the answer.
+#[must_use]
+pub fn with_cors(mut reply: Reply) -> Reply {
+    let headers = reply.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, GET"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Content-Type"));
+    reply
+}
+
+fn with_type(status: StatusCode, body: Bytes, content_type: &'static str) -> Reply {
+    let mut reply = Response::new(Full::new(body));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    reply
+}
