@@ -6,15 +6,16 @@
 
 use bytes::Bytes;
 use dataplane::{
+    budget::Budget,
     predict::Codec,
     rest::{
-        memory::MemoryBudget,
         predict_request::{Form, RestPredict},
         predict_response,
     },
     signature::{Signature, TensorSpec},
     tensor::{DType, Data, Tensor},
 };
+use std::sync::Arc;
 use std::{
     collections::BTreeMap,
     hint::black_box,
@@ -63,9 +64,9 @@ fn read(name: &str, dtype: DType, number: impl Fn(usize) -> String) {
         |row: usize| (0..COLUMNS).map(|column| number(row * COLUMNS + column)).collect::<Vec<_>>().join(", ");
     let rows = (0..ROWS).map(|index| format!("[{}]", row(index))).collect::<Vec<_>>().join(", ");
     let body = Bytes::from(format!("{{\"instances\": [{rows}]}}"));
-    let (signature, budget) = (signature(dtype), MemoryBudget::new(1 << 30));
+    let (signature, budget) = (signature(dtype), Budget::new(1 << 30, Arc::default()));
     let ours = fastest(|| {
-        let mut codec = RestPredict::parse(body.clone(), budget.reservation()).unwrap();
+        let mut codec = RestPredict::parse(body.clone(), budget.charge(0).unwrap()).unwrap();
         codec.decode(&signature).unwrap()
     });
     let theirs = fastest(|| serde_json::from_slice::<serde_json::Value>(&body).unwrap());

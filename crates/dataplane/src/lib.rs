@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod allowance;
+pub mod budget;
 pub mod error;
 pub mod execute;
 pub mod grpc;

@@ -5,15 +5,17 @@
 
 use bytes::Bytes;
 use dataplane::{
+    budget::Budget,
     error::{Code, Error},
     predict::{Answered, Codec, Door, Inputs},
-    rest::{memory::MemoryBudget, predict_request::RestPredict, reply},
+    rest::{predict_request::RestPredict, reply},
     signature::{Signature, TensorSpec},
     tensor::{DType, Data, Tensor},
 };
 use http_body_util::BodyExt;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 fn spec(alias: &str, dtype_number: i32) -> TensorSpec {
     TensorSpec { alias: alias.to_owned(), name: format!("{alias}:0"), dtype_number, shape: None }
@@ -32,7 +34,7 @@ fn echo(inputs: &[(&str, DType)]) -> Signature {
 }
 
 fn parse(body: impl Into<Bytes>) -> Result<RestPredict, Error> {
-    RestPredict::parse(body.into(), MemoryBudget::new(1 << 30).reservation())
+    RestPredict::parse(body.into(), Budget::new(1 << 30, Arc::default()).charge(0).unwrap())
 }
 
 fn decode(signature: &Signature, body: impl Into<Bytes>) -> Result<Vec<Tensor>, Error> {
@@ -414,16 +416,16 @@ fn a_shape_that_claims_much_more_than_was_sent_takes_no_memory() {
 #[test]
 fn a_document_without_room_is_refused_and_room_is_given_back_after_the_answer() {
     let body = Bytes::from(format!("{{\"inputs\": [{}1]}}", "1,".repeat(10_000)));
-    let small = MemoryBudget::new(50_000);
-    let refused = RestPredict::parse(body.clone(), small.reservation()).unwrap_err();
-    assert_eq!((refused.code, small.used_bytes()), (Code::ResourceExhausted, 0));
-    let budget = MemoryBudget::new(1 << 20);
-    let mut codec = RestPredict::parse(body, budget.reservation()).unwrap();
+    let small = Budget::new(50_000, Arc::default());
+    let refused = RestPredict::parse(body.clone(), small.charge(0).unwrap()).unwrap_err();
+    assert_eq!((refused.code, small.bytes()), (Code::ResourceExhausted, 0));
+    let budget = Budget::new(1 << 20, Arc::default());
+    let mut codec = RestPredict::parse(body, budget.charge(0).unwrap()).unwrap();
     let signature = echo(X);
     let inputs = codec.decode(&signature).unwrap();
-    assert!(budget.used_bytes() > 10_000 * 4);
+    assert!(budget.bytes() > 10_000 * 4);
     codec.encode(Answered { version: 1, signature: &signature }, &[0], inputs.tensors).unwrap();
-    assert_eq!(budget.used_bytes(), 0);
+    assert_eq!(budget.bytes(), 0);
 }
 
 #[tokio::test]

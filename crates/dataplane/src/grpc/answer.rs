@@ -2,8 +2,9 @@
 
 use super::{compression::ACCEPTED, message::Framed};
 use crate::{
+    budget::Charge,
     error::{Code, Error},
-    server::{Stage, budget::Charge, traffic::RequestUnderWay},
+    server::{Stage, traffic::RequestUnderWay},
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};

@@ -3,10 +3,7 @@
 //! Answers are not compressed: tensors of floats shrink little, and the time it takes is the request's latency.
 
 use super::GRPC_ENCODING;
-use crate::{
-    error::Error,
-    server::{body::BodyError, budget::Charge},
-};
+use crate::{budget::Charge, error::Error, server::body::BodyError};
 use bytes::{Buf, Bytes};
 use flate2::read::{GzDecoder, ZlibDecoder};
 use http::HeaderMap;
@@ -105,7 +102,7 @@ mod tests {
     #![allow(clippy::unwrap_used)] // a test may panic
 
     use super::*;
-    use crate::{error::Code, server::budget::Budget};
+    use crate::{budget::Budget, error::Code};
     use flate2::{Compression, write::GzEncoder};
     use std::io::Write;
     use std::sync::Arc;

@@ -2,11 +2,9 @@
 
 use super::compression::Encoding;
 use crate::{
+    budget::Charge,
     error::Error,
-    server::{
-        body::{BodyError, Gathered, next_data},
-        budget::Charge,
-    },
+    server::body::{BodyError, Gathered, next_data},
 };
 use bytes::{Buf, Bytes};
 use http_body::Body;
@@ -166,7 +164,7 @@ mod tests {
     #![allow(clippy::unwrap_used)] // a test may panic
 
     use super::*;
-    use crate::{error::Code, server::budget::Budget};
+    use crate::{budget::Budget, error::Code};
     use http_body_util::StreamBody;
     use proptest::prelude::*;
     use std::sync::Arc;

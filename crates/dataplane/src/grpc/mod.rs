@@ -4,9 +4,10 @@
 //! they arrive. A library that takes memory for the length that a client promises can be exhausted by promises.
 
 use crate::{
+    budget::Charge,
     error::Error,
     plane::Plane,
-    server::{Stage, budget::Charge, traffic::Traffic},
+    server::{Stage, traffic::Traffic},
 };
 use answer::{AnswerBody, Held};
 use bytes::Bytes;

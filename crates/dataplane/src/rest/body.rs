@@ -1,6 +1,6 @@
 //! A request's body as its sender meant it: inflated where it came compressed, never beyond a bound.
 
-use super::memory::Reservation;
+use crate::budget::Charge;
 use crate::error::Error;
 use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
@@ -25,11 +25,11 @@ pub fn is_compressed(headers: &HeaderMap) -> bool {
 /// The inflated body. One that is corrupt or larger than `limit_bytes` is taken as empty, as TensorFlow Serving
 /// does, so that the client reads that its document is empty. `RESOURCE_EXHAUSTED` when other requests hold the
 /// memory. What the stream's trailer claims is never believed.
-pub fn inflate(compressed: &[u8], limit_bytes: usize, reservation: &mut Reservation) -> Result<Bytes, Error> {
+pub fn inflate(compressed: &[u8], limit_bytes: usize, charge: &mut Charge) -> Result<Bytes, Error> {
     let mut decoder = MultiGzDecoder::new(compressed);
     let mut inflated = Vec::new();
     while inflated.len() <= limit_bytes {
-        reservation.grow(STEP_BYTES)?;
+        charge.grow(STEP_BYTES)?;
         let step = (&mut decoder).take(STEP_BYTES as u64).read_to_end(&mut inflated);
         match step {
             Ok(0) => return Ok(Bytes::from(inflated)),
@@ -45,9 +45,10 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test says what it expects
 
     use super::*;
-    use crate::{error::Code, rest::memory::MemoryBudget};
+    use crate::{budget::Budget, error::Code};
     use flate2::{Compression, write::GzEncoder};
     use std::io::Write;
+    use std::sync::Arc;
 
     fn deflate(body: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -56,7 +57,7 @@ mod tests {
     }
 
     fn inflate_alone(compressed: &[u8]) -> Bytes {
-        inflate(compressed, 1 << 20, &mut MemoryBudget::new(1 << 30).reservation()).unwrap()
+        inflate(compressed, 1 << 20, &mut Budget::new(1 << 30, Arc::default()).charge(0).unwrap()).unwrap()
     }
 
     #[test]
@@ -86,11 +87,11 @@ mod tests {
 
     #[test]
     fn inflation_stops_where_the_memory_of_all_requests_ends() {
-        let budget = MemoryBudget::new(1 << 20);
+        let budget = Budget::new(1 << 20, Arc::default());
         let bomb = deflate(&vec![b' '; 8 << 20]);
-        let refusal = inflate(&bomb, INFLATED_BYTES_MAX, &mut budget.reservation()).unwrap_err();
+        let refusal = inflate(&bomb, INFLATED_BYTES_MAX, &mut budget.charge(0).unwrap()).unwrap_err();
         assert_eq!(refusal.code, Code::ResourceExhausted);
-        assert_eq!(budget.used_bytes(), 0);
+        assert_eq!(budget.bytes(), 0);
     }
 
     #[test]

@@ -12,7 +12,6 @@
 pub mod body;
 mod elements;
 pub mod json;
-pub mod memory;
 pub mod metadata;
 pub mod path;
 pub mod predict_request;
@@ -25,13 +24,13 @@ pub use path::is_routed;
 pub use reply::Reply;
 
 use crate::{
+    budget::{Budget, Charge},
     error::Error,
     plane::Plane,
     predict::{Call, Target},
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
-use memory::{MemoryBudget, Reservation};
 use path::Route;
 use predict_request::RestPredict;
 use std::{
@@ -43,14 +42,14 @@ use std::{
 const INLINE_BODY_BYTES_MAX: usize = 64 << 10;
 
 /// How this door behaves.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct RestOptions {
     /// How long a Predict request may take, from when it was whole to when its model has run.
     pub timeout: Option<Duration>,
     /// Whether scripts of any origin may read answers.
     pub cors: bool,
     /// What bodies in flight may unfold to, together.
-    pub memory: Arc<MemoryBudget>,
+    pub memory: Arc<Budget>,
 }
 
 /// Answers one request whose body has been collected. Dropping the future cancels what has not begun to run.
@@ -123,21 +122,21 @@ async fn predict(
     let is_compressed = body::is_compressed(request.headers());
     let body = request.into_body();
     let body_bytes = body.len();
-    let reservation = options.memory.reservation();
+    let charge = options.memory.charge(0)?;
     let codec = if is_compressed || body_bytes > INLINE_BODY_BYTES_MAX {
-        tokio::task::spawn_blocking(move || parse(body, is_compressed, reservation))
+        tokio::task::spawn_blocking(move || parse(body, is_compressed, charge))
             .await
             .map_err(|error| Error::internal(format!("the request's body was not parsed: {error}")))??
     } else {
-        parse(body, is_compressed, reservation)?
+        parse(body, is_compressed, charge)?
     };
     plane.predict(Call { target, codec, body_bytes, deadline }).await.map(reply::json)
 }
 
-fn parse(body: Bytes, is_compressed: bool, mut reservation: Reservation) -> Result<RestPredict, Error> {
+fn parse(body: Bytes, is_compressed: bool, mut charge: Charge) -> Result<RestPredict, Error> {
     let body =
-        if is_compressed { body::inflate(&body, body::INFLATED_BYTES_MAX, &mut reservation)? } else { body };
-    RestPredict::parse(body, reservation)
+        if is_compressed { body::inflate(&body, body::INFLATED_BYTES_MAX, &mut charge)? } else { body };
+    RestPredict::parse(body, charge)
 }
 
 #[cfg(test)]
@@ -211,13 +210,13 @@ mod tests {
 
     #[test]
     fn a_compressed_body_is_parsed_as_what_it_unfolds_to() {
-        let memory = Arc::new(MemoryBudget::default());
+        let memory = Budget::new(1 << 30, Arc::default());
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         std::io::Write::write_all(&mut encoder, br#"{"signature_name": "f"}"#).unwrap();
         let body = Bytes::from(encoder.finish().unwrap());
-        let codec = parse(body.clone(), true, memory.reservation()).unwrap();
+        let codec = parse(body.clone(), true, memory.charge(0).unwrap()).unwrap();
         assert_eq!(crate::predict::Codec::signature_name(&codec), "f");
-        let error = parse(body.slice(..10), true, memory.reservation()).unwrap_err();
+        let error = parse(body.slice(..10), true, memory.charge(0).unwrap()).unwrap_err();
         assert_eq!(error.message, "JSON Parse error: The document is empty");
     }
 }

@@ -4,10 +4,10 @@
 use super::{
     elements::{Elements, is_base64, tensor_bytes_max},
     json::{Document, Value, dump},
-    memory::Reservation,
     predict_response,
 };
 use crate::{
+    budget::Charge,
     error::Error,
     predict::{Answered, Codec, Door, Inputs},
     signature::{DEFAULT_SIGNATURE, Signature, TensorSpec},
@@ -36,18 +36,18 @@ pub struct RestPredict {
     form: Form,
     tape_bytes: usize,
     /// For the document until it is decoded, for the tensors until the answer is written.
-    reservation: Reservation,
+    charge: Charge,
 }
 
 impl RestPredict {
     /// Parses a body. `INVALID_ARGUMENT` for what is no JSON object or names a signature that is no string;
-    /// `RESOURCE_EXHAUSTED` when `reservation` cannot grow by what the document takes.
-    pub fn parse(body: Bytes, mut reservation: Reservation) -> Result<Self, Error> {
+    /// `RESOURCE_EXHAUSTED` when `charge` cannot grow by what the document takes.
+    pub fn parse(body: Bytes, mut charge: Charge) -> Result<Self, Error> {
         if body.is_empty() {
             return Err(Error::invalid_argument("JSON Parse error: The document is empty"));
         }
         let tape_bytes = Document::tape_bytes(&body);
-        reservation.grow(tape_bytes)?;
+        charge.grow(tape_bytes)?;
         let document = Document::parse(body)
             .map_err(|error| Error::invalid_argument(format!("JSON Parse error: {error}")))?;
         let root = document.root();
@@ -61,7 +61,7 @@ impl RestPredict {
             })?)
             .into_owned(),
         };
-        Ok(Self { document, signature_name, form: Form::Columns, tape_bytes, reservation })
+        Ok(Self { document, signature_name, form: Form::Columns, tape_bytes, charge })
     }
 }
 
@@ -88,12 +88,12 @@ impl Codec for RestPredict {
         let document = std::mem::take(&mut self.document);
         let (form, value) = find_tensors(document.root())?;
         self.form = form;
-        self.reservation.grow(tensor_bytes_max(&document, &signature.inputs))?;
+        self.charge.grow(tensor_bytes_max(&document, &signature.inputs))?;
         let tensors = match form {
             Form::Rows => read_rows(value, &signature.inputs)?,
             Form::Columns => read_columns(value, &signature.inputs)?,
         };
-        self.reservation.shrink(self.tape_bytes);
+        self.charge.shrink(self.tape_bytes);
         Ok(Inputs { tensors, outputs: (0..signature.outputs.len()).collect() })
     }
 

@@ -1,6 +1,6 @@
 //! Reads a request's body as it arrives: every byte charged, none waited for without end.
 
-use super::budget::Charge;
+use crate::budget::Charge;
 use crate::error::Error;
 use bytes::Bytes;
 use http_body::Body;
@@ -127,7 +127,7 @@ mod tests {
     #![allow(clippy::unwrap_used)] // a test may panic
 
     use super::*;
-    use crate::server::budget::Budget;
+    use crate::budget::Budget;
     use std::sync::Arc;
 
     #[test]

@@ -3,12 +3,12 @@
 use super::{
     Patience, Stage,
     body::{BodyError, Gathered, next_data},
-    budget::Charge,
     connection::{Drain, drive},
     stalled::StallGuard,
     traffic::{RequestUnderWay, Traffic},
 };
 use crate::{
+    budget::Charge,
     error::Error,
     plane::Plane,
     rest::{self, RestOptions},
@@ -45,8 +45,8 @@ const HEADERS_MAX: usize = 128;
 /// What one connection reads ahead.
 const BUFFER_BYTES_MAX: usize = 128 * 1024;
 
-/// What parsed JSON takes, in bytes for each byte of text.
-const JSON_EXPANSION: usize = 8;
+/// A body's own bytes are charged here, once; what its document and tensors take is charged as they are made.
+const NO_EXPANSION: usize = 1;
 
 /// What a request costs beside its body.
 const REQUEST_BYTES: usize = 4 * 1024;
@@ -151,7 +151,7 @@ impl RestDoor {
         let promised_at_least = usize::try_from(promised.lower()).unwrap_or(usize::MAX);
         self.check_size(promised_at_least)?;
         let charge = self.traffic.budget().charge(REQUEST_BYTES).map_err(BodyError::Refused)?;
-        let mut gathered = Gathered::new(charge, JSON_EXPANSION);
+        let mut gathered = Gathered::new(charge, NO_EXPANSION);
         let expected = promised.exact().and_then(|bytes| usize::try_from(bytes).ok());
         while let Some(chunk) = next_data(&mut body, self.body_idle).await? {
             self.check_size(gathered.bytes().len().saturating_add(chunk.len()))?;

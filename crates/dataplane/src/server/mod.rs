@@ -13,7 +13,6 @@ use tokio::{runtime::Handle, sync::watch, time::timeout};
 use traffic::{Traffic, TrafficSnapshot};
 
 pub(crate) mod body;
-pub mod budget;
 mod connection;
 mod http1;
 mod http2;
@@ -198,7 +197,11 @@ impl Server {
         let door = Arc::new(RestDoor {
             plane,
             traffic: Arc::clone(&self.traffic),
-            options: RestOptions { timeout: options.rest_timeout, cors: options.cors },
+            options: RestOptions {
+                timeout: options.rest_timeout,
+                cors: options.cors,
+                memory: Arc::clone(self.traffic.budget()),
+            },
             message_bytes_max: options.message_bytes_max,
             body_idle: options.patience.body_idle,
         });

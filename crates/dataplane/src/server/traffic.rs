@@ -1,6 +1,6 @@
 //! What is open and under way at the doors, counted; the limits that stand on those counts.
 
-use super::budget::Budget;
+use crate::budget::Budget;
 use crate::stats::Gauges;
 use std::sync::{
     Arc,

@@ -72,6 +72,13 @@ impl Charge {
         self.set(self.bytes.saturating_add(bytes))
     }
 
+    /// Holds `bytes` less.
+    pub fn shrink(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.bytes);
+        self.budget.give_back(bytes);
+        self.bytes -= bytes;
+    }
+
     /// How many bytes this holds.
     #[must_use]
     pub fn bytes(&self) -> usize {
