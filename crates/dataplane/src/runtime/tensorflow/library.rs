@@ -114,6 +114,8 @@ api! {
     new_operation: "TF_NewOperation" (*mut TfGraph, *const c_char, *const c_char) -> *mut TfOperationDescription;
     finish_operation: "TF_FinishOperation" (*mut TfOperationDescription, *mut TfStatus) -> *mut TfOperation;
     graph_operation_by_name: "TF_GraphOperationByName" (*mut TfGraph, *const c_char) -> *mut TfOperation;
+    graph_next_operation: "TF_GraphNextOperation" (*mut TfGraph, *mut usize) -> *mut TfOperation;
+    operation_type: "TF_OperationOpType" (*mut TfOperation) -> *const c_char;
     operation_num_outputs: "TF_OperationNumOutputs" (*mut TfOperation) -> c_int;
 
     new_session_options: "TF_NewSessionOptions" () -> *mut TfSessionOptions;

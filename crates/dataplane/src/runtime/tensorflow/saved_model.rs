@@ -19,6 +19,9 @@ use std::{ffi::CString, path::Path};
 /// Any of these makes a folder a `SavedModel`: the graph as one message, in pieces, or as text.
 const GRAPH_FILES: [&str; 3] = ["saved_model.pb", "saved_model.cpb", "saved_model.pbtxt"];
 
+/// Where the variables of a graph are listed.
+const VARIABLES_FILE: &str = "variables/variables.index";
+
 /// What an export had before `SavedModel`s.
 const LEGACY_FILE: &str = "export.meta";
 
@@ -39,10 +42,14 @@ impl SavedModel {
     ) -> Result<Self, Error> {
         check_present(path)?;
         let c_path = c_string(path.as_os_str().as_encoded_bytes())?;
+        let has_values = path.join(VARIABLES_FILE).exists(); // asked before: it may appear while the graph loads
         let tags = tags.iter().map(|tag| c_string(tag.as_bytes())).collect::<Result<Vec<_>, _>>()?;
         let (session, description) = Session::load(api, config, &c_path, &tags)?;
         let meta_graph = MetaGraphDef::decode(description.as_slice())
             .map_err(|cause| Error::data_loss(format!("the signatures cannot be read: {cause}")))?;
+        if !has_values && meta_graph.saver_def.is_some() && session.has_variables() {
+            return Err(without_values(path));
+        }
         let signatures::Parsed { signatures, bound } = signatures::parse(meta_graph, &session);
         Ok(Self { api, session, signatures, bound })
     }
@@ -84,6 +91,16 @@ fn check_present(path: &Path) -> Result<(), Error> {
          `saved_model.pb`)\nSpecified file path: {}",
         path.display()
     )))
+}
+
+/// TensorFlow loads a graph whose variables are not there, and fails each request instead. Such a folder is one that
+/// is still being copied, or was copied in part.
+fn without_values(path: &Path) -> Error {
+    Error::not_found(format!(
+        "The export is not complete: its graph has variables, but the file {VARIABLES_FILE} is missing\n\
+         Specified file path: {}",
+        path.display()
+    ))
 }
 
 fn c_string(bytes: &[u8]) -> Result<CString, Error> {

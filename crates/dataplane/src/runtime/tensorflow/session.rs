@@ -13,7 +13,7 @@ use crate::{
 use prost::Message;
 use std::{
     borrow::Cow,
-    ffi::{CString, c_char},
+    ffi::{CStr, CString, c_char},
     ptr, slice,
     time::Duration,
 };
@@ -23,6 +23,9 @@ const IN_CALLER: [u8; 11] = [0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf
 
 /// `RunOptions {}` as bytes: TensorFlow's pool runs the graph.
 const IN_POOL: [u8; 0] = [];
+
+/// What holds a variable in a graph of TensorFlow 2, and of TensorFlow 1.
+const VARIABLE_OPERATIONS: [&CStr; 3] = [c"VarHandleOp", c"VariableV2", c"Variable"];
 
 struct Graph {
     api: &'static Api,
@@ -165,6 +168,23 @@ impl Session {
             )));
         }
         Ok(TfOutput { operation, index })
+    }
+
+    /// Whether the graph holds state that an export keeps beside it.
+    pub(super) fn has_variables(&self) -> bool {
+        let mut position = 0;
+        loop {
+            // SAFETY: the graph is alive and not changed; the position is one that the function itself left.
+            let operation = unsafe { (self.api.graph_next_operation)(self.graph.pointer, &raw mut position) };
+            if operation.is_null() {
+                return false;
+            }
+            // SAFETY: a terminated string that lives as long as the graph.
+            let kind = unsafe { CStr::from_ptr((self.api.operation_type)(operation)) };
+            if VARIABLE_OPERATIONS.contains(&kind) {
+                return true;
+            }
+        }
     }
 
     /// Runs what `fetches` depend on. `inputs` has a tensor for each of `feeds`.

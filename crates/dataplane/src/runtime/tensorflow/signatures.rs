@@ -37,7 +37,7 @@ pub(super) fn parse(meta_graph: MetaGraphDef, session: &Session) -> Parsed {
         .iter()
         .map(|(name, definition)| {
             let (signature, defaults) = read(name, definition);
-            let bound = defaults.and_then(|()| bind(&signature, definition, session));
+            let bound = defaults.and_then(|()| bind(definition, session));
             let bound = bound.map_err(|cause| {
                 Error::new(cause.code, format!("Signature {name:?} cannot be run: {}.", cause.message))
             });
@@ -89,7 +89,7 @@ fn spec(alias: &str, info: &TensorInfo) -> TensorSpec {
     }
 }
 
-fn bind(signature: &Signature, definition: &SignatureDef, session: &Session) -> Result<Bound, Error> {
+fn bind(definition: &SignatureDef, session: &Session) -> Result<Bound, Error> {
     let (mut feeds, mut sources, mut twins) = (Vec::new(), Vec::new(), Vec::new());
     for (input, (alias, info)) in definition.inputs.iter().enumerate() {
         let tensor = resolve("input", alias, info, session)?;
@@ -100,7 +100,6 @@ fn bind(signature: &Signature, definition: &SignatureDef, session: &Session) -> 
             sources.push(input);
         }
     }
-    debug_assert_eq!(signature.inputs.len(), feeds.len() + twins.len());
     let outputs = definition.outputs.iter();
     let fetches = outputs.map(|(alias, info)| resolve("output", alias, info, session));
     Ok(Bound { feeds, sources, twins, fetches: Fetches::new(fetches.collect::<Result<_, _>>()?) })
