@@ -35,6 +35,7 @@ class Driver:
     clock: ManualClock = field(default_factory=ManualClock)
     source: FakeSource = field(default_factory=FakeSource)
     config: ServerConfig = field(default_factory=ServerConfig)
+    models: dict[str, ModelConfig] = field(default_factory=dict)
     overlays: dict[str, Overlay] = field(default_factory=dict)
     table: RouteTable = field(default_factory=RouteTable)
     aspirer: Aspirer = field(default_factory=Aspirer)
@@ -50,10 +51,7 @@ class Driver:
         config = ServerConfig(tuple(sorted(models, key=lambda model: model.name)))
         diff(self.config, config)
         self.config = config
-
-    def models(self) -> dict[str, ModelConfig]:
-        """The configured models by name."""
-        return {model.name: model for model in self.config.models}
+        self.models = {model.name: model for model in config.models}
 
     def look(self, model: ModelConfig) -> FoundVersions:
         """What the source sees of a model now."""
@@ -80,7 +78,6 @@ class Driver:
             retries=tuple(retries),
         )
         result = self.manager.step(now, facts)
-        configured = self.models()
         concerned = {snapshot.name: snapshot for snapshot in result.changed}
         if self._routed_config is not self.config:
             self._routed_config = self.config
@@ -88,7 +85,7 @@ class Driver:
         routes = [
             build_route(
                 snapshot,
-                configured[name].labels if name in configured else (),
+                self.models[name].labels if name in self.models else (),
                 self.table.routes.get(name),
             )
             for name, snapshot in concerned.items()

@@ -13,6 +13,7 @@ from understudy.errors import Code
 from understudy.lifecycle import Load
 from understudy.lifecycle.aspire import Overlay
 from understudy.model_config import All, Latest, ModelConfig
+from understudy.routing import ModelRoute
 from understudy.servable import FoundVersions, ModelSnapshot, ServableId, State, VersionSnapshot
 
 ALLOWED = {
@@ -35,6 +36,8 @@ ALLOWED = {
 
 RESIDENT = {State.LOADING, State.READY, State.UNLOADING}
 GONE = {State.END, State.ERROR}
+NO_OVERLAY = Overlay()
+SNAPSHOTS_EVERY = 10
 
 
 @dataclass(slots=True)
@@ -47,6 +50,10 @@ class Referee:
         ready: the READY versions of each model after the last step.
         good_looks: the last look at each model that did not fail.
         generation: of the last update.
+        judged: for each model which frozen things it was last judged by; the same are not judged twice.
+        kept: those things, so that no other takes the place of one that was forgotten.
+        resident: the versions of each model that hold memory.
+        steps: so far.
     """
 
     preserves_availability: bool
@@ -54,6 +61,10 @@ class Referee:
     ready: dict[str, set[int]] = field(default_factory=dict)
     good_looks: dict[str, FoundVersions] = field(default_factory=dict)
     generation: int = 0
+    judged: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    kept: dict[str, tuple[object, ...]] = field(default_factory=dict)
+    resident: dict[str, set[ServableId]] = field(default_factory=dict)
+    steps: int = 0
 
     def note_looks(self, looks: list[FoundVersions], models: Mapping[str, ModelConfig]) -> None:
         """The looks that the next step takes."""
@@ -66,19 +77,37 @@ class Referee:
         """Every invariant that can be seen after a step."""
         self._check_changes(step)
         self._check_generation(driver, step)
-        models = driver.models()
-        resident = {}
+        self._check_snapshots(driver)
         for model in driver.manager.snapshots():
-            self._check_aspired(model, models.get(model.name), driver.overlays.get(model.name, Overlay()))
-            self._check_model(driver, model)
-            for version in model.versions:
-                if version.state in RESIDENT:
-                    resident[ServableId(model.name, version.version)] = version
+            self._judge(driver, model, driver.models.get(model.name))
         for order in step.orders:
             self._check_order(driver, order)
-        _check_memory(driver, resident)
+        _check_memory(driver, set().union(*self.resident.values()))
         if step.next_step_at is not None and step.next_step_at <= driver.clock.now():
             broken(14, f"wake at {step.next_step_at}, which is not after {driver.clock.now()}")
+
+    def _judge(self, driver: Driver, model: ModelSnapshot, config: ModelConfig | None) -> None:
+        overlay = driver.overlays.get(model.name, NO_OVERLAY)
+        look, route = self.good_looks.get(model.name), driver.table.routes.get(model.name)
+        things = (id(model), id(config), id(overlay), id(look), id(route))
+        if self.judged.get(model.name) == things:
+            return
+        self.judged[model.name] = things
+        self.kept[model.name] = (model, config, overlay, look, route)
+        self._check_aspired(model, config, overlay)
+        self._check_model(driver, model, route)
+        self.resident[model.name] = {
+            ServableId(model.name, version.version) for version in model.versions if version.state in RESIDENT
+        }
+
+    def _check_snapshots(self, driver: Driver) -> None:
+        """Now and then: nothing has changed without being told."""
+        self.steps += 1
+        if self.steps % SNAPSHOTS_EVERY == 0:
+            told = {model.name: model for model in driver.manager.snapshots()}
+            for name, managed in driver.manager._models.items():
+                if managed.snapshot() != told[name]:
+                    broken(14, f"{managed.snapshot()} was told as {told[name]}")
 
     def _check_changes(self, step: Step) -> None:
         for event in step.events:
@@ -112,7 +141,7 @@ class Referee:
             if aspired != expected:
                 broken(12, f"{model.name}: {aspired} instead of {expected}")
 
-    def _check_model(self, driver: Driver, model: ModelSnapshot) -> None:
+    def _check_model(self, driver: Driver, model: ModelSnapshot, route: ModelRoute | None) -> None:
         ready = {version.version for version in model.versions if version.state is State.READY}
         aspired = [version for version in model.versions if version.aspired]
         for version in model.versions:
@@ -123,7 +152,6 @@ class Referee:
         if self.preserves_availability and self.ready.get(model.name) and not ready and aspired:
             broken(4, f"{model.name} lost {self.ready[model.name]} while it aspires to {aspired}")
         self.ready[model.name] = ready
-        route = driver.table.routes.get(model.name)
         if route is None or set(route.ready_versions) != ready:
             broken(1, f"{model.name}: ready are {ready}, the route is {route}")
         if route.default_version != expected_default(model.versions):
@@ -177,16 +205,16 @@ def _is_refused(driver: Driver, name: str, version: VersionSnapshot) -> bool:
     budget = driver.manager.budget
     if budget.limit_bytes is None or version.failure is None or version.state is not State.ERROR:
         return False
-    estimate = driver.source.found[driver.models()[name].base_path][version.version].estimate_bytes
+    estimate = driver.source.found[driver.models[name].base_path][version.version].estimate_bytes
     fits = budget.reserved_bytes + estimate <= budget.limit_bytes
     return version.failure.code is Code.RESOURCE_EXHAUSTED and not fits
 
 
-def _check_memory(driver: Driver, resident: Mapping[ServableId, VersionSnapshot]) -> None:
+def _check_memory(driver: Driver, resident: set[ServableId]) -> None:
     budget = driver.manager.budget
     reservations = budget.reservations()
-    if reservations.keys() != resident.keys():
-        broken(6, f"reserved for {set(reservations)}, resident are {set(resident)}")
+    if reservations.keys() != resident:
+        broken(6, f"reserved for {set(reservations)}, resident are {resident}")
     if sum(reservations.values()) != budget.reserved_bytes:
         broken(6, f"{reservations} are not {budget.reserved_bytes} bytes")
     if budget.limit_bytes is not None and budget.reserved_bytes > budget.limit_bytes:

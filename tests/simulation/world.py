@@ -69,12 +69,13 @@ class World:
         """One step of the core."""
         now = self.driver.clock.now()
         outcomes = self.plane.take_ended(now)
-        self.referee.note_looks(looks, self.driver.models())
+        self.referee.note_looks(looks, self.driver.models)
         step = self.driver.step(looks=looks, outcomes=outcomes, retries=retries)
         if self.trace is not no_trace:
             self._tell(looks, outcomes, step)
         self.referee.check(self.driver, step)
-        self.plane.publish(self.driver.table)
+        if step.update is not None:
+            self.plane.publish(self.driver.table)
         for order in step.orders:
             self._carry_out(order, now)
         return step

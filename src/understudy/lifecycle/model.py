@@ -121,8 +121,11 @@ class ManagedModel:
                 self._note(harness, "cancelling", now, "no longer aspired; unloaded as soon as its load ends")
             case State.UNLOADING:
                 self._note(harness, "unaspired", now, "no longer aspired; its unload goes on")
-            case State.READY | State.ERROR | State.END:
-                pass  # The policy decides on the first; the others have nothing left to stop.
+            case State.ERROR:
+                reason = f"no longer aspired, so not tried again; it failed: {harness.failure}"
+                self._note(harness, "unaspired", now, reason)
+            case State.READY | State.END:
+                pass  # The policy decides on the one; the other has nothing left to stop.
             case _:
                 assert_never(harness.state)
 
@@ -146,6 +149,7 @@ class ManagedModel:
 
     def _take_look(self, now: float, harness: Harness, found: FoundVersion) -> None:
         path_changed = found.path != harness.found.path
+        self.changed = self.changed or path_changed
         if not harness.note_found(found):
             return
         match harness.state:
