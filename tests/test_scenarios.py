@@ -1,4 +1,4 @@
-"""Every script in tests/scenarios prints what it says it prints. `pytest --rewrite` writes what it prints now."""
+"""Every script in tests/scenarios prints what it says; `pytest --rewrite` writes what it prints now."""
 
 from pathlib import Path
 

@@ -1,9 +1,9 @@
 """Every situation that one model with two versions can get into, and the way out of each.
 
-Breadth first over everything that can happen next: every aspired set, every outcome of what is under way, time
-passing, an operator's retry. Situations that look alike (same states, flags and attempts) are explored once.
-In every one the referee of the simulation checks the invariants; from every one, when nothing fails any more,
-what is aspired becomes ready.
+Breadth first over everything that can happen next: every aspired set, every outcome of what is under way,
+time passing, an operator's retry. Situations that look alike (same states, flags and attempts) are explored
+once. In every one the referee of the simulation checks the invariants; from every one, when nothing fails any
+more, what is aspired becomes ready.
 """
 
 from collections import deque
@@ -32,7 +32,7 @@ FAILURE = Failure(Code.DATA_LOSS, "corrupt")
 INTERVAL_S = 10.0
 SETTLE_STEPS = 12
 
-Deed = Callable[["Situation"], None]
+Deed = Callable[["Situation"], object]
 
 
 @dataclass(slots=True)
@@ -44,6 +44,7 @@ class Situation:
     plane: Plane
 
     def step(self, outcome: Outcome | None = None, retry: ServableId | None = None) -> Step:
+        """One step of the core, checked and carried out."""
         looks = list(self.driver.look_at_all())
         self.referee.note_looks(looks, self.driver.models)
         if outcome is not None:

@@ -54,7 +54,7 @@ AVAILABILITY: dict[tuple[bool, bool, int, bool], str] = {
     (True, False, 2, True): "unload lowest",
 }
 
-# Resource preserving. Columns: an un-aspired version ready, an un-aspired one not finished, an aspired one new.
+# Resource preserving. Columns: an un-aspired version ready, one not finished, an aspired version new.
 RESOURCE: dict[tuple[bool, bool, bool], str] = {
     (True, True, False): "unload lowest",
     (True, True, True): "unload lowest",
@@ -104,7 +104,7 @@ def test_the_availability_preserving_policy_is_its_table_in_every_world() -> Non
         assert named(policy.next_decision(world), world) == AVAILABILITY[row], world
         seen.add(row)
         count += 1
-    assert (seen, count) == (AVAILABILITY.keys(), WORLDS)
+    assert (seen, count) == (set(AVAILABILITY), WORLDS)
 
 
 def test_the_resource_preserving_policy_is_its_table_in_every_world() -> None:
@@ -114,7 +114,7 @@ def test_the_resource_preserving_policy_is_its_table_in_every_world() -> None:
         row = resource_row(world)
         assert named(policy.next_decision(world), world) == RESOURCE[row], world
         seen.add(row)
-    assert seen == RESOURCE.keys()
+    assert seen == set(RESOURCE)
 
 
 @pytest.mark.parametrize("policy", [AvailabilityPreserving(), ResourcePreserving()], ids=repr)

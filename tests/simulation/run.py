@@ -1,4 +1,8 @@
-"""Plays one seed with a readable trace, or many seeds fast: `python -m tests.simulation.run --seed N --steps M`."""
+"""Plays one seed with a readable trace, or many seeds without.
+
+PYTHONPATH=src:. python -m tests.simulation.run --seed N --steps M
+PYTHONPATH=src:. python -m tests.simulation.run --seed N --steps M --seeds K
+"""
 
 import argparse
 import sys
@@ -14,15 +18,20 @@ def replay_command(seed: int, steps: int) -> str:
     return f"PYTHONPATH=src:. python -m tests.simulation.run --seed {seed} --steps {steps}"
 
 
+def say(line: str) -> None:
+    """Writes one line of a trace."""
+    sys.stdout.write(line + "\n")
+
+
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description="Plays the simulation.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--seeds", type=int, help="play so many seeds from --seed on, without a trace")
     arguments = parser.parse_args()
     if arguments.seeds is None:
-        ticks = run_seed(arguments.seed, arguments.steps, print)
+        ticks = run_seed(arguments.seed, arguments.steps, say)
         sys.stdout.write(f"settled after {ticks} ticks\n")
         return
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The manager lives through worlds full of faults. 200,000 steps; a seed that fails is named with its command."""
+"""The manager lives through worlds full of faults; a seed that fails is named with its command."""
 
 import pytest
 

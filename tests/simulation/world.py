@@ -32,7 +32,7 @@ from understudy.servable import (
 MODELS = ("ada", "bob", "cyd")
 VERSION_MAX = 6
 SETTLE_TICKS_MAX = 120
-"""Ticks of a second, after the faults: a retry interval of 20 s, and time for every load one after another."""
+"""Ticks of a second, after the faults: a retry interval of 20 s, and time for each load after the other."""
 
 Trace = Callable[[str], None]
 
@@ -84,13 +84,13 @@ class World:
         """The faults stop; how many ticks it takes until all is as it should be, and stays so."""
         self.is_faulty = False
         self._mend_everything()
-        for ticks in range(SETTLE_TICKS_MAX):
+        ticks = 0
+        while (unsettled := check_settled(self.driver, set(self.plane.phases))) is not None:
+            if ticks == SETTLE_TICKS_MAX:
+                broken(10, f"after {ticks} ticks {unsettled}")
+            ticks += 1
             self.driver.clock.advance(1.0)
             self.step(list(self.driver.look_at_all()), [])
-            if (unsettled := check_settled(self.driver, set(self.plane.phases))) is None:
-                break
-        else:
-            broken(10, f"after {SETTLE_TICKS_MAX} ticks {unsettled}")
         for _ in range(3):
             self.driver.clock.advance(100.0)
             step = self.step(list(self.driver.look_at_all()), [])

@@ -1,4 +1,4 @@
-"""The table of states as a page for people; docs/reference/version-states.md is its output, and a test says so."""
+"""The table of states as a page for people: docs/reference/version-states.md, as a test makes sure."""
 
 from understudy.lifecycle.harness import FINISHED, RESIDENT, TRANSITIONS, Trigger
 from understudy.servable import WIRE_STATES, State
