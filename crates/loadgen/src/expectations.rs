@@ -8,7 +8,7 @@ const VERSIONS_MAX: usize = 10_000;
 /// Relative; well under any difference between versions worth telling apart, well over a float's rounding.
 const TOLERANCE: f64 = 1e-5;
 
-/// Expected output floats by version; no two versions expect the same.
+/// Expected output floats by version; where two expect the same, the newer one is named.
 #[derive(Debug)]
 pub(crate) struct Expectations {
     by_version: BTreeMap<i64, Vec<f64>>,

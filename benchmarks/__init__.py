@@ -1,0 +1,1 @@
+"""How fast, beside what: `python -m benchmarks.run` measures, `results/` keeps what was measured."""
