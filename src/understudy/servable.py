@@ -96,16 +96,16 @@ class FoundVersions:
         versions: every version that is there, in ascending order, each number once.
         failure: the look itself failed (no such directory, not readable); `versions` is then empty and
             means nothing, and what was aspired stays aspired.
-        ignored: sentences about what is named like a version and is none.
         base_path: where it looked, so that a look begun before a change of configuration can be told
             from one begun after it; none: not said, and taken at its word.
+        ignored: sentences about what is named like a version and is none.
     """
 
     name: str
     versions: tuple[FoundVersion, ...]
     failure: Failure | None = None
-    ignored: tuple[str, ...] = ()
     base_path: str | None = None
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Every small world there is: policies and tables, without sampling."""

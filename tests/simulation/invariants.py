@@ -105,7 +105,7 @@ class Referee:
         self.steps += 1
         if self.steps % SNAPSHOTS_EVERY == 0:
             told = {model.name: model for model in driver.manager.snapshots()}
-            for name, managed in driver.manager._models.items():
+            for name, managed in driver.manager._models.items():  # noqa: SLF001 - what nobody was told is private
                 if managed.snapshot() != told[name]:
                     broken(14, f"{managed.snapshot()} was told as {told[name]}")
 
