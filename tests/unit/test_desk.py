@@ -165,6 +165,23 @@ def test_an_unchanged_look_is_skipped_by_identity() -> None:
     assert (turn.loads, turn.unloads, turn.routes, turn.events) == ((), (), None, ())
 
 
+def test_files_that_have_settled_are_tried_again_although_two_looks_in_a_row_are_the_same_object() -> None:
+    ticking = ready(1)
+    ticking.see(found("m", 1, 2))
+    assert ticking.tick().watched == frozenset({ServableId("m", 2)})
+    ticking.desk.finish(LoadFailed(ServableId("m", 2), 0.1, BROKEN))
+    ticking.tick()
+    whole = FoundVersions(
+        "m",
+        (FoundVersion(1, "/models/m/1"), FoundVersion(2, "/models/m/2", fingerprint="whole now")),
+        base_path="/models/m",
+    )
+    ticking.see(whole)
+    assert ticking.tick().loads == ()
+    ticking.see(whole)
+    assert [load.servable.version for load, _ in ticking.tick().loads] == [2]
+
+
 def test_a_removed_model_is_unloaded_and_remembered() -> None:
     ticking = ready(1)
     ticking.order()

@@ -23,13 +23,13 @@ def predict(server: LiveServer, model: str, body: object) -> requests.Response:
 @pytest.mark.parametrize(
     ("model", "body", "expected"),
     [
-        ("half_plus_two", '{"instances": [1.0, 2.0]}', '{\n    "predictions": [2.5, 3.0]\n}'),
-        ("half_plus_two", '{"instances": [{"x": 1}]}', '{\n    "predictions": [2.5]\n}'),
+        ("half_plus_two", '{"instances": [1.0, 2.0]}', '{\n    "predictions": [2.5, 3.0\n    ]\n}'),
+        ("half_plus_two", '{"instances": [{"x": 1}]}', '{\n    "predictions": [2.5\n    ]\n}'),
         ("half_plus_two", '{"inputs": [1.0, 5.0]}', '{\n    "outputs": [\n        2.5,\n        4.5\n    ]\n}'),
         ("half_plus_two", '{"inputs": {"x": [1.0]}}', '{\n    "outputs": [\n        2.5\n    ]\n}'),
-        ("half_plus_two", '{"signature_name": "serving_default", "instances": [0]}', '{\n    "predictions": [2.0]\n}'),
-        ("half_plus_two", '{"instances": [NaN, Infinity, -Inf]}', '{\n    "predictions": [NaN, Infinity, -Infinity]\n}'),
-        ("half_plus_two", '{"instances": [1.0]} trailing', '{\n    "predictions": [2.5]\n}'),
+        ("half_plus_two", '{"signature_name": "serving_default", "instances": [0]}', '{\n    "predictions": [2.0\n    ]\n}'),
+        ("half_plus_two", '{"instances": [NaN, Infinity, -Inf]}', '{\n    "predictions": [NaN, Infinity, -Infinity\n    ]\n}'),
+        ("half_plus_two", '{"instances": [1.0]} trailing', '{\n    "predictions": [2.5\n    ]\n}'),
     ],
 )  # fmt: skip
 def test_predict_answers_in_the_form_it_was_asked(

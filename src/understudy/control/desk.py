@@ -67,12 +67,16 @@ class Desk:
         self._watched: dict[str, frozenset[int]] = {}
 
     def see(self, looks: Iterable[FoundVersions], now: float) -> None:
-        """Takes in what a source saw; a model that did not change costs one comparison."""
+        """Takes in what a source saw; a model that did not change costs one comparison.
+
+        Of a model with watched versions every look counts: two that agree say that its files have settled.
+        """
         picture = self.picture
         fresh = {
             look.name: look
             for look in looks
-            if picture.looks.get(look.name) is not look and self._is_of_now(look)
+            if (picture.looks.get(look.name) is not look or look.name in self._watched)
+            and self._is_of_now(look)
         }
         self._taken.looks.extend(fresh.values())
         seen = {**picture.looks, **fresh} if fresh else picture.looks
