@@ -14,8 +14,8 @@ use tokio::{
     time::timeout,
 };
 use tonic::{body::Body, codegen::Service};
-use tonic_health::pb::{FILE_DESCRIPTOR_SET, health_server::HealthServer};
-use tonic_reflection::server::Builder;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_reflection::{pb, server::Builder};
 
 /// Requests to these services are a name or two long.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
@@ -106,10 +106,14 @@ impl std::fmt::Debug for Standard {
     }
 }
 
+/// Everything that the server speaks, both versions of reflection included, whichever of them is asked.
 fn descriptors() -> Builder<'static> {
     Builder::configure()
         .register_encoded_file_descriptor_set(wire::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(pb::v1::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(pb::v1alpha::FILE_DESCRIPTOR_SET)
+        .include_reflection_service(false)
 }
 
 /// A generated server as a function.

@@ -93,3 +93,30 @@ impl<IO: AsyncWrite> AsyncWrite for StallGuard<IO> {
         self.io.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a test may panic
+
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    #[tokio::test]
+    async fn a_write_that_nobody_reads_fails_and_one_that_somebody_reads_does_not() {
+        let (client, server) = duplex(10);
+        let mut server = StallGuard::new(server, Duration::from_millis(50));
+        let error = server.write_all(&[7; 11]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(client);
+
+        let (mut client, server) = duplex(10);
+        let mut server = StallGuard::new(server, Duration::from_mins(1));
+        let reading = tokio::spawn(async move {
+            let mut read = Vec::new();
+            client.read_to_end(&mut read).await.map(|_| read)
+        });
+        server.write_all(&[7; 1_000]).await.unwrap();
+        drop(server);
+        assert_eq!(reading.await.unwrap().unwrap(), [7; 1_000]);
+    }
+}

@@ -1,6 +1,6 @@
 //! The standard health service and reflection.
 
-use crate::support::{Answer, Client, Fixture, framed, soon, whole};
+use crate::support::{Answer, Client, Fixture, Models, framed, soon, whole};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -56,6 +56,24 @@ async fn a_name_that_is_neither_a_service_nor_a_model_is_not_found() {
 }
 
 #[tokio::test]
+async fn a_model_is_healthy_when_one_of_its_versions_answers() {
+    let fixture = Fixture::start(|_| {});
+    let models = Models::new(&fixture.plane);
+    let mut client = Client::connect(fixture.grpc()).await;
+    let mut watch = client.send(WATCH, &[], whole(request("m"))).await.unwrap().into_body();
+    assert_eq!(next_status(&mut watch).await, ServingStatus::ServiceUnknown);
+
+    models.publish(1, &[]);
+    assert_eq!(next_status(&mut watch).await, ServingStatus::NotServing);
+    models.load(1);
+    models.publish(2, &[1]);
+    assert_eq!(next_status(&mut watch).await, ServingStatus::Serving);
+    assert_eq!(status(check(&mut client, "m").await.message()), ServingStatus::Serving);
+    models.publish(3, &[]);
+    assert_eq!(next_status(&mut watch).await, ServingStatus::NotServing);
+}
+
+#[tokio::test]
 async fn a_watcher_is_told_of_every_change_and_of_nothing_else() {
     let fixture = Fixture::start(|_| {});
     let mut client = Client::connect(fixture.grpc()).await;
@@ -100,4 +118,50 @@ async fn a_health_request_too_long_to_be_one_is_refused() {
     assert_ne!(answer.status(), 0);
     fixture.plane.set_healthy(true);
     assert_eq!(status(check(&mut client, "").await.message()), ServingStatus::Serving);
+}
+
+/// A request of reflection for all services, and one for the file that holds a symbol, on this path.
+async fn reflect(client: &mut Client, path: &str, request: impl Message) -> Bytes {
+    let answer = client.call(path, &[], whole(framed(&request.encode_to_vec()))).await;
+    answer.message().to_vec().into()
+}
+
+#[tokio::test]
+async fn reflection_tells_every_service_in_both_of_its_versions() {
+    use tonic_reflection::pb::{v1, v1alpha};
+    let fixture = Fixture::start(|_| {});
+    let mut client = Client::connect(fixture.grpc()).await;
+    let expected = [
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection",
+        "tensorflow.serving.ModelService",
+        "tensorflow.serving.PredictionService",
+    ];
+
+    let ask = v1::server_reflection_request::MessageRequest::ListServices(String::new());
+    let request = v1::ServerReflectionRequest { host: String::new(), message_request: Some(ask) };
+    let path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+    let said = v1::ServerReflectionResponse::decode(reflect(&mut client, path, request).await).unwrap();
+    let Some(v1::server_reflection_response::MessageResponse::ListServicesResponse(list)) =
+        said.message_response
+    else {
+        panic!("not a list")
+    };
+    let mut names: Vec<_> = list.service.iter().map(|service| service.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, expected);
+
+    let symbol = "tensorflow.serving.PredictRequest".to_owned();
+    let ask = v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(symbol);
+    let request = v1alpha::ServerReflectionRequest { host: String::new(), message_request: Some(ask) };
+    let path = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+    let said = v1alpha::ServerReflectionResponse::decode(reflect(&mut client, path, request).await).unwrap();
+    let Some(v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse(files)) =
+        said.message_response
+    else {
+        panic!("not a file")
+    };
+    let file = prost_types::FileDescriptorProto::decode(files.file_descriptor_proto[0].as_slice()).unwrap();
+    assert_eq!(file.package(), "tensorflow.serving");
 }

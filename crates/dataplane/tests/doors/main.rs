@@ -16,5 +16,6 @@ mod framing;
 mod health;
 mod memory;
 mod rest;
+mod serving;
 mod shutdown;
 mod support;

@@ -4,9 +4,11 @@ use bytes::{BufMut, Bytes, BytesMut};
 use dataplane::{
     error::Error,
     execute::Limits,
-    grpc::Methods,
-    plane::Plane,
+    grpc::{Methods, ServingMethods, methods::ServingMethod},
+    plane::{LoadRequest, Plane, Platform},
+    route::{ModelUpdate, RouteUpdate},
     server::{Server, ServerOptions},
+    wire::tensorflow::serving::{ModelVersionStatus, model_version_status::State},
 };
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
@@ -15,7 +17,13 @@ use hyper::{
     client::conn::http2::{self, SendRequest},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
 use tokio::{
     net::TcpStream,
     runtime::Handle,
@@ -34,8 +42,9 @@ pub enum Trace {
     Ended,
 }
 
-/// The methods of `/test.Door/`.
+/// The serving methods, and those of `/test.Door/`.
 pub struct DoorMethods {
+    pub serving: ServingMethods,
     pub traces: mpsc::UnboundedSender<Trace>,
     pub gate: Arc<Semaphore>,
 }
@@ -50,6 +59,8 @@ pub enum Method {
     Long,
     /// Answers the message once the gate lets it.
     Gated,
+    /// A method of the server's own.
+    Serving(ServingMethod),
 }
 
 struct Ends(mpsc::UnboundedSender<Trace>);
@@ -69,22 +80,21 @@ impl Methods for DoorMethods {
             "/test.Door/Fail" => Some(Method::Fail),
             "/test.Door/Long" => Some(Method::Long),
             "/test.Door/Gated" => Some(Method::Gated),
-            _ => None,
+            _ => self.serving.find(path).map(Method::Serving),
         }
     }
 
-    fn message_bytes_max(&self, _: Method) -> usize {
-        usize::MAX
+    fn message_bytes_max(&self, method: Method) -> usize {
+        match method {
+            Method::Serving(method) => self.serving.message_bytes_max(method),
+            _ => usize::MAX,
+        }
     }
 
-    async fn call(
-        &self,
-        method: Method,
-        message: Bytes,
-        _: Option<std::time::Instant>,
-    ) -> Result<Bytes, Error> {
+    async fn call(&self, method: Method, message: Bytes, deadline: Option<Instant>) -> Result<Bytes, Error> {
         match method {
             Method::Echo => Ok(message),
+            Method::Serving(method) => self.serving.call(method, message, deadline).await,
             Method::Fail => Err(Error::data_loss(String::from_utf8(message.to_vec()).unwrap())),
             Method::Long => {
                 let length = u32::from_be_bytes(message[..4].try_into().unwrap());
@@ -119,8 +129,9 @@ impl Fixture {
         adjust(&mut options);
         let (sender, traces) = mpsc::unbounded_channel();
         let gate = Arc::new(Semaphore::new(0));
-        let methods = DoorMethods { traces: sender, gate: Arc::clone(&gate) };
         let plane = Arc::new(Plane::new(limits()).unwrap());
+        let serving = ServingMethods::new(Arc::clone(&plane));
+        let methods = DoorMethods { serving, traces: sender, gate: Arc::clone(&gate) };
         let server = Server::start_with(methods, Arc::clone(&plane), &options, &Handle::current()).unwrap();
         Self { server, plane, traces, gate }
     }
@@ -295,5 +306,39 @@ impl Client {
     /// Sends a message to `Echo` and reads the answer.
     pub async fn echo(&mut self, message: &[u8]) -> Answer {
         self.call("/test.Door/Echo", &[], whole(framed(message))).await
+    }
+}
+
+/// Synthetic versions of the model `m`.
+pub struct Models {
+    plane: Arc<Plane>,
+    directory: TempDir,
+}
+
+impl Models {
+    pub fn new(plane: &Arc<Plane>) -> Self {
+        Self { plane: Arc::clone(plane), directory: tempfile::tempdir().unwrap() }
+    }
+
+    /// Loads a version that halves and adds two.
+    pub fn load(&self, version: i64) {
+        let path = self.directory.path().join(version.to_string());
+        dataplane::testing::write_version(&path, "{}").unwrap();
+        let platform = Platform::Synthetic;
+        self.plane.load(&LoadRequest { name: "m".into(), version, path, platform, tags: vec![] }).unwrap();
+    }
+
+    /// Routes `m` to these versions, the last of them by default and as `stable`.
+    pub fn publish(&self, generation: u64, versions: &[i64]) {
+        let status =
+            |&version: &i64| ModelVersionStatus { version, state: State::Available.into(), status: None };
+        let update = ModelUpdate {
+            name: "m".into(),
+            ready_versions: versions.to_vec(),
+            default_version: versions.last().copied(),
+            labels: versions.last().map(|&version| ("stable".into(), version)).into_iter().collect(),
+            statuses: versions.iter().rev().map(status).collect(),
+        };
+        self.plane.publish(&RouteUpdate { generation, changed: vec![update], removed: vec![] }).unwrap();
     }
 }
