@@ -38,7 +38,7 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Display,
 {
-    let mut gathered = Gathered::new(charge, 1);
+    let mut gathered = Gathered::new(charge);
     let mut frame = None;
     while let Some(chunk) = next_data(&mut body, limits.idle).await? {
         gathered.push(chunk, frame.map_or(PREFIX_BYTES, Frame::end))?;

@@ -63,17 +63,15 @@ pub(crate) struct Gathered {
     charge: Charge,
     /// What was charged before the first byte.
     charge_before: usize,
-    /// How much is charged for each byte held, for what parsing makes of it.
-    expansion: usize,
     first: Bytes,
     copied: Vec<u8>,
 }
 
 impl Gathered {
-    /// Nothing yet. Bytes are charged to `charge`, `expansion` times.
-    pub(crate) fn new(charge: Charge, expansion: usize) -> Self {
+    /// Nothing yet. What is held is charged to `charge`; what parsing makes of it is the doors' to charge.
+    pub(crate) fn new(charge: Charge) -> Self {
         let charge_before = charge.bytes();
-        Self { charge, charge_before, expansion, first: Bytes::new(), copied: Vec::new() }
+        Self { charge, charge_before, first: Bytes::new(), copied: Vec::new() }
     }
 
     /// What has arrived.
@@ -117,8 +115,7 @@ impl Gathered {
     }
 
     fn charge_for(&mut self, bytes: usize) -> Result<(), BodyError> {
-        let total = bytes.saturating_mul(self.expansion).saturating_add(self.charge_before);
-        self.charge.set(total).map_err(BodyError::Refused)
+        self.charge.set(bytes.saturating_add(self.charge_before)).map_err(BodyError::Refused)
     }
 }
 
@@ -134,7 +131,7 @@ mod tests {
     fn a_body_in_one_chunk_is_not_copied() {
         let chunk = Bytes::from(vec![7; 100]);
         let address = chunk.as_ptr();
-        let mut gathered = Gathered::new(Budget::new(1_000, Arc::default()).charge(0).unwrap(), 1);
+        let mut gathered = Gathered::new(Budget::new(1_000, Arc::default()).charge(0).unwrap());
         gathered.push(chunk, 100).unwrap();
         assert_eq!(gathered.finish().0.as_ptr(), address);
     }
@@ -142,7 +139,7 @@ mod tests {
     #[test]
     fn memory_is_charged_for_what_arrived_and_not_for_what_was_promised() {
         let budget = Budget::new(1_000, Arc::default());
-        let mut gathered = Gathered::new(budget.charge(10).unwrap(), 1);
+        let mut gathered = Gathered::new(budget.charge(10).unwrap());
         gathered.push(Bytes::from_static(&[1; 100]), usize::MAX).unwrap();
         assert_eq!(budget.bytes(), 110);
         gathered.push(Bytes::from_static(&[2; 1]), usize::MAX).unwrap();
@@ -154,9 +151,9 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_refused_when_its_expansion_does_not_fit() {
-        let mut gathered = Gathered::new(Budget::new(1_000, Arc::default()).charge(0).unwrap(), 8);
-        assert!(gathered.push(Bytes::from_static(&[1; 126]), 126).is_err());
-        assert!(gathered.push(Bytes::from_static(&[1; 125]), 125).is_ok());
+    fn a_body_that_does_not_fit_is_refused() {
+        let mut gathered = Gathered::new(Budget::new(100, Arc::default()).charge(10).unwrap());
+        gathered.push(Bytes::from_static(&[1; 90]), 90).unwrap();
+        assert!(matches!(gathered.push(Bytes::from_static(&[1]), 91), Err(BodyError::Refused(_))));
     }
 }

@@ -45,9 +45,6 @@ const HEADERS_MAX: usize = 128;
 /// What one connection reads ahead.
 const BUFFER_BYTES_MAX: usize = 128 * 1024;
 
-/// A body's own bytes are charged here, once; what its document and tensors take is charged as they are made.
-const NO_EXPANSION: usize = 1;
-
 /// What a request costs beside its body.
 const REQUEST_BYTES: usize = 4 * 1024;
 
@@ -151,7 +148,7 @@ impl RestDoor {
         let promised_at_least = usize::try_from(promised.lower()).unwrap_or(usize::MAX);
         self.check_size(promised_at_least)?;
         let charge = self.traffic.budget().charge(REQUEST_BYTES).map_err(BodyError::Refused)?;
-        let mut gathered = Gathered::new(charge, NO_EXPANSION);
+        let mut gathered = Gathered::new(charge);
         let expected = promised.exact().and_then(|bytes| usize::try_from(bytes).ok());
         while let Some(chunk) = next_data(&mut body, self.body_idle).await? {
             self.check_size(gathered.bytes().len().saturating_add(chunk.len()))?;

@@ -98,9 +98,9 @@ async fn a_body_too_large_is_413_whether_promised_or_sent() {
 #[tokio::test]
 async fn a_body_that_does_not_fit_the_budget_is_429_and_fits_once_there_is_room() {
     let fixture = Fixture::start(|options| options.buffered_bytes_max = 100_000);
-    let long = "x".repeat(50_000);
+    let long = "x".repeat(150_000);
     let mut connection = Connection::open(fixture.rest()).await;
-    connection.send(&format!("{POST}content-length: 50000\r\n\r\n{long}")).await;
+    connection.send(&format!("{POST}content-length: 150000\r\n\r\n{long}")).await;
     assert!(connection.answer().await.0.starts_with("HTTP/1.1 429 "));
     fixture.wait_empty().await;
 
