@@ -13,6 +13,7 @@ INVARIANTS = {
     9: "no version is unloaded while a route leads to it",
     10: "when faults stop, what is aspired is ready within a bounded number of ticks",
     12: "what is aspired is what policy, last good look, pins and quarantine say; never what is quarantined",
+    13: "what is not aspired when its load ends never becomes READY; what is aspired is not left ended",
     14: "a step tells everything that changed, and asks to be woken in the future or not at all",
 }
 

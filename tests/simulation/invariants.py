@@ -75,7 +75,7 @@ class Referee:
 
     def check(self, driver: Driver, step: Step) -> None:
         """Every invariant that can be seen after a step."""
-        self._check_changes(step)
+        self._check_changes(driver, step)
         self._check_generation(driver, step)
         self._check_snapshots(driver)
         for model in driver.manager.snapshots():
@@ -109,7 +109,8 @@ class Referee:
                 if managed.snapshot() != told[name]:
                     broken(14, f"{managed.snapshot()} was told as {told[name]}")
 
-    def _check_changes(self, step: Step) -> None:
+    def _check_changes(self, driver: Driver, step: Step) -> None:
+        models = {model.name: model for model in driver.manager.snapshots()} if step.events else {}
         for event in step.events:
             if event.state is None or event.version is None:
                 continue
@@ -119,6 +120,8 @@ class Referee:
                 broken(3, f"{servable} from {before} to {event.state}")
             if not event.reason:
                 broken(14, f"no reason for {servable} entering {event.state}")
+            if event.state is State.READY and not _is_aspired(models[event.model], event.version):
+                broken(13, f"{servable} became READY and is not aspired")
             self.states[servable] = event.state
 
     def _check_generation(self, driver: Driver, step: Step) -> None:
@@ -147,6 +150,8 @@ class Referee:
         for version in model.versions:
             if self.states.get(ServableId(model.name, version.version)) is not version.state:
                 broken(14, f"{model.name}/{version.version} is {version.state}, which no event told")
+            if version.aspired and version.state is State.END:
+                broken(13, f"{model.name}/{version.version} is aspired, and ended: {version.reason}")
             if version.attempts > driver.options.load_retries_max + 1:
                 broken(8, f"{model.name}/{version.version}: attempt {version.attempts}")
         if self.preserves_availability and self.ready.get(model.name) and not ready and aspired:
@@ -164,6 +169,10 @@ class Referee:
         for version in model.versions:
             if version.state in RESIDENT and not version.aspired:
                 broken(5, f"{order.servable} loads beside {version.version}, {version.state}")
+
+
+def _is_aspired(model: ModelSnapshot, number: int) -> bool:
+    return any(version.aspired for version in model.versions if version.version == number)
 
 
 def expected_versions(config: ModelConfig, look: FoundVersions, overlay: Overlay) -> set[int]:

@@ -32,7 +32,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.seeds is None:
         ticks = run_seed(arguments.seed, arguments.steps, say)
-        sys.stdout.write(f"settled after {ticks} ticks\n")
+        sys.stdout.write(f"settled within {ticks} ticks\n")
         return
     started = time.perf_counter()
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
