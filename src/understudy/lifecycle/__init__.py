@@ -5,12 +5,13 @@ into actions and events. Both are plain objects in one thread's hands: no clock,
 """
 
 from understudy.lifecycle.actions import Action, Facts, Load, StepResult, Unload, Watch
-from understudy.lifecycle.aspire import AspiredVersions, Aspirer, aspired_versions
+from understudy.lifecycle.aspire import AspiredVersions, Aspirer, AspireResult, Overlay, aspired_versions
 from understudy.lifecycle.manager import Manager, ManagerOptions
 from understudy.lifecycle.transition import AvailabilityPreserving, ResourcePreserving, TransitionPolicy
 
 __all__ = [
     "Action",
+    "AspireResult",
     "AspiredVersions",
     "Aspirer",
     "AvailabilityPreserving",
@@ -18,6 +19,7 @@ __all__ = [
     "Load",
     "Manager",
     "ManagerOptions",
+    "Overlay",
     "ResourcePreserving",
     "StepResult",
     "TransitionPolicy",

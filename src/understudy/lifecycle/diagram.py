@@ -1,6 +1,6 @@
 """The table of states as a page for people: docs/reference/version-states.md, as a test makes sure."""
 
-from understudy.lifecycle.harness import FINISHED, RESIDENT, TRANSITIONS, Trigger
+from understudy.lifecycle.harness import RESIDENT, TRANSITIONS, Trigger
 from understudy.servable import WIRE_STATES, State
 
 MEANINGS: dict[State, str] = {
@@ -63,9 +63,8 @@ def page() -> str:
 
 def _state_row(state: State) -> str:
     told = WIRE_STATES[state].name + (" (with the error)" if state is State.ERROR else "")
-    final = " Nothing more happens by itself." if state in FINISHED else ""
     holds = "yes" if state in RESIDENT else "no"
-    return f"| {state.name} | {told} | {holds} | {MEANINGS[state]}.{final} |"
+    return f"| {state.name} | {told} | {holds} | {MEANINGS[state]} |"
 
 
 def _change_row(before: State, trigger: Trigger, after: State) -> str:

@@ -37,7 +37,7 @@ class ModelRoute:
         ready_versions: requestable, ascending.
         default_version: who answers a request that names neither version nor label; none: nobody.
         labels: sorted by label.
-        statuses: every version ever seen, descending.
+        statuses: every version that lives or is remembered, descending; none: nothing was ever found.
     """
 
     name: str
