@@ -1,0 +1,87 @@
+"""One line for each answered request: what the clients write and the demo reads."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+DOORS = ("grpc", "rest")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one request came to.
+
+    Attributes:
+        at: when its answer was there, in seconds since 1970.
+        door: `grpc` or `rest`.
+        version: who answered; none when it failed, or when the numbers are no version's.
+        asked: how many images were sent.
+        right: how many of them were recognised.
+        mixed: the numbers are not those of the version that the answer names, or of no version.
+        failure: why it failed; empty when it did not.
+    """
+
+    at: float
+    door: str
+    version: int | None
+    asked: int
+    right: int
+    mixed: bool
+    failure: str
+
+    def to_line(self) -> str:
+        """One JSON line."""
+        return json.dumps(asdict(self)) + "\n"
+
+
+class Notebook:
+    """All answers so far, from every client's file; each look reads what was added since the last."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._offsets = dict.fromkeys(files, 0)
+        self._answers: list[Answer] = []
+
+    def read(self) -> list[Answer]:
+        """Every answer so far, by time."""
+        for file in self._offsets:
+            self._answers += self._read_new(file)
+        self._answers.sort(key=lambda answer: answer.at)
+        return list(self._answers)
+
+    def _read_new(self, file: Path) -> Iterator[Answer]:
+        if not file.exists():
+            return
+        with file.open("rb") as lines:
+            lines.seek(self._offsets[file])
+            for line in lines:
+                if not line.endswith(b"\n"):  # half written: next time
+                    return
+                self._offsets[file] += len(line)
+                yield Answer(**json.loads(line))
+
+
+def since(answers: Iterable[Answer], start: float, end: float = float("inf")) -> list[Answer]:
+    """The answers of a stretch of time."""
+    return [answer for answer in answers if start <= answer.at < end]
+
+
+def by(answers: Iterable[Answer], version: int, door: str | None = None) -> list[Answer]:
+    """The answers of one version, through one door or both."""
+    return [answer for answer in answers if answer.version == version and door in {None, answer.door}]
+
+
+def failures(answers: Iterable[Answer]) -> list[Answer]:
+    """The requests that failed."""
+    return [answer for answer in answers if answer.failure]
+
+
+def accuracy(answers: Sequence[Answer]) -> float:
+    """The share of images that were recognised; 0 without images."""
+    return sum(answer.right for answer in answers) / max(1, sum(answer.asked for answer in answers))
+
+
+def only_by(answers: Sequence[Answer], version: int) -> bool:
+    """Whether there are answers through both doors, and all are this version's."""
+    doors = {answer.door for answer in answers if answer.version == version}
+    return doors == set(DOORS) and all(answer.version == version for answer in answers)
