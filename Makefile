@@ -50,7 +50,7 @@ setup: prerequisites $(VENV)/.extension target/release/understudy-loadgen ## Ins
 .PHONY: demo
 demo: setup ## The main job on real data: publish, change over, refuse a broken version, roll back
 	$(call say,"Demo")
-	$(BIN)/python examples/digits/demo.py
+	$(BIN)/python -m examples.digits.demo
 
 .PHONY: test
 test: setup lint rust-test python-test ## All checks and all tests
@@ -92,7 +92,7 @@ simulate: $(VENV)/.extension ## A million steps of the simulation; SEED=N replay
 bench: setup ## Benchmarks; results go to benchmarks/results
 	$(call say,"Benchmarks (about five minutes)")
 	cargo bench --locked --package understudy-dataplane
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
 
 .PHONY: lock
 lock: $(VENV)/.installed ## Lock the Python dependencies anew

@@ -224,24 +224,25 @@ def by_hand(folder: Folder) -> list[tuple[str, Sequence[str]]]:
     """The same, for a reader to type; the folder is left as it was before version 2."""
     folder.withdraw(2)
     folder.write_config()
-    understudy = understudy_command()
-    base_path, config_file = folder.base_path, folder.config_file
-    serve = shlex.join([understudy, *serve_flags(config_file)])
+    understudy = relative(Path(understudy_command()))
+    staging, base_path = relative(folder.staging), relative(folder.base_path)
+    config_file, request_file = relative(folder.config_file), relative(folder.request_file)
+    serve = shlex.join([understudy, *serve_flags(Path(config_file))])
     policy = "model_version_policy { specific { versions: 1 } }"
     return [
         ("In one terminal: the server, on version 1", [serve]),
-        ("In another: ask it", [f"{understudy} predict {MODEL} --input-file {folder.request_file}"]),
+        ("In another: ask it", [f"{understudy} predict {MODEL} --input-file {request_file}"]),
         (
             "Publish version 2: copied beside, then renamed, so that it is whole when it appears",
             [
-                f"cp -r {folder.staging}/2 {base_path}/.incoming && mv {base_path}/.incoming {base_path}/2",
+                f"cp -r {staging}/2 {base_path}/.incoming && mv {base_path}/.incoming {base_path}/2",
                 f"{understudy} status {MODEL}",
             ],
         ),
         (
             "Publish the broken one, see why it is refused, and take it away again",
             [
-                f"cp -r {folder.staging}/3 {base_path}/.incoming && mv {base_path}/.incoming {base_path}/3",
+                f"cp -r {staging}/3 {base_path}/.incoming && mv {base_path}/.incoming {base_path}/3",
                 f"{understudy} why {MODEL}",
                 f"rm -r {base_path}/3",
             ],
@@ -255,6 +256,11 @@ def by_hand(folder: Folder) -> list[tuple[str, Sequence[str]]]:
             ],
         ),
     ]
+
+
+def relative(path: Path) -> str:
+    """As a reader types it from here."""
+    return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
 """What the demo has to have seen, judged from the clients' own answers and the server's words. All pure."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,27 @@ class Moments:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One version after another: the answers of that act, when it began, when only the new one was seen."""
+
+    answers: Sequence[Answer]
+    old: int
+    new: int
+    begun: float
+    settled: float
+
+    @property
+    def first_new_at(self) -> float:
+        """When the new version first answered; never: at the end of time."""
+        return min((answer.at for answer in kept.by(self.answers, self.new)), default=math.inf)
+
+    @property
+    def last_old_at(self) -> float:
+        """When the old version last answered; never: before time began."""
+        return max((answer.at for answer in kept.by(self.answers, self.old)), default=-math.inf)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """What the server said of the broken version."""
 
@@ -45,33 +67,30 @@ def judge(
     answers: Sequence[Answer], moments: Moments, refusal: Refusal, exit_code: int | None
 ) -> list[Finding]:
     """Every claim of the demo, beside what was seen."""
+    taking_over = Change(
+        answers=kept.since(answers, moments.published_2, moments.published_3),
+        old=1,
+        new=2,
+        begun=moments.published_2,
+        settled=moments.settled_2,
+    )
+    rolling_back = Change(
+        answers=kept.since(answers, moments.rolled_back, moments.ended),
+        old=2,
+        new=1,
+        begun=moments.rolled_back,
+        settled=moments.settled_1,
+    )
     return [
         _served_by_1(kept.since(answers, moments.started, moments.published_2)),
-        _changed_over(
-            "Version 2 took over",
-            kept.since(answers, moments.published_2, moments.published_3),
-            (1, 2),
-            moments.settled_2,
-        ),
+        _changed_over("Version 2 took over", taking_over),
         _better(answers),
         _refused(refusal, kept.since(answers, moments.published_3, moments.withdrew_3)),
-        _changed_over(
-            "Rolled back to version 1 by configuration",
-            kept.since(answers, moments.rolled_back, moments.ended),
-            (2, 1),
-            moments.settled_1,
-        ),
+        _changed_over("Rolled back to version 1 by configuration", rolling_back),
         _none_failed(answers),
         _none_mixed(answers),
         Finding("The server ended in good order", f"exit code {exit_code}", exit_code == 0),
     ]
-
-
-def overlap_s(answers: Sequence[Answer], old: int, new: int) -> float:
-    """From the first answer of the new version to the last of the old; 0 or less: they did not overlap."""
-    first_new = min((answer.at for answer in kept.by(answers, new)), default=0.0)
-    last_old = max((answer.at for answer in kept.by(answers, old)), default=0.0)
-    return last_old - first_new
 
 
 def _served_by_1(before: Sequence[Answer]) -> Finding:
@@ -79,17 +98,16 @@ def _served_by_1(before: Sequence[Answer]) -> Finding:
     return Finding("Version 1 answered through both doors", counts, kept.only_by(before, 1))
 
 
-def _changed_over(claim: str, act: Sequence[Answer], versions: tuple[int, int], settled: float) -> Finding:
-    old, new = versions
-    took_s = min((answer.at for answer in kept.by(act, new)), default=0.0) - min(
-        (answer.at for answer in act), default=0.0
+def _changed_over(claim: str, change: Change) -> Finding:
+    failed = len(kept.failures(change.answers))
+    overlap_ms = max(0.0, change.last_old_at - change.first_new_at) * 1000
+    seen = (
+        f"first answer after {change.first_new_at - change.begun:.1f} s, {failed} failed, "
+        f"both in sight for {overlap_ms:.0f} ms"
     )
-    overlap_ms = max(0.0, overlap_s(act, old, new)) * 1000
-    failed = len(kept.failures(act))
-    seen = f"first answer after {took_s:.1f} s, {failed} failed, both in sight for {overlap_ms:.0f} ms"
-    known = {answer.version for answer in act} <= {old, new}
-    holds = known and failed == 0 and kept.only_by(kept.since(act, settled), new)
-    return Finding(claim, seen, holds)
+    known = {answer.version for answer in change.answers} <= {change.old, change.new}
+    settled = kept.only_by(kept.since(change.answers, change.settled), change.new)
+    return Finding(claim, seen, known and failed == 0 and settled)
 
 
 def _better(answers: Sequence[Answer]) -> Finding:

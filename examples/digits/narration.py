@@ -41,7 +41,7 @@ class Narrator:
 
     def changeover(self, answers: Sequence[Answer], event_at: float, new: int) -> None:
         """Each answer around a changeover as the number of the version that gave it, by door and time."""
-        switched_at = min((answer.at for answer in by(answers, new)), default=event_at)
+        switched_at = min((answer.at for answer in by(since(answers, event_at), new)), default=event_at)
         last_at = max((answer.at for answer in answers), default=event_at)
         table = Table(box=None, padding=(0, 2), title_justify="left")
         table.add_column("from the change", justify="right")
