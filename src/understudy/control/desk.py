@@ -51,6 +51,7 @@ class _Taken:
     looks: list[FoundVersions] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     is_reconfigured: bool = False
+    rebuilds_routes: bool = False
 
 
 class Desk:
@@ -108,7 +109,7 @@ class Desk:
         return Turn(
             models=self._base_paths() if taken.is_reconfigured else None,
             watched=self._note_watches(result),
-            routes=self._build_update(result, is_reconfigured=taken.is_reconfigured),
+            routes=self._build_update(result, of_all=taken.is_reconfigured or taken.rebuilds_routes),
             unloads=tuple(action for action in result.actions if isinstance(action, Unload)),
             loads=tuple((load, self._platform(load)) for load in result.actions if isinstance(load, Load)),
             events=events,
@@ -117,6 +118,10 @@ class Desk:
     def note_published(self, update: RouteUpdate) -> None:
         """The update of this tick is what requests see now."""
         self.picture = replace(self.picture, table=self.picture.table.apply(update))
+
+    def rebuild_routes(self) -> None:
+        """The last update was refused: the next tick compares all routes with the table in force."""
+        self._taken.rebuilds_routes = True
 
     def answer_orders(self) -> None:
         """Answers orders that have come to their end; called when a tick's routes are published."""
@@ -160,10 +165,10 @@ class Desk:
             ServableId(name, version) for name, versions in self._watched.items() for version in versions
         )
 
-    def _build_update(self, result: StepResult, *, is_reconfigured: bool) -> RouteUpdate | None:
-        """Routes of the models that changed; of all of them when labels may have."""
+    def _build_update(self, result: StepResult, *, of_all: bool) -> RouteUpdate | None:
+        """Routes of the models that changed, or of all of them."""
         picture = self.picture
-        models: Iterable[ModelSnapshot] = picture.models.values() if is_reconfigured else result.changed
+        models: Iterable[ModelSnapshot] = picture.models.values() if of_all else result.changed
         routes = [
             build_route(
                 model,

@@ -7,12 +7,15 @@ import queue
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 from understudy.clock import Clock
 from understudy.control.desk import Desk, Turn
 from understudy.control.effects import Effects
 from understudy.control.facts import Applied, ConfigOrder, Fact, Finished, Stop, VersionsSeen
+from understudy.errors import DataPlaneError
+from understudy.lifecycle.actions import Unload
 from understudy.model_config import ServerConfig
 from understudy.routing import RouteUpdate
 from understudy.servable import Event, ServableId
@@ -21,7 +24,18 @@ TICK_INTERVAL_S = 0.1
 """The longest that a tick waits for a fact; retries that are due are noticed this late at most."""
 FACTS_PER_TICK_MAX = 10_000
 
-ReportEvents = Callable[[Iterable[Event]], None]
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """Where the loop tells what happened.
+
+    Attributes:
+        events: takes what happened to models.
+        failure: takes what must not happen, by name: `routes_refused`, `control_stopped`.
+    """
+
+    events: Callable[[Iterable[Event]], None]
+    failure: Callable[[str, Exception], None]
 
 
 class Routes(Protocol):
@@ -47,11 +61,14 @@ class Source(Protocol):
 class ControlLoop:
     """Facts in, effects out. Every public method may be called from any thread."""
 
-    def __init__(self, clock: Clock, desk: Desk, routes: Routes, report_events: ReportEvents) -> None:
+    def __init__(self, clock: Clock, desk: Desk, routes: Routes, reports: Reports) -> None:
         self._clock = clock
         self._desk = desk
         self._routes = routes
-        self._report_events = report_events
+        self._report_events = reports.events
+        self._report_failure = reports.failure
+        self._unloads: list[Unload] = []
+        self._is_table_behind = False
         self._inbox: queue.SimpleQueue[Fact] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
 
@@ -77,8 +94,16 @@ class ControlLoop:
         return order.answer
 
     def _run(self) -> None:
-        while self._take_in(self._next_facts()):
-            self._act(self._desk.decide(self._clock.now()))
+        """Ticks until told to stop, or until something happens that the core says cannot.
+
+        After the latter versions stay as they are and go on answering: a state that contradicts itself must
+        not order anything, and ending the process is for whoever watches it to decide.
+        """
+        try:
+            while self._take_in(self._next_facts()):
+                self._act(self._desk.decide(self._clock.now()))
+        except Exception as error:  # noqa: BLE001 - a thread's last floor
+            self._report_failure("control_stopped", error)
 
     def _next_facts(self) -> list[Fact]:
         facts: list[Fact] = []
@@ -111,12 +136,31 @@ class ControlLoop:
             self._source.set_models(turn.models)
         if turn.watched is not None:
             self._source.watch(turn.watched)
-        if turn.routes is not None:
-            self._routes.publish(turn.routes)
-            self._desk.note_published(turn.routes)
-        for unload in turn.unloads:
-            self._effects.unload(unload)
+        self._unloads.extend(turn.unloads)
+        if turn.routes is None or self._publish(turn.routes):
+            self._start_unloads(is_published=turn.routes is not None)
         for load, platform in turn.loads:
             self._effects.load(load, platform)
         self._report_events(turn.events)
         self._desk.answer_orders()
+
+    def _publish(self, update: RouteUpdate) -> bool:
+        """Whether requests see the update now; if not, the last table stays and the next tick tries again."""
+        try:
+            self._routes.publish(update)
+        except DataPlaneError as error:
+            self._is_table_behind = True
+            self._desk.rebuild_routes()
+            self._report_failure("routes_refused", error)
+            return False
+        self._is_table_behind = False
+        self._desk.note_published(update)
+        return True
+
+    def _start_unloads(self, *, is_published: bool) -> None:
+        """Unless the table is behind: it may still name what is to be unloaded."""
+        if self._is_table_behind and not is_published:
+            return
+        for unload in self._unloads:
+            self._effects.unload(unload)
+        self._unloads.clear()

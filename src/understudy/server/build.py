@@ -10,7 +10,7 @@ from understudy.config_message import PLATFORMS
 from understudy.control.desk import Desk
 from understudy.control.effects import Effects, EffectSettings
 from understudy.control.facts import Finished, VersionsSeen
-from understudy.control.loop import ControlLoop
+from understudy.control.loop import ControlLoop, Reports
 from understudy.dataplane.loaders import NativeLoader
 from understudy.dataplane.native import NativeDataPlane
 from understudy.dataplane.options import TensorFlowOptions
@@ -56,7 +56,7 @@ def build_parts(options: ServeOptions, clock: Clock) -> Parts:
         ),
         PLATFORMS,
     )
-    loop = ControlLoop(clock, desk, data_plane, _log_events)
+    loop = ControlLoop(clock, desk, data_plane, Reports(_log_events, _log_failure))
 
     def report_outcome(outcome: Outcome) -> None:
         loop.send(Finished(outcome))
@@ -99,6 +99,10 @@ def _tensorflow_options(settings: TensorFlowSettings) -> TensorFlowOptions:
         intra_op_threads=settings.intra_op_threads,
         inter_op_threads=settings.inter_op_threads,
     )
+
+
+def _log_failure(name: str, error: Exception) -> None:
+    telemetry.get_logger().critical(name, reason=f"{type(error).__name__}: {error}", exc_info=error)
 
 
 def _log_events(events: Iterable[Event]) -> None:

@@ -1,0 +1,117 @@
+"""The control loop on its thread: the order of effects, and what a refused publish holds back."""
+
+import queue
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from understudy.clock import SystemClock
+from understudy.control.desk import Desk
+from understudy.control.effects import Effects, EffectSettings
+from understudy.control.facts import Finished, VersionsSeen
+from understudy.control.loop import ControlLoop, Reports
+from understudy.errors import Code, DataPlaneError
+from understudy.lifecycle.manager import Manager
+from understudy.model_config import ModelConfig, ServerConfig
+from understudy.routing import RouteUpdate
+from understudy.servable import Event, FoundVersion, FoundVersions, ServableId, Unloaded
+
+TIMEOUT_S = 20
+
+
+class World:
+    """The edge of the world: routes, a loader and a source that write down what they are asked, in order."""
+
+    def __init__(self) -> None:
+        self.done: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.refusals = 0
+        self.failures: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def publish(self, update: RouteUpdate) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise DataPlaneError(Code.FAILED_PRECONDITION, "a version is not loaded")
+        for route in update.changed:
+            self.done.put(f"route {route.name} {list(route.ready_versions)}")
+
+    def load(self, servable: ServableId, path: str, platform: str) -> None:
+        del path, platform
+        self.done.put(f"load {servable}")
+
+    def unload(self, servable: ServableId, *, drain_timeout_s: float) -> int:
+        del drain_timeout_s
+        self.done.put(f"unload {servable}")
+        return 0
+
+    def set_models(self, models: dict[str, str]) -> None:
+        self.done.put(f"look at {sorted(models)}")
+
+    def watch(self, servables: frozenset[ServableId]) -> None:
+        del servables
+
+    def ignore_events(self, events: Iterable[Event]) -> None:
+        del events
+
+    def fail(self, name: str, error: Exception) -> None:
+        del error
+        self.failures.put(name)
+
+    def until(self, last: str) -> list[str]:
+        """What was done, up to and with this."""
+        seen: list[str] = []
+        while not seen or seen[-1] != last:
+            seen.append(self.done.get(timeout=TIMEOUT_S))
+        return seen
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def loop(world: World) -> Iterator[ControlLoop]:
+    clock = SystemClock()
+    desk = Desk(Manager(), frozenset({"synthetic"}))
+    loop = ControlLoop(clock, desk, world, Reports(world.ignore_events, world.fail))
+    settings = EffectSettings(load_threads=1, unload_threads=1)
+    effects = Effects(clock, world, lambda outcome: loop.send(Finished(outcome)), settings)
+    loop.start(world, effects)
+    yield loop
+    loop.stop(TIMEOUT_S)
+    effects.stop()
+
+
+def see(loop: ControlLoop, *versions: int) -> None:
+    found = tuple(FoundVersion(version, f"/m/{version}") for version in versions)
+    loop.send(VersionsSeen((FoundVersions("m", found, base_path="/m"),)))
+
+
+def serve_version_1(loop: ControlLoop, world: World) -> None:
+    answer = loop.order(ServerConfig((ModelConfig("m", "/m", "synthetic"),)), "test")
+    world.until("look at ['m']")
+    see(loop, 1)
+    assert answer.result(TIMEOUT_S).unavailable == ()
+    world.until("route m [1]")
+
+
+def test_the_new_version_is_routed_before_the_old_one_is_unloaded(loop: ControlLoop, world: World) -> None:
+    serve_version_1(loop, world)
+    see(loop, 1, 2)
+    done = world.until("unload m/1")
+    assert done.index("load m/2") < done.index("route m [2]") < done.index("unload m/1")
+
+
+def test_a_refused_publish_holds_the_unload_back_until_one_is_taken(loop: ControlLoop, world: World) -> None:
+    serve_version_1(loop, world)
+    world.refusals = 4
+    see(loop, 1, 2)
+    done = world.until("unload m/1")
+    assert world.failures.get(timeout=TIMEOUT_S) == "routes_refused"
+    assert done.index("route m [2]") < done.index("unload m/1")
+
+
+def test_what_cannot_be_stops_the_loop_and_says_so(loop: ControlLoop, world: World) -> None:
+
+    loop.send(Finished(Unloaded(ServableId("nobody", 9), 0.0)))
+    assert world.failures.get(timeout=TIMEOUT_S) == "control_stopped"
