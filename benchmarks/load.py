@@ -16,6 +16,10 @@ SLACK_S = 30.0
 MICROSECONDS = 1e6
 
 
+class LoadFailedError(Exception):
+    """The load generator could not measure; the text says why."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """What to send.
@@ -92,7 +96,7 @@ def measure(server: ServerProcess, load: Load, question: Question) -> Measuremen
         timeout=load.seconds + SLACK_S,
     )
     if answer.returncode != 0:
-        raise RuntimeError(f"the load generator failed: {answer.stderr.strip()}")
+        raise LoadFailedError(f"the load generator failed: {answer.stderr.strip()}")
     server.check_alive()
     return _parse(json.loads(answer.stdout), server.cpu_s() - cpu_before)
 

@@ -23,7 +23,7 @@ from statistics import median
 
 from benchmarks import half_plus_two_messages as messages
 from benchmarks.half_plus_two_model import outputs, publish
-from benchmarks.load import LOADGEN, Load, Question, measure
+from benchmarks.load import LOADGEN, Load, LoadFailedError, Question, measure
 from benchmarks.machine import describe
 from benchmarks.render import render
 from benchmarks.results import Headline, Results
@@ -31,6 +31,7 @@ from benchmarks.rounds import Publisher, Say, Side, alternate
 from benchmarks.server_process import ServerFailedError, ServerProcess, running
 from benchmarks.summary import Row, Series, merge, pair_ratios, quantile, summarize
 
+UNDERSTUDY = Path(sys.executable).with_name("understudy")
 RESULTS = Path(__file__).parent / "results"
 CONCURRENCIES = (1, 8, 64)
 HEADLINE_CONCURRENCY = 8
@@ -40,8 +41,10 @@ EXPORT_TIMEOUT_S = 120
 STARTS = 5
 PUBLISH_INTERVAL_S = 0.3
 POLL_INTERVAL_S = 0.1
-OPEN_LOOP_SHARE = 0.4
-"""Of the measured capacity: busy, but with room, as servers are run."""
+OPEN_LOOP_SHARE = 0.2
+"""Of the measured capacity: busy, but with room, as servers are run, and room for the generator's pacing."""
+OPEN_LOOP_CONCURRENCY = 64
+"""More than are ever in flight, so that no request waits for a free worker."""
 PACKAGES = ("tensorflow-cpu", "tensorflow", "grpcio", "protobuf")
 
 
@@ -84,7 +87,7 @@ class Bench:
         """The command line of a server on a base path of its own."""
         model = f"{messages.MODEL_NAME}={self.base_path(name)}"
         ports = ["--grpc-port", "0", "--rest-port", "0", "--admin-port", "0"]
-        command = [sys.executable, "-m", "understudy.cli.main", "serve", "--model", model]
+        command = [str(UNDERSTUDY), "serve", "--model", model]
         return [*command, "--host", "127.0.0.1", *ports, "--log-format", "json", *flags]
 
     def base_path(self, name: str) -> Path:
@@ -116,7 +119,7 @@ class Bench:
         for protocol, due in (("grpc", None), ("rest", None), ("grpc", rate)):
             load = Load(
                 protocol=protocol,
-                concurrency=HEADLINE_CONCURRENCY,
+                concurrency=HEADLINE_CONCURRENCY if due is None else OPEN_LOOP_CONCURRENCY,
                 seconds=self.effort.change_seconds,
                 rate=due,
             )
@@ -248,6 +251,8 @@ def installed() -> dict[str, str]:
 def method(bench: Bench) -> tuple[str, ...]:
     """How it was done, for a reader who wants to do it again or to object."""
     effort = bench.effort
+    understudy = shlex.join(["understudy", *bench.understudy("steady")[1:]]).replace(str(bench.folder), "DIR")
+    peer = shlex.join(["python", *bench.peer()[1:]])
     text = f"""
 One run, rounds interleaved A, B, A, B: {effort.rounds} rounds of {effort.seconds:g} s for each load,
 {effort.change_rounds} of {effort.change_seconds:g} s for each situation of changing versions.
@@ -255,10 +260,10 @@ One run, rounds interleaved A, B, A, B: {effort.rounds} rounds of {effort.second
 Question: Predict of x/2 + 2 on three floats. Every answer is checked against what its version computes; a
 mixed answer is one whose numbers are not those of the version it names.
 
-Understudy: `{shlex.join(bench.understudy("steady")[1:])}` with a TensorFlow SavedModel.
+Understudy: `{understudy}` with a TensorFlow SavedModel.
 
-Peer: `{shlex.join(bench.peer()[1:])}`: grpcio's asyncio server in one process, computing in plain Python
-with no TensorFlow. It has less to do for each answer than a model server has.
+Peer: `{peer}`: grpcio's asyncio server in one process, computing in
+plain Python with no TensorFlow. It has less to do for each answer than a model server has.
 
 Load: understudy-loadgen, one thread, latencies of good answers, closed loop unless a rate is given.
 Concurrency is requests at once: gRPC as up to 8 streams on a connection, REST as so many connections.
@@ -279,8 +284,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="shortest rounds: to see that it works")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write to")
     arguments = parser.parse_args()
-    if not LOADGEN.exists():
-        print(f"{LOADGEN} is missing: cargo build --release -p understudy-loadgen", file=sys.stderr)
+    if missing := [str(each) for each in (LOADGEN, UNDERSTUDY) if not each.exists()]:
+        print(f"{' and '.join(missing)}: missing; run `make setup`", file=sys.stderr)
         return 1
     started = time.monotonic()
 
@@ -289,7 +294,11 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory(prefix="understudy-bench-") as folder:
         bench = Bench(Path(folder), QUICK if arguments.quick else FULL, say)
-        results = run(bench, quick=arguments.quick)
+        try:
+            results = run(bench, quick=arguments.quick)
+        except (ServerFailedError, LoadFailedError) as error:
+            print(f"the benchmark failed: {error}", file=sys.stderr)
+            return 1
     page = render(results)
     print(f"\n{page}\nwritten to {results.write(arguments.results, page)}")
     return 0

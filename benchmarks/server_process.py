@@ -106,7 +106,9 @@ class ServerProcess:
             addresses = None
         if addresses is None:
             self.stop()
-            raise ServerFailedError(f"the server was not ready in {READY_TIMEOUT_S} s:\n{self._last_words()}")
+            raise ServerFailedError(
+                f"the server ended, or was not ready in {READY_TIMEOUT_S:.0f} s:\n{self._last_words()}"
+            )
         return addresses["grpc"], addresses.get("rest")
 
     def _last_words(self) -> str:

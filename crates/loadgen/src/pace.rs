@@ -15,7 +15,10 @@ use tokio::sync::Semaphore;
 
 use crate::latencies::lossy;
 
-/// How long the pacing thread sleeps at most, so that it notices the end.
+/// How long the pacing thread sleeps at least: requests due within so short a time become due together, for more
+/// wake-ups would cost more than they tell.
+const NAP_MIN: Duration = Duration::from_micros(50);
+/// How long it sleeps at most, so that it notices the end.
 const NAP_MAX: Duration = Duration::from_millis(50);
 
 /// Hands out due times to the workers, in order, until told to stop.
@@ -24,19 +27,22 @@ pub(crate) struct Pace {
     start: Instant,
     requests: u64,
     rate: Option<f64>,
+    /// How many have been marked as due, each by a permit; by the pacing thread, or by a worker that comes for its next one.
+    marked: AtomicU64,
     issued: AtomicU64,
     due: Semaphore,
     stopped: AtomicBool,
 }
 
 impl Pace {
-    /// Begins now. With a rate, a thread of its own marks requests as due: the runtime's timer counts whole
-    /// milliseconds, which would be most of a fast server's latency.
+    /// Begins now. With a rate, a thread of its own wakes workers when requests are due: the runtime's timer counts
+    /// whole milliseconds, which would be most of a fast server's latency.
     pub(crate) fn begin(requests: u64, rate: Option<f64>) -> Result<Arc<Self>, String> {
         let pace = Arc::new(Self {
             start: Instant::now(),
             requests,
             rate,
+            marked: AtomicU64::new(0),
             issued: AtomicU64::new(0),
             due: Semaphore::new(0),
             stopped: AtomicBool::new(false),
@@ -44,7 +50,9 @@ impl Pace {
         if let Some(rate) = rate {
             let pacing = Arc::clone(&pace);
             let thread = thread::Builder::new().name("pace".to_owned());
-            thread.spawn(move || pacing.mark_due(rate)).map_err(|error| format!("cannot start: {error}"))?;
+            thread
+                .spawn(move || pacing.keep_marking(rate))
+                .map_err(|error| format!("cannot start: {error}"))?;
         }
         Ok(pace)
     }
@@ -56,7 +64,8 @@ impl Pace {
 
     /// Waits for the next request to be due and says when that was; none: there is nothing more to send.
     pub(crate) async fn next(&self) -> Option<Instant> {
-        if self.rate.is_some() {
+        if let Some(rate) = self.rate {
+            self.mark_due(rate);
             self.due.acquire().await.ok()?.forget();
         }
         if self.stopped.load(Ordering::Relaxed) {
@@ -81,15 +90,19 @@ impl Pace {
         was_due.saturating_sub(self.issued.load(Ordering::Relaxed).min(self.requests))
     }
 
-    fn mark_due(&self, rate: f64) {
-        let mut marked = 0;
-        while marked < self.requests && !self.stopped.load(Ordering::Relaxed) {
-            let now = Instant::now();
-            let due = self.due_by(rate, now);
-            self.due.add_permits(usize::try_from(due - marked).unwrap_or(0));
-            marked = due;
-            thread::sleep(self.due_at(rate, marked).saturating_duration_since(now).min(NAP_MAX));
+    fn keep_marking(&self, rate: f64) {
+        while !self.due.is_closed() {
+            let next = self.due_at(rate, self.mark_due(rate));
+            thread::sleep(next.saturating_duration_since(Instant::now()).clamp(NAP_MIN, NAP_MAX));
         }
+    }
+
+    /// Marks what is due now; how many have been, in all.
+    fn mark_due(&self, rate: f64) -> u64 {
+        let due = self.due_by(rate, Instant::now());
+        let before = self.marked.fetch_max(due, Ordering::Relaxed);
+        self.due.add_permits(usize::try_from(due.saturating_sub(before)).unwrap_or(0));
+        due
     }
 
     fn due_at(&self, rate: f64, index: u64) -> Instant {
