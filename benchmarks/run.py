@@ -35,6 +35,7 @@ UNDERSTUDY = Path(sys.executable).with_name("understudy")
 RESULTS = Path(__file__).parent / "results"
 CONCURRENCIES = (1, 8, 64)
 HEADLINE_CONCURRENCY = 8
+PEERS = ("peer in plain Python", "peer that runs the model")
 VERSIONS_KNOWN = 2_000
 PEER_LIFE_S = 600
 EXPORT_TIMEOUT_S = 120
@@ -96,16 +97,20 @@ class Bench:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def peer(self) -> list[str]:
-        """The peer's command line."""
-        return [sys.executable, "-m", "benchmarks.peer_grpcio_server", "--seconds", str(PEER_LIFE_S)]
+    def peer(self, *flags: str) -> list[str]:
+        """A peer's command line."""
+        command = [sys.executable, "-m", "benchmarks.peer_grpcio_server", "--seconds", str(PEER_LIFE_S)]
+        return [*command, *flags]
 
-    def throughput(self, understudy: ServerProcess, peer: ServerProcess) -> list[Series]:
-        """Over gRPC beside the peer, then over REST, at each concurrency."""
+    def model_peer(self) -> list[str]:
+        """The command line of the peer that runs the model which Understudy serves."""
+        return self.peer("--saved-model", str(self.base_path("steady") / "1"))
+
+    def throughput(self, servers: dict[str, ServerProcess]) -> list[Series]:
+        """Over gRPC beside the peers, then over REST, at each concurrency."""
         series: list[Series] = []
-        us = Side(name="understudy", situation="steady", server=understudy)
-        them = Side(name="peer", situation="steady", server=peer)
-        for protocol, sides in (("grpc", [us, them]), ("rest", [us])):
+        every = [Side(name=name, situation="steady", server=server) for name, server in servers.items()]
+        for protocol, sides in (("grpc", every), ("rest", every[:1])):
             for concurrency in CONCURRENCIES:
                 load = Load(protocol=protocol, concurrency=concurrency, seconds=self.effort.seconds)
                 series += alternate(sides, load, self.question, rounds=self.effort.rounds, say=self.say)
@@ -160,12 +165,14 @@ def run(bench: Bench, *, quick: bool) -> Results:
     footprint = bench.starts()
     with ExitStack() as stack:
         us = stack.enter_context(running(bench.understudy("steady"), bench.folder / "understudy.log"))
-        them = stack.enter_context(running(bench.peer(), bench.folder / "peer.log"))
-        for name, server in (("Understudy", us), ("peer", them)):
+        plain = stack.enter_context(running(bench.peer(), bench.folder / "peer.log"))
+        modelled = stack.enter_context(running(bench.model_peer(), bench.folder / "model-peer.log"))
+        servers = {"understudy": us, PEERS[0]: plain, PEERS[1]: modelled}
+        for name, server in servers.items():
             footprint[f"{name}, resident after start"] = memory(server)
             warm_up(server, bench.question)
-        throughput = bench.throughput(us, them)
-        for name, server in (("Understudy", us), ("peer", them)):
+        throughput = bench.throughput(servers)
+        for name, server in servers.items():
             footprint[f"{name}, resident after all rounds"] = memory(server)
     capacity = next(each for each in map(summarize, throughput) if is_headline(each))
     command = bench.understudy("changing", "--poll-interval", str(POLL_INTERVAL_S))
@@ -209,14 +216,15 @@ def headlines(throughput: list[Series], changes: list[Series]) -> tuple[Headline
     """The ratios that the project has set itself."""
     found = []
     grpc = [each for each in throughput if each.load.protocol == "grpc"]
-    for us, them in zip(grpc[::2], grpc[1::2], strict=True):
-        pairs = pair_ratios(
-            [each.throughput for each in us.rounds], [each.throughput for each in them.rounds]
-        )
+    for us, *them in zip(*[iter(grpc)] * (1 + len(PEERS)), strict=True):
         target = "at least 10" if us.load.concurrency == HEADLINE_CONCURRENCY else ""
-        what = f"gRPC throughput at concurrency {us.load.concurrency}, times the peer's"
-        value = summarize(us).throughput / summarize(them).throughput
-        found.append(headline(what, value, pairs, target))
+        for peer in them:
+            pairs = pair_ratios(
+                [each.throughput for each in us.rounds], [each.throughput for each in peer.rounds]
+            )
+            what = f"gRPC throughput at concurrency {us.load.concurrency}, times that of the {peer.server}"
+            value = summarize(us).throughput / summarize(peer).throughput
+            found.append(headline(what, value, pairs, target))
     for steady, changing in zip(changes[::2], changes[1::2], strict=True):
         with_changes = [quantile(each.histogram, 0.99) for each in changing.rounds]
         without = [quantile(each.histogram, 0.99) for each in steady.rounds]
@@ -262,8 +270,11 @@ mixed answer is one whose numbers are not those of the version it names.
 
 Understudy: `{understudy}` with a TensorFlow SavedModel.
 
-Peer: `{peer}`: grpcio's asyncio server in one process, computing in
+The {PEERS[0]}: `{peer}`: grpcio's asyncio server in one process, computing in
 plain Python with no TensorFlow. It has less to do for each answer than a model server has.
+
+The {PEERS[1]}: the same with `--saved-model DIR`: it runs the SavedModel that Understudy serves through
+TensorFlow's Python, as a home-made model server does.
 
 Load: understudy-loadgen, one thread, latencies of good answers, closed loop unless a rate is given.
 Concurrency is requests at once: gRPC as up to 8 streams on a connection, REST as so many connections.
