@@ -10,7 +10,17 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """The machine, as the operating system tells it."""
+    """The machine, as the operating system tells it.
+
+    Attributes:
+        cpu_model: of its processor.
+        cores: that this process may use.
+        memory_gib: of the whole machine.
+        kernel: name and release.
+        python: of this process.
+        commit: that is checked out.
+        load_average: of the last minute before measuring; near 1 or over: others were at work.
+    """
 
     cpu_model: str
     cores: int
@@ -18,6 +28,7 @@ class Machine:
     kernel: str
     python: str
     commit: str
+    load_average: float
 
     @property
     def slug(self) -> str:
@@ -35,6 +46,7 @@ def describe() -> Machine:
         kernel=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
         commit=_commit(),
+        load_average=round(os.getloadavg()[0], 2),
     )
 
 

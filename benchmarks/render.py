@@ -34,6 +34,7 @@ def _head(results: Results) -> list[str]:
         f"# Benchmark of {results.date}",
         "",
         f"* **Machine**: {hardware}. Servers and load generator share it.",
+        f"* **Other work on it** just before: load average {machine.load_average:g}.",
         f"* **Software**: commit {machine.commit}, Python {machine.python}{packages}.",
         f"* **Command**: `{results.command}`{quick}",
         "",

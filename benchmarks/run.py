@@ -159,6 +159,7 @@ def ask_once(address: str) -> None:
 
 def run(bench: Bench, *, quick: bool) -> Results:
     """Everything, in order."""
+    machine = describe()
     bench.prepare()
     publish(bench.variants, bench.base_path("steady"), 1)
     publisher = Publisher(bench.variants, bench.base_path("changing"), interval_s=PUBLISH_INTERVAL_S)
@@ -182,7 +183,7 @@ def run(bench: Bench, *, quick: bool) -> Results:
         footprint[f"Understudy, resident after {publisher.newest} versions"] = memory(server)
     return Results(
         date=dt.datetime.now(tz=dt.UTC).date().isoformat(),
-        machine=describe(),
+        machine=machine,
         packages=installed(),
         command="python -m benchmarks.run" + (" --quick" if quick else ""),
         quick=quick,
