@@ -34,6 +34,11 @@ impl Fetches {
         Self { all, sets: Mutex::default() }
     }
 
+    /// Every declared output.
+    pub(super) fn all(&self) -> &[TfOutput] {
+        &self.all
+    }
+
     /// How to answer the declared outputs with these indexes, in this order.
     pub(super) fn plan(&self, wanted: &[usize]) -> Result<Plan<'_>, Error> {
         if wanted.iter().copied().eq(0..self.all.len()) {

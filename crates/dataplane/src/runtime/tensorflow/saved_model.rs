@@ -8,11 +8,12 @@ use super::{
 };
 use crate::{
     error::Error,
-    runtime::{Model, RunOptions},
-    signature::Signatures,
-    tensor::Tensor,
+    runtime::{Model, Placement, RunOptions},
+    signature::{Signatures, TensorSpec},
+    tensor::{DType, Data, Tensor},
     wire::tensorflow::MetaGraphDef,
 };
+use bytes::Bytes;
 use prost::Message;
 use std::{ffi::CString, path::Path};
 
@@ -21,6 +22,9 @@ const GRAPH_FILES: [&str; 3] = ["saved_model.pb", "saved_model.cpb", "saved_mode
 
 /// Where the variables of a graph are listed.
 const VARIABLES_FILE: &str = "variables/variables.index";
+
+/// How many signatures are planned ahead; a model with more has the others planned by their first requests.
+const PREPARED_SIGNATURES_MAX: usize = 32;
 
 /// What an export had before `SavedModel`s.
 const LEGACY_FILE: &str = "export.meta";
@@ -51,7 +55,38 @@ impl SavedModel {
             return Err(without_values(path));
         }
         let signatures::Parsed { signatures, bound } = signatures::parse(meta_graph, &session);
-        Ok(Self { api, session, signatures, bound })
+        let model = Self { api, session, signatures, bound };
+        model.prepare()?;
+        Ok(model)
+    }
+
+    /// Has TensorFlow plan the signatures' graphs now.
+    ///
+    /// It plans a graph when it is first asked to run it, which takes tens of milliseconds: the first requests of a
+    /// new version would all wait for that. Here it is asked with inputs of a type that was not declared. It plans,
+    /// looks at the inputs, and refuses: nothing of the model runs, so nothing that it does can happen.
+    fn prepare(&self) -> Result<(), Error> {
+        for (declared, bound) in self.signatures.list().iter().zip(&self.bound).take(PREPARED_SIGNATURES_MAX)
+        {
+            let Ok(bound) = bound else { continue };
+            if bound.feeds.is_empty() {
+                continue; // there is no input to refuse it for: it would run
+            }
+            let unfit = declared.inputs.iter().map(unfit).collect::<Result<Vec<_>, _>>()?;
+            let inputs = Tensors::send(self.api, bound.feed(declared, &unfit)?)?;
+            let options = RunOptions { placement: Placement::Caller, timeout: None };
+            let _refusal = self.session.run(options, &bound.feeds, &inputs, bound.fetches.all());
+        }
+        Ok(())
+    }
+}
+
+/// A tensor that an input does not take.
+fn unfit(spec: &TensorSpec) -> Result<Tensor, Error> {
+    if spec.dtype_number == DType::Bool.number() {
+        Tensor::new(DType::Float, Vec::new(), Data::Packed(Bytes::from_static(&[0; 4])))
+    } else {
+        Tensor::new(DType::Bool, Vec::new(), Data::Packed(Bytes::from_static(&[0])))
     }
 }
 
