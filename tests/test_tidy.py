@@ -85,7 +85,8 @@ def test_nothing_is_named_for_being_useful() -> None:
 
 
 def test_nothing_is_left_open() -> None:
-    word = re.compile(r"\b(TODO|FIXME|XXX)\b")
+    halves = (("TO", "DO"), ("FIX", "ME"), ("XX", "X"))  # in halves, or this file would find itself
+    word = re.compile("|".join(rf"\b{first}{second}\b" for first, second in halves))
     found = [name_of(path) for path in PYTHON + RUST + MARKDOWN if word.search(path.read_text())]
     assert found == []
 
