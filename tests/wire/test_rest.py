@@ -1,6 +1,5 @@
 """Every REST request case on a live server, with `requests`: status, headers and exact bodies."""
 
-import base64
 import gzip
 import json
 
@@ -107,15 +106,6 @@ def test_a_model_that_fails_at_run_time_answers_400_with_its_own_words(server: L
     answer = predict(server, "fails_at_run_time", {"instances": [-1.0]})
     assert answer.status_code == 400
     assert "x must not be negative" in answer.json()["error"]
-
-
-def test_strings_travel_as_text_and_as_base64(server: LiveServer) -> None:
-    raw = b"\x00\xff"
-    body = {"instances": ["pear", {"b64": base64.b64encode(raw).decode()}]}
-    answer = predict(server, "strings", body)
-    assert answer.status_code in {200, 400}
-    words = predict(server, "tf1_graph", {"instances": ["pear", "plum", "fig"]})
-    assert words.json() == {"predictions": [1, 2, -1]}
 
 
 def test_status_is_laid_out_as_stock_does(server: LiveServer) -> None:
