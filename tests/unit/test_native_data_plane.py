@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from understudy.dataplane import _native
-from understudy.dataplane.native import NativeDataPlane, file_descriptor_set
+from understudy.dataplane.descriptors import file_descriptor_set
+from understudy.dataplane.native import NativeDataPlane
 from understudy.dataplane.options import DataPlaneOptions, LoadRequest
 from understudy.errors import Code, DataPlaneError
 from understudy.routing import LabelRoute, ModelRoute, RouteUpdate, VersionStatus

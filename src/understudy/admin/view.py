@@ -94,9 +94,9 @@ class MethodView:
         signature: its name in the model.
         requests: answered.
         failures: of those, answered with an error.
-        latency_mean_s: of all of them; none when there were none.
-        latency_p50_s: half were answered within it; none when there were none.
-        latency_p99_s: 99 in 100 were answered within it; none when there were none.
+        latency_mean_s: of those that succeeded; none when none did.
+        latency_p50_s: half of those were answered within it; none when there were none.
+        latency_p99_s: 99 in 100 of those were answered within it; none when there were none.
     """
 
     method: str

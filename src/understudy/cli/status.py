@@ -5,7 +5,7 @@ import click
 from understudy.admin.view import ModelView, ServerView
 from understudy.cli.admin_client import admin_url_option, ask_model, ask_server, json_option, print_json
 from understudy.cli.outcome import EXIT_NEGATIVE
-from understudy.cli.tables import new_console, new_table, show_seconds, show_state, show_time
+from understudy.cli.tables import new_console, new_table, show_seconds, show_sentence, show_state, show_time
 
 
 @click.command()
@@ -90,6 +90,6 @@ def _show_one(model: ModelView, *, as_json: bool) -> None:
             str(version.in_flight),
             str(version.requests),
             str(version.failures),
-            version.reason,
+            show_sentence(version.reason),
         )
     console.print(table)

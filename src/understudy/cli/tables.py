@@ -48,6 +48,11 @@ def show_time(moment: datetime) -> str:
     return moment.astimezone().isoformat(sep=" ", timespec="seconds")
 
 
+def show_sentence(text: str) -> str:
+    """On one line: a runtime's own words may hold line breaks, and a piped row is one line."""
+    return " ".join(text.split())
+
+
 def show_seconds(seconds: float | None) -> str:
     """A duration; a dash when there is none."""
     return "-" if seconds is None else f"{seconds:.3g} s"

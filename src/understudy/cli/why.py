@@ -3,7 +3,7 @@
 import click
 
 from understudy.cli.admin_client import admin_url_option, ask_why, json_option, print_json
-from understudy.cli.tables import new_console, new_table, show_state, show_time
+from understudy.cli.tables import new_console, new_table, show_sentence, show_state, show_time
 
 
 @click.command()
@@ -25,6 +25,6 @@ def why(model: str, admin_url: str, *, as_json: bool) -> None:
             "-" if event.version is None else str(event.version),
             show_state(event.state) if event.state else "-",
             event.kind,
-            event.reason,
+            show_sentence(event.reason),
         )
     console.print(table)

@@ -77,11 +77,6 @@ class NativeDataPlane:
         return _call(self._plane.answer_admin, ticket, code, message, b"")
 
 
-def file_descriptor_set() -> bytes:
-    """Every message that the server speaks, as a serialized `google.protobuf.FileDescriptorSet`."""
-    return _native.file_descriptor_set()
-
-
 def _call(function: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
     try:
         return function(*args, **kwargs)

@@ -154,11 +154,16 @@ class ManagedModel:
             return
         match harness.state:
             case State.ERROR if not harness.is_short_of_memory:
-                self._renew(now, harness, "its files are not those that failed; tried again now")
+                self._renew(
+                    now, harness, "its files rest now, and are not known to have been tried; tried again now"
+                )
             case State.RETRYING if not harness.is_due(now):
                 harness.next_attempt_at = now
                 self._note(
-                    harness, "retry_advanced", now, "its files are not those that failed; no more waiting"
+                    harness,
+                    "retry_advanced",
+                    now,
+                    "its files rest now, and are not known to have been tried; no more waiting",
                 )
             case State.READY if path_changed:
                 self._note(
@@ -220,7 +225,7 @@ class ManagedModel:
             interval = reasons.seconds(self._retry_interval_s)
             self._move(harness, Trigger.ATTEMPT_FAILED, now, f"{failed}; next in {interval}")
         else:
-            again = "tried again when its files change, or on request"
+            again = "tried again when its files change"
             self._move(harness, Trigger.GAVE_UP, now, f"{failed}; given up; {again}")
 
     def _take_unloaded(self, now: float, harness: Harness, outcome: Unloaded) -> None:

@@ -163,13 +163,14 @@ def _by_version(statistics: Statistics) -> _Measured:
 
 def _method(method: MethodStatistics) -> MethodView:
     requests = sum(method.counts_by_code)
+    good = method.counts_by_code[Code.OK]
     quantiles = dict(method.latency_quantiles_s)
     return MethodView(
         method=method.method,
         signature=method.signature,
         requests=requests,
-        failures=requests - method.counts_by_code[Code.OK],
-        latency_mean_s=method.latency_sum_s / requests if requests else None,
+        failures=requests - good,
+        latency_mean_s=method.latency_sum_s / good if good else None,
         latency_p50_s=quantiles.get(P50),
         latency_p99_s=quantiles.get(P99),
     )

@@ -1,7 +1,7 @@
 //! The REST door, from a collected request to a response: who is asked for what, in which words it is answered.
 //!
 //! ```text
-//! path       the URL grammar              body      gzip, bounded          memory   what bodies may unfold to
+//! path       the URL grammar              body      gzip, bounded
 //! json/      documents, numbers, layout   elements  JSON values to tensor elements
 //! predict_request, predict_response       the Predict codec; Classify and Regress get codecs beside it
 //! status, metadata, proto_json            messages printed as protocol buffers print them
