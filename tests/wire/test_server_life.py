@@ -11,7 +11,7 @@ import pytest
 import requests
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from grpc_reflection.v1alpha import proto_reflection_descriptor_database as reflection
 
 from tests.live.exports import Exports, config_text, model_text
 from tests.live.process import CONSOLE_SCRIPTS, LiveServer
@@ -147,7 +147,7 @@ def test_health_tells_the_truth_of_each_model_and_reflection_names_the_services(
             health(server, "nobody")
         assert unknown.value.code() is grpc.StatusCode.NOT_FOUND
         with grpc.insecure_channel(server.grpc) as channel:
-            database = ProtoReflectionDescriptorDatabase(channel)
+            database = reflection.ProtoReflectionDescriptorDatabase(channel)
             assert {
                 "tensorflow.serving.PredictionService",
                 "tensorflow.serving.ModelService",
