@@ -1,5 +1,6 @@
 """How a version of each platform is brought to life. Decides nothing about versions."""
 
+import os
 import threading
 from collections.abc import Callable
 
@@ -7,6 +8,11 @@ from understudy.dataplane.native import NativeDataPlane
 from understudy.dataplane.options import LoadRequest, TensorFlowOptions
 from understudy.model_config import TENSORFLOW_PLATFORM
 from understudy.servable import ServableId
+
+LOG_LEVEL_VARIABLE = "TF_CPP_MIN_LOG_LEVEL"
+LOG_WARNINGS_UP = "1"
+"""TensorFlow writes its own lines to standard error; what it merely notes does not belong among structured
+ones. Whoever sets the variable decides."""
 
 
 class NativeLoader:
@@ -40,6 +46,7 @@ class NativeLoader:
         """
         with self._opening:
             if not self._opened:
+                os.environ.setdefault(LOG_LEVEL_VARIABLE, LOG_WARNINGS_UP)
                 self._data_plane.open_tensorflow(self._find_tensorflow())
                 self._opened = True
 
