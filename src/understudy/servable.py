@@ -11,10 +11,18 @@ from understudy.errors import Code
 
 @dataclass(frozen=True, slots=True, order=True)
 class ServableId:
-    """One version of one model."""
+    """One version of one model.
+
+    Attributes:
+        name: the model.
+        version: its number.
+        incarnation: tells apart what was loaded under the same number from different places: when a model's
+            base path moves, its version 3 is loaded anew from there while the former 3 still answers.
+    """
 
     name: str
     version: int
+    incarnation: int = 0
 
     def __str__(self) -> str:
         return f"{self.name}/{self.version}"
@@ -162,6 +170,12 @@ class VersionSnapshot:
         unload_duration_s: of the last unload, drain included; none before.
         requests_left: requests that outlived the last drain.
         entered: when each state was last entered, in the order of entering.
+        incarnation: see `ServableId`.
+        estimate_bytes: memory that it is expected to need, reserved while it is resident; none before
+            anybody looked.
+        growth_bytes: by how much the process's resident memory grew during the last load; none when that is
+            not known, because other versions were loaded or unloaded meanwhile.
+        files_changed_at: when its files were seen to differ from those it was loaded from; none: never.
     """
 
     version: int
@@ -177,6 +191,10 @@ class VersionSnapshot:
     unload_duration_s: float | None = None
     requests_left: int = 0
     entered: tuple[tuple[State, float], ...] = ()
+    incarnation: int = 0
+    estimate_bytes: int | None = None
+    growth_bytes: int | None = None
+    files_changed_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
