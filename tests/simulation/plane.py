@@ -51,7 +51,11 @@ class Plane:
 
     def publish(self, table: RouteTable) -> None:
         """Takes the routes; each must lead to what is loaded."""
-        routed = {ServableId(r.name, version) for r in table.routes.values() for version in r.ready_versions}
+        routed = {
+            ServableId(route.name, ready.version, ready.incarnation)
+            for route in table.routes.values()
+            for ready in route.ready
+        }
         for servable in routed:
             if self.phases.get(servable) is not Phase.LOADED:
                 broken(1, f"{servable} is routed, and the plane has it {self.phases.get(servable)}")

@@ -4,6 +4,7 @@ import inspect
 import json
 import math
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from understudy.dataplane.descriptors import file_descriptor_set
 from understudy.dataplane.native import NativeDataPlane
 from understudy.dataplane.options import DataPlaneOptions, LoadRequest
 from understudy.errors import Code, DataPlaneError
-from understudy.routing import LabelRoute, ModelRoute, RouteUpdate, VersionStatus
+from understudy.routing import LabelRoute, ModelRoute, ReadyVersion, RouteUpdate, VersionStatus
+from understudy.servable import ServableId
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def request_of(folder: Path, version: int = 1, **members: object) -> LoadRequest
 def routes(generation: int, *ready: int) -> RouteUpdate:
     model = ModelRoute(
         name="m",
-        ready_versions=ready,
+        ready=tuple(ReadyVersion(version) for version in ready),
         default_version=max(ready, default=None),
         labels=(LabelRoute("stable", 1),),
         statuses=tuple(VersionStatus(version, 30, 0, "") for version in reversed(ready)),
@@ -45,7 +47,7 @@ def test_a_version_is_loaded_routed_taken_out_and_unloaded(plane: NativeDataPlan
     (servable,) = plane.statistics().servables
     assert (servable.model, servable.version, servable.in_flight) == ("m", 1, 0)
     plane.publish(routes(2))
-    assert plane.unload("m", 1, drain_timeout_s=math.inf).requests_left == 0
+    assert plane.unload(ServableId("m", 1), drain_timeout_s=math.inf).requests_left == 0
     assert plane.statistics().servables == []
 
 
@@ -58,10 +60,24 @@ def test_what_is_refused_comes_back_with_its_code_and_text(plane: NativeDataPlan
     with pytest.raises(DataPlaneError, match="version 2 of m is not loaded"):
         plane.publish(routes(2, 1, 2))
     with pytest.raises(DataPlaneError, match="still routed"):
-        plane.unload("m", 1, drain_timeout_s=1)
+        plane.unload(ServableId("m", 1), drain_timeout_s=1)
     with pytest.raises(DataPlaneError, match="no such op") as failed:
         plane.load(request_of(tmp_path, 3, fail_load="no such op"))
     assert (failed.value.code, failed.value.message) == (Code.INVALID_ARGUMENT, "no such op")
+
+
+def test_the_same_number_is_loaded_twice_and_the_former_one_unloaded_while_the_other_is_routed(
+    plane: NativeDataPlane, tmp_path: Path
+) -> None:
+    plane.load(request_of(tmp_path))
+    plane.load(replace(request_of(tmp_path), incarnation=1))
+    told = [(each.version, each.incarnation) for each in plane.statistics().servables]
+    assert told == [(1, 0), (1, 1)]
+    (route,) = routes(1, 1).changed
+    plane.publish(RouteUpdate(1, (replace(route, ready=(ReadyVersion(1, 1),)),), ()))
+    with pytest.raises(DataPlaneError, match="version 1, incarnation 1, of m is still routed"):
+        plane.unload(ServableId("m", 1, 1), drain_timeout_s=1)
+    assert plane.unload(ServableId("m", 1), drain_timeout_s=math.inf).requests_left == 0
 
 
 @pytest.mark.parametrize("seconds", [-1.0, math.nan])
@@ -77,7 +93,7 @@ def test_a_load_lets_other_python_threads_run(plane: NativeDataPlane, tmp_path: 
     seen = "version 1 of m is not loaded"
     while seen == "version 1 of m is not loaded":
         with pytest.raises(DataPlaneError) as refused:  # were the load to keep the GIL, this would succeed
-            plane.unload("m", 1, drain_timeout_s=0)
+            plane.unload(ServableId("m", 1), drain_timeout_s=0)
         seen = refused.value.message
     assert seen == "version 1 of m is still being loaded"
     loading.join()

@@ -8,6 +8,7 @@ from understudy.errors import Code
 from understudy.routing import (
     LabelRoute,
     ModelRoute,
+    ReadyVersion,
     RouteTable,
     RouteUpdate,
     VersionStatus,
@@ -20,7 +21,12 @@ CORRUPT = Failure(Code.DATA_LOSS, "corrupt")
 
 
 def version(
-    number: int, state: State, *, aspired: bool = True, failure: Failure | None = None
+    number: int,
+    state: State,
+    *,
+    aspired: bool = True,
+    failure: Failure | None = None,
+    incarnation: int = 0,
 ) -> VersionSnapshot:
     return VersionSnapshot(
         version=number,
@@ -30,6 +36,7 @@ def version(
         since=0.0,
         reason="a test says so",
         failure=failure,
+        incarnation=incarnation,
     )
 
 
@@ -38,7 +45,7 @@ def model(*versions: VersionSnapshot) -> ModelSnapshot:
 
 
 def route(name: str = "m", *ready: int) -> ModelRoute:
-    return ModelRoute(name, ready, max(ready, default=None), (), ())
+    return ModelRoute(name, tuple(map(ReadyVersion, ready)), max(ready, default=None), (), ())
 
 
 @pytest.mark.parametrize("state", [each for each in State if each is not State.READY])
@@ -60,6 +67,51 @@ def test_the_default_is_the_highest_ready_version_that_is_aspired() -> None:
 def test_the_default_is_the_highest_ready_version_when_none_of_them_is_aspired() -> None:
     kept = [version(n, State.READY, aspired=False) for n in (1, 2)]
     assert build_route(model(*kept, version(3, State.ERROR))).default_version == 2
+
+
+def former(state: State, *, aspired: bool = False) -> VersionSnapshot:
+    return version(3, state, aspired=aspired, incarnation=0)
+
+
+def present(state: State, *, aspired: bool = True) -> VersionSnapshot:
+    return version(3, state, aspired=aspired, incarnation=1)
+
+
+@pytest.mark.parametrize(
+    ("versions", "answering", "told"),
+    [
+        ([former(State.READY), present(State.LOADING)], [ReadyVersion(3, 0)], 30),
+        ([former(State.READY), present(State.ERROR)], [ReadyVersion(3, 0)], 30),
+        ([former(State.READY), present(State.READY)], [ReadyVersion(3, 1)], 30),
+        ([former(State.READY, aspired=True), present(State.READY, aspired=False)], [ReadyVersion(3, 0)], 30),
+        ([former(State.READY), present(State.READY, aspired=False)], [ReadyVersion(3, 1)], 30),
+        ([former(State.UNLOADING), present(State.READY)], [ReadyVersion(3, 1)], 30),
+        ([former(State.UNLOADING), present(State.LOADING)], [], 20),
+        ([former(State.UNLOADING), present(State.ERROR)], [], 40),
+        ([former(State.LOADING), present(State.NEW)], [], 10),
+        ([former(State.END), present(State.RETRYING)], [], 20),
+        ([former(State.END), present(State.END, aspired=False)], [], 50),
+    ],
+)
+def test_of_two_incarnations_of_a_number_the_most_alive_one_answers_and_is_told(
+    versions: list[VersionSnapshot], answering: list[ReadyVersion], told: int
+) -> None:
+    for order in (versions, list(reversed(versions))):
+        built = build_route(model(version(2, State.READY), *order, version(4, State.END)))
+        assert list(built.ready) == [ReadyVersion(2), *answering]
+        assert [(each.version, each.state) for each in built.statuses] == [(4, 50), (3, told), (2, 30)]
+
+
+def test_a_number_that_is_loaded_anew_stays_the_default_while_its_former_incarnation_answers() -> None:
+    moving = model(version(2, State.READY, incarnation=1), former(State.READY), present(State.LOADING))
+    assert build_route(moving).default_version == 3
+
+
+def test_an_incarnation_that_takes_over_is_an_update_although_the_number_is_the_same() -> None:
+    before = build_route(model(former(State.READY), present(State.LOADING)), (("stable", 3),))
+    after = build_route(model(former(State.UNLOADING), present(State.READY)), (("stable", 3),), before)
+    assert diff(RouteTable(1, {"m": before}), [after]) == RouteUpdate(2, (after,), ())
+    assert before.labels == after.labels == (LabelRoute("stable", 3),)
 
 
 def test_statuses_are_told_highest_first_in_the_wires_numbers() -> None:

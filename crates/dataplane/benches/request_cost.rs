@@ -15,7 +15,7 @@ use dataplane::{
     reaper::Reaper,
     route::{ModelUpdate, RouteUpdate, Router},
     runtime::{Model, Placement, RunOptions, synthetic},
-    servable::{Fittings, Slot},
+    servable::{Fittings, ServableId, Slot},
     stats::Ledger,
     testing::{FloatCodec, call, write_version},
 };
@@ -89,8 +89,8 @@ fn measure_routes(folder: &std::path::Path) {
     let names: Vec<String> = (0..MODELS).map(|index| format!("model-{index:05}")).collect();
     let slots: Vec<Arc<Slot>> = names.iter().map(|name| slot(folder, name, &ledger, &reaper)).collect();
     let router = Arc::new(Router::default());
-    let find = |name: &str, _: i64| {
-        names.binary_search_by(|it| it.as_str().cmp(name)).ok().and_then(|at| slots.get(at).cloned())
+    let find = |id: ServableId<'_>| {
+        names.binary_search_by(|it| it.as_str().cmp(id.name)).ok().and_then(|at| slots.get(at).cloned())
     };
     let whole = RouteUpdate {
         generation: 1,
@@ -148,6 +148,7 @@ fn measure_path(folder: &std::path::Path) {
         let request = LoadRequest {
             name: "m".to_owned(),
             version: 1,
+            incarnation: 0,
             path: folder.to_owned(),
             platform: Platform::Synthetic,
             tags: Vec::new(),
@@ -186,7 +187,7 @@ fn limits() -> Limits {
 fn update(name: &str) -> ModelUpdate {
     ModelUpdate {
         name: name.to_owned(),
-        ready_versions: vec![1],
+        ready: dataplane::testing::first_incarnations(&[1]),
         default_version: Some(1),
         labels: vec![("stable".to_owned(), 1)],
         statuses: Vec::new(),
@@ -200,6 +201,7 @@ fn slot(folder: &std::path::Path, name: &str, ledger: &Ledger, reaper: &Reaper) 
         rows: ledger.open_version(&name, 1, Vec::new()),
         name,
         version: 1,
+        incarnation: 0,
         lane: dataplane::lane::Lane::new(1, dataplane::lane::Width { runs_max: 1, queue_max: 1 }),
         reaper: reaper.clone(),
     };

@@ -160,7 +160,7 @@ async fn a_panic_in_a_job_is_an_internal_error_and_leaves_no_permit_behind() {
     let statistics = house.plane.statistics();
     assert_eq!((statistics.panics, statistics.in_flight, statistics.run_threads), (20, 0, 0));
     house.publish("m", &[]);
-    assert_eq!(house.plane.unload("m", 1, Duration::ZERO), Ok(0));
+    assert_eq!(house.unload("m", 1, Duration::ZERO), Ok(0));
 }
 
 /// Each hung version takes what it can get; the rule leaves a share free for whoever comes, however many hang.

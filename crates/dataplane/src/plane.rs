@@ -9,7 +9,7 @@ use crate::{
     registry::Registry,
     route::{RouteUpdate, Router},
     runtime::{Model, synthetic, tensorflow},
-    servable::{Fittings, Slot},
+    servable::{Fittings, ServableId, Slot},
     stats::{Gauges, Ledger, MethodStatistics},
     wire::tensorflow::serving::{ModelVersionStatus, SignatureDefMap},
 };
@@ -47,12 +47,22 @@ pub struct LoadRequest {
     pub name: String,
     /// Its number.
     pub version: i64,
+    /// Tells it from others that are loaded under the same number.
+    pub incarnation: u64,
     /// The version's directory.
     pub path: PathBuf,
     /// Which runtime loads it.
     pub platform: Platform,
     /// Of the `MetaGraphDef` to load.
     pub tags: Vec<String>,
+}
+
+impl LoadRequest {
+    /// What the version will be known by.
+    #[must_use]
+    pub fn id(&self) -> ServableId<'_> {
+        ServableId { name: &self.name, version: self.version, incarnation: self.incarnation }
+    }
 }
 
 /// What can load a version.
@@ -116,6 +126,8 @@ pub struct ServableStatistics {
     pub model: Arc<str>,
     /// Its number.
     pub version: i64,
+    /// Tells it from others that are loaded under the same number.
+    pub incarnation: u64,
     /// Requests that hold it.
     pub in_flight: u64,
     /// Runs so far in I/O threads.
@@ -247,20 +259,20 @@ impl Plane {
 
     /// Waits for the version's last request, then frees it in this thread; when `drain_timeout` passes first, it is
     /// freed later by a thread of its own. Answers how many requests were left. `FAILED_PRECONDITION` while it is
-    /// routed.
-    pub fn unload(&self, name: &str, version: i64, drain_timeout: Duration) -> Result<u64, Error> {
+    /// routed; another incarnation of its number may be.
+    pub fn unload(&self, id: ServableId<'_>, drain_timeout: Duration) -> Result<u64, Error> {
         let deadline = Instant::now() + drain_timeout.min(WAIT_MAX);
         let slot = {
             let mut registry = self.registry();
-            if self.path.routes.table().routes(name, version) {
+            if self.path.routes.table().routes(id) {
                 return Err(Error::failed_precondition(format!(
-                    "version {version} of {name} is still routed; publish routes without it first"
+                    "{id} is still routed; publish routes without it first"
                 )));
             }
-            registry.begin_unload(name, version)?
+            registry.begin_unload(id)?
         };
         let left = slot.retire(deadline);
-        self.registry().remove(name, version);
+        self.registry().remove(id);
         self.path.ledger.retire(slot.rows());
         Ok(left)
     }
@@ -269,9 +281,7 @@ impl Plane {
     pub fn publish(&self, update: &RouteUpdate) -> Result<(), Error> {
         // The registry stays locked so that no version that this names can begin to unload meanwhile.
         let registry = self.registry();
-        self.path
-            .routes
-            .publish(update, &self.path.ledger, |name, version| registry.loaded(name, version))?;
+        self.path.routes.publish(update, &self.path.ledger, |id| registry.loaded(id))?;
         drop(registry);
         self.changes.send_replace(update.generation);
         Ok(())
@@ -319,8 +329,9 @@ impl Plane {
 impl ServableStatistics {
     fn of(slot: &Slot) -> Self {
         let (runs_inline, runs_pooled) = slot.lane().runs();
-        let (model, version, in_flight) = (Arc::clone(slot.name()), slot.version(), slot.in_flight());
-        Self { model, version, in_flight, runs_inline, runs_pooled }
+        let ServableId { version, incarnation, .. } = slot.id();
+        let (model, in_flight) = (Arc::clone(slot.name()), slot.in_flight());
+        Self { model, version, incarnation, in_flight, runs_inline, runs_pooled }
     }
 }
 
@@ -333,18 +344,19 @@ struct Loading<'a> {
 
 impl<'a> Loading<'a> {
     fn begin(plane: &'a Plane, request: &'a LoadRequest) -> Result<Self, Error> {
-        plane.registry().begin_load(&request.name, request.version)?;
+        plane.registry().begin_load(request.id())?;
         Ok(Self { plane, request, finished: false })
     }
 
     fn finish(mut self, model: Box<dyn Model>) -> Vec<String> {
         let names: Vec<String> =
             model.signatures().list().iter().map(|signature| signature.name.clone()).collect();
-        let (name, version) = (Arc::from(self.request.name.as_str()), self.request.version);
+        let ServableId { name, version, incarnation } = self.request.id();
+        let name = Arc::from(name);
         let Path { executor, ledger, .. } = &self.plane.path;
         let rows = ledger.open_version(&name, version, names.clone());
         let (lane, reaper) = (executor.lane(names.len()), self.plane.reaper.clone());
-        let slot = Slot::new(model, Fittings { name, version, lane, rows, reaper });
+        let slot = Slot::new(model, Fittings { name, version, incarnation, lane, rows, reaper });
         self.plane.registry().finish_load(slot);
         self.finished = true;
         names
@@ -354,7 +366,7 @@ impl<'a> Loading<'a> {
 impl Drop for Loading<'_> {
     fn drop(&mut self) {
         if !self.finished {
-            self.plane.registry().remove(&self.request.name, self.request.version);
+            self.plane.registry().remove(self.request.id());
         }
     }
 }

@@ -5,9 +5,10 @@ use super::*;
 use crate::{
     execute::Limits,
     plane::{LoadRequest, Plane, Platform},
-    route::{ModelUpdate, RouteUpdate},
+    route::{ModelUpdate, ReadyVersion, RouteUpdate},
     runtime::synthetic,
-    testing::{FloatCodec, call, call_until, read_answer, write_version},
+    servable::ServableId,
+    testing::{FloatCodec, call, call_until, first_incarnations, read_answer, write_version},
 };
 use std::{
     fs,
@@ -33,10 +34,24 @@ impl House {
     }
 
     pub(crate) fn load(&self, model: &str, version: i64, json: &str) -> Result<Vec<String>, Error> {
-        let path = self.folder.path().join(model).join(version.to_string());
+        self.load_incarnation(ServableId::first(model, version), json)
+    }
+
+    /// Loads from a base path of the incarnation's own.
+    fn load_incarnation(&self, id: ServableId<'_>, json: &str) -> Result<Vec<String>, Error> {
+        let ServableId { name: model, version, incarnation } = id;
+        let base_path = match incarnation {
+            0 => self.folder.path().join(model),
+            _ => self.folder.path().join(format!("{model}.{incarnation}")),
+        };
+        let path = base_path.join(version.to_string());
         write_version(&path, json).unwrap();
         let (name, platform) = (model.to_owned(), Platform::Synthetic);
-        self.plane.load(&LoadRequest { name, version, path, platform, tags: Vec::new() })
+        self.plane.load(&LoadRequest { name, version, incarnation, path, platform, tags: Vec::new() })
+    }
+
+    pub(crate) fn unload(&self, model: &str, version: i64, drain_timeout: Duration) -> Result<u64, Error> {
+        self.plane.unload(ServableId::first(model, version), drain_timeout)
     }
 
     pub(crate) fn publish(&self, model: &str, ready: &[i64]) {
@@ -44,10 +59,14 @@ impl House {
     }
 
     fn try_publish(&self, model: &str, ready: &[i64]) -> Result<(), Error> {
+        self.try_publish_incarnations(model, first_incarnations(ready))
+    }
+
+    fn try_publish_incarnations(&self, model: &str, ready: Vec<ReadyVersion>) -> Result<(), Error> {
         let changed = ModelUpdate {
             name: model.to_owned(),
-            ready_versions: ready.to_vec(),
-            default_version: ready.iter().max().copied(),
+            default_version: ready.iter().map(|ready| ready.version).max(),
+            ready,
             ..Default::default()
         };
         let generation = self.generation.fetch_add(1, Ordering::SeqCst) + 1;
@@ -145,11 +164,11 @@ async fn a_version_is_loaded_once_at_a_time_and_never_unloaded_while_routed() {
     let house = House::new(limits());
     house.serve("m", "{}");
     assert_eq!(house.load("m", 1, "{}").unwrap_err().message, "version 1 of m is loaded already");
-    let error = house.plane.unload("m", 1, LONG).unwrap_err();
+    let error = house.unload("m", 1, LONG).unwrap_err();
     assert_eq!(error.message, "version 1 of m is still routed; publish routes without it first");
     house.publish("m", &[]);
-    assert_eq!(house.plane.unload("m", 1, LONG), Ok(0));
-    assert_eq!(house.plane.unload("m", 1, LONG).unwrap_err().code, Code::NotFound);
+    assert_eq!(house.unload("m", 1, LONG), Ok(0));
+    assert_eq!(house.unload("m", 1, LONG).unwrap_err().code, Code::NotFound);
     assert_eq!(house.try_publish("m", &[1]).unwrap_err().code, Code::FailedPrecondition);
     house.load("m", 1, "{}").unwrap();
 }
@@ -175,7 +194,7 @@ async fn a_version_with_a_hung_request_is_unloaded_at_the_deadline_and_can_be_lo
         tokio::task::yield_now().await;
     }
     house.publish("m", &[]);
-    assert_eq!(house.plane.unload("m", 1, Duration::from_millis(1)), Ok(1));
+    assert_eq!(house.unload("m", 1, Duration::from_millis(1)), Ok(1));
     assert_eq!(house.plane.statistics().unloaded_late, 1);
     house.load("m", 1, r#"{"b": 3.0}"#).unwrap();
     house.publish("m", &[1]);
@@ -213,6 +232,72 @@ async fn a_publish_and_a_change_of_health_wake_those_who_watch() {
     assert!(house.plane.healthy());
 }
 
+#[tokio::test]
+async fn two_incarnations_of_a_number_are_loaded_at_once_and_only_the_routed_one_answers_and_stays() {
+    let house = House::new(limits());
+    let (former, present) =
+        (ServableId::first("m", 3), ServableId { incarnation: 1, ..ServableId::first("m", 3) });
+    house.load("m", 3, r#"{"b": 1.0}"#).unwrap();
+    house.load_incarnation(present, r#"{"b": 2.0}"#).unwrap();
+    let again = house.load_incarnation(present, "{}").unwrap_err();
+    assert_eq!(again.message, "version 3, incarnation 1, of m is loaded already");
+    house.publish("m", &[3]);
+    assert_eq!(house.ask("m", 0.0).await, Ok((3, 1.0)));
+    house.try_publish_incarnations("m", vec![ReadyVersion { version: 3, incarnation: 1 }]).unwrap();
+    assert_eq!(house.ask("m", 0.0).await, Ok((3, 2.0)));
+    let refused = house.plane.unload(present, LONG).unwrap_err();
+    assert_eq!(
+        refused.message,
+        "version 3, incarnation 1, of m is still routed; publish routes without it first"
+    );
+    let told: Vec<_> =
+        house.plane.statistics().servables.iter().map(|row| (row.version, row.incarnation)).collect();
+    assert_eq!(told, [(3, 0), (3, 1)]);
+    assert_eq!(house.plane.unload(former, LONG), Ok(0));
+    assert_eq!(house.plane.unload(former, LONG).unwrap_err().message, "version 3 of m is not loaded");
+    assert_eq!(house.ask("m", 0.0).await, Ok((3, 2.0)));
+}
+
+/// A base path that moves, over and over, under steady requests.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn no_request_fails_while_incarnations_of_the_only_version_take_over_from_each_other() {
+    const CHANGES: u64 = 100;
+    let house = Arc::new(House::new(limits()));
+    let over = Arc::new(AtomicBool::new(false));
+    house.load("m", 1, r#"{"a": 0, "b": 0}"#).unwrap();
+    house.publish("m", &[1]);
+    let clients: Vec<_> = (0..8)
+        .map(|_| {
+            let (house, over) = (Arc::clone(&house), Arc::clone(&over));
+            tokio::spawn(async move {
+                let mut latest = 0.0;
+                while !over.load(Ordering::Relaxed) {
+                    let (version, incarnation) = house.ask("m", 1.0).await.unwrap();
+                    assert!(version == 1 && incarnation >= latest, "{incarnation} after {latest}");
+                    latest = incarnation;
+                }
+                latest
+            })
+        })
+        .collect();
+    let control = Arc::clone(&house);
+    let changing = thread::spawn(move || {
+        let id = |incarnation| ServableId { name: "m", version: 1, incarnation };
+        for incarnation in 1..=CHANGES {
+            let json = format!(r#"{{"a": 0, "b": {incarnation}}}"#);
+            control.load_incarnation(id(incarnation), &json).unwrap();
+            let ready = vec![ReadyVersion { version: 1, incarnation }];
+            control.try_publish_incarnations("m", ready).unwrap();
+            assert_eq!(control.plane.unload(id(incarnation - 1), LONG), Ok(0));
+        }
+    });
+    tokio::task::spawn_blocking(move || changing.join().unwrap()).await.unwrap();
+    over.store(true, Ordering::Relaxed);
+    for client in clients {
+        assert!(client.await.unwrap() > 0.0);
+    }
+}
+
 /// Versions come and go under steady requests; every answer is whole and from one version, and none fails.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn no_request_fails_and_no_answer_mixes_versions_while_versions_change() {
@@ -243,7 +328,7 @@ async fn no_request_fails_and_no_answer_mixes_versions_while_versions_change() {
             control.load("m", version, &format!(r#"{{"a": 0, "b": {version}}}"#)).unwrap();
             control.publish("m", &[version - 1, version]);
             control.publish("m", &[version]);
-            assert_eq!(control.plane.unload("m", version - 1, LONG), Ok(0));
+            assert_eq!(control.unload("m", version - 1, LONG), Ok(0));
         }
     });
     tokio::task::spawn_blocking(move || changing.join().unwrap()).await.unwrap();

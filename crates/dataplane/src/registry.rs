@@ -1,7 +1,10 @@
 //! Which versions are loaded, being loaded or being unloaded: one entry each. Locked by loads, unloads, publishes
 //! and readers of statistics, never by a request.
 
-use crate::{error::Error, servable::Slot};
+use crate::{
+    error::Error,
+    servable::{ServableId, Slot},
+};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Where one version is in its life here.
@@ -11,39 +14,45 @@ enum Entry {
     Unloading(Arc<Slot>),
 }
 
-/// Every version that is here.
+/// Every version that is here, incarnations of one number apart from each other.
 #[derive(Default)]
 pub(crate) struct Registry {
-    models: BTreeMap<String, BTreeMap<i64, Entry>>,
+    models: BTreeMap<String, BTreeMap<Key, Entry>>,
+}
+
+/// A version's number and incarnation.
+type Key = (i64, u64);
+
+fn key(id: ServableId<'_>) -> Key {
+    (id.version, id.incarnation)
 }
 
 impl Registry {
     /// Notes that a load begins; `FAILED_PRECONDITION` when the version is here already.
-    pub(crate) fn begin_load(&mut self, name: &str, version: i64) -> Result<(), Error> {
-        let versions = self.models.entry(name.to_owned()).or_default();
-        let state = match versions.get(&version) {
+    pub(crate) fn begin_load(&mut self, id: ServableId<'_>) -> Result<(), Error> {
+        let versions = self.models.entry(id.name.to_owned()).or_default();
+        let state = match versions.get(&key(id)) {
             None => {
-                versions.insert(version, Entry::Loading);
+                versions.insert(key(id), Entry::Loading);
                 return Ok(());
             }
             Some(Entry::Loading) => "being loaded",
             Some(Entry::Loaded(_)) => "loaded",
             Some(Entry::Unloading(_)) => "being unloaded",
         };
-        Err(Error::failed_precondition(format!("version {version} of {name} is {state} already")))
+        Err(Error::failed_precondition(format!("{id} is {state} already")))
     }
 
     /// The load succeeded.
     pub(crate) fn finish_load(&mut self, slot: Arc<Slot>) {
         let versions = self.models.entry(slot.name().as_ref().to_owned()).or_default();
-        versions.insert(slot.version(), Entry::Loaded(slot));
+        versions.insert(key(slot.id()), Entry::Loaded(slot));
     }
 
     /// Notes that an unload begins.
-    pub(crate) fn begin_unload(&mut self, name: &str, version: i64) -> Result<Arc<Slot>, Error> {
-        let entry = self.models.get_mut(name).and_then(|versions| versions.get_mut(&version));
-        let entry =
-            entry.ok_or_else(|| Error::not_found(format!("version {version} of {name} is not loaded")))?;
+    pub(crate) fn begin_unload(&mut self, id: ServableId<'_>) -> Result<Arc<Slot>, Error> {
+        let entry = self.models.get_mut(id.name).and_then(|versions| versions.get_mut(&key(id)));
+        let entry = entry.ok_or_else(|| Error::not_found(format!("{id} is not loaded")))?;
         let state = match entry {
             Entry::Loaded(slot) => {
                 let slot = Arc::clone(slot);
@@ -53,22 +62,22 @@ impl Registry {
             Entry::Loading => "still being loaded",
             Entry::Unloading(_) => "being unloaded already",
         };
-        Err(Error::failed_precondition(format!("version {version} of {name} is {state}")))
+        Err(Error::failed_precondition(format!("{id} is {state}")))
     }
 
     /// The version is not here any more.
-    pub(crate) fn remove(&mut self, name: &str, version: i64) {
-        if let Some(versions) = self.models.get_mut(name) {
-            versions.remove(&version);
+    pub(crate) fn remove(&mut self, id: ServableId<'_>) {
+        if let Some(versions) = self.models.get_mut(id.name) {
+            versions.remove(&key(id));
             if versions.is_empty() {
-                self.models.remove(name);
+                self.models.remove(id.name);
             }
         }
     }
 
     /// The slot of a version that may be routed.
-    pub(crate) fn loaded(&self, name: &str, version: i64) -> Option<Arc<Slot>> {
-        match self.models.get(name)?.get(&version)? {
+    pub(crate) fn loaded(&self, id: ServableId<'_>) -> Option<Arc<Slot>> {
+        match self.models.get(id.name)?.get(&key(id))? {
             Entry::Loaded(slot) => Some(Arc::clone(slot)),
             Entry::Loading | Entry::Unloading(_) => None,
         }

@@ -6,7 +6,7 @@
 use crate::{
     error::Error,
     predict::{Target, VersionChoice},
-    servable::{Handle, Slot},
+    servable::{Handle, ServableId, Slot},
     stats::{Ledger, Rows},
     wire::tensorflow::serving::ModelVersionStatus,
 };
@@ -37,14 +37,24 @@ pub struct RouteUpdate {
 pub struct ModelUpdate {
     /// The model.
     pub name: String,
-    /// Its versions that answer; each must be loaded.
-    pub ready_versions: Vec<i64>,
+    /// Its versions that answer; each must be loaded, and each number may answer once.
+    pub ready: Vec<ReadyVersion>,
     /// Who answers a request that names neither version nor label; one of the ready ones.
     pub default_version: Option<i64>,
     /// Label and version; a version that is not ready answers `NOT_FOUND`.
     pub labels: Vec<(String, i64)>,
     /// Every version ever seen, descending.
     pub statuses: Vec<ModelVersionStatus>,
+}
+
+/// A version that answers. Requests choose it by its number; which of the incarnations of that number they reach
+/// is decided here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadyVersion {
+    /// Its number.
+    pub version: i64,
+    /// Which of those that are loaded under this number.
+    pub incarnation: u64,
 }
 
 /// What requests of one model see.
@@ -135,10 +145,11 @@ impl RouteTable {
         self.model(name).map(|model| !model.ready.is_empty())
     }
 
-    /// Whether this version is among those that answer.
+    /// Whether this version, in this incarnation, is among those that answer.
     #[must_use]
-    pub fn routes(&self, name: &str, version: i64) -> bool {
-        self.model(name).is_some_and(|model| model.version(version).is_some())
+    pub fn routes(&self, id: ServableId<'_>) -> bool {
+        let answering = self.model(id.name).and_then(|model| model.version(id.version));
+        answering.is_some_and(|slot| slot.id() == id)
     }
 
     /// Every version of a model that was ever seen, descending, or the one asked for. A label is ignored.
@@ -206,7 +217,7 @@ impl Router {
         &self,
         update: &RouteUpdate,
         ledger: &Ledger,
-        loaded: impl Fn(&str, i64) -> Option<Arc<Slot>>,
+        loaded: impl Fn(ServableId<'_>) -> Option<Arc<Slot>>,
     ) -> Result<(), Error> {
         let _one_at_a_time = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         let present = self.table.load_full();
@@ -259,23 +270,23 @@ fn check_whole(present: &RouteTable, update: &RouteUpdate) -> Result<(), Error> 
 /// The slots of the ready versions, ascending, or why this model's route cannot be.
 fn check_model(
     model: &ModelUpdate,
-    loaded: &impl Fn(&str, i64) -> Option<Arc<Slot>>,
+    loaded: &impl Fn(ServableId<'_>) -> Option<Arc<Slot>>,
 ) -> Result<Vec<Arc<Slot>>, Error> {
     let name = model.name.as_str();
     if name.is_empty() {
         return Err(refused("a model has no name"));
     }
-    let mut ready = Vec::with_capacity(model.ready_versions.len());
-    for &version in &model.ready_versions {
-        let slot = loaded(name, version)
-            .ok_or_else(|| refused(format!("version {version} of {name} is not loaded")))?;
-        ready.push(slot);
+    let mut ready = Vec::with_capacity(model.ready.len());
+    for &ReadyVersion { version, incarnation } in &model.ready {
+        let id = ServableId { name, version, incarnation };
+        ready.push(loaded(id).ok_or_else(|| refused(format!("{id} is not loaded")))?);
     }
     ready.sort_by_key(|slot| slot.version());
     if let Some(twice) = first_twice(ready.iter().map(|slot| slot.version())) {
         return Err(refused(format!("version {twice} of {name} appears twice")));
     }
-    if let Some(default) = model.default_version.filter(|version| !model.ready_versions.contains(version)) {
+    let is_ready = |version: &i64| model.ready.iter().any(|ready| ready.version == *version);
+    if let Some(default) = model.default_version.filter(|version| !is_ready(version)) {
         return Err(refused(format!("the default version {default} of {name} is not ready")));
     }
     if let Some(twice) = first_twice(model.labels.iter().map(|(label, _)| label)) {

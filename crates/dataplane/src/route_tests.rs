@@ -10,6 +10,7 @@ use crate::{
     servable::Fittings,
     signature::Signatures,
     tensor::Tensor,
+    testing::first_incarnations,
 };
 use std::{collections::BTreeMap, time::Instant};
 
@@ -29,7 +30,7 @@ struct World {
     router: Router,
     ledger: Ledger,
     reaper: Reaper,
-    loaded: BTreeMap<(String, i64), Arc<Slot>>,
+    loaded: BTreeMap<(String, i64, u64), Arc<Slot>>,
 }
 
 impl World {
@@ -41,28 +42,30 @@ impl World {
             loaded: BTreeMap::new(),
         };
         for (name, version) in loaded {
-            world.load(name, *version);
+            world.load(ServableId::first(name, *version));
         }
         world
     }
 
-    fn load(&mut self, name: &str, version: i64) {
+    fn load(&mut self, id: ServableId<'_>) {
+        let ServableId { name, version, incarnation } = id;
         let model = Box::new(Nothing(Signatures::new(Vec::new(), BTreeMap::new())));
         let fittings = Fittings {
             name: Arc::from(name),
             version,
+            incarnation,
             lane: Lane::new(0, Width { runs_max: 1, queue_max: 1 }),
             rows: self.ledger.open_version(&Arc::from(name), version, Vec::new()),
             reaper: self.reaper.clone(),
         };
-        self.loaded.insert((name.to_owned(), version), Slot::new(model, fittings));
+        self.loaded.insert((name.to_owned(), version, incarnation), Slot::new(model, fittings));
     }
 
     fn publish(&self, generation: u64, changed: Vec<ModelUpdate>, removed: &[&str]) -> Result<(), Error> {
         let removed = removed.iter().map(|name| (*name).to_owned()).collect();
         let update = RouteUpdate { generation, changed, removed };
-        self.router.publish(&update, &self.ledger, |name, version| {
-            self.loaded.get(&(name.to_owned(), version)).cloned()
+        self.router.publish(&update, &self.ledger, |ServableId { name, version, incarnation }| {
+            self.loaded.get(&(name.to_owned(), version, incarnation)).cloned()
         })
     }
 
@@ -75,7 +78,7 @@ impl World {
 fn model(name: &str, ready: &[i64], default: Option<i64>, labels: &[(&str, i64)]) -> ModelUpdate {
     ModelUpdate {
         name: name.to_owned(),
-        ready_versions: ready.to_vec(),
+        ready: first_incarnations(ready),
         default_version: default,
         labels: labels.iter().map(|(label, version)| ((*label).to_owned(), *version)).collect(),
         statuses: ready
@@ -151,13 +154,37 @@ fn an_update_that_is_wrong_anywhere_changes_nothing_at_all() {
 }
 
 #[test]
+fn of_two_incarnations_of_a_number_the_one_that_the_route_names_answers_and_never_both() {
+    let mut world = World::with(&[("m", 1)]);
+    let (former, present) =
+        (ServableId::first("m", 1), ServableId { incarnation: 4, ..ServableId::first("m", 1) });
+    world.load(present);
+    let ready = |incarnations: &[u64]| {
+        let ready = incarnations.iter().map(|&incarnation| ReadyVersion { version: 1, incarnation });
+        vec![ModelUpdate { ready: ready.collect(), ..model("m", &[1], Some(1), &[("a", 1)]) }]
+    };
+    world.publish(1, ready(&[0]), &[]).unwrap();
+    assert!(said(world.publish(2, ready(&[0, 4]), &[])).ends_with("version 1 of m appears twice"));
+    assert!(
+        said(world.publish(2, ready(&[3]), &[])).ends_with("version 1, incarnation 3, of m is not loaded")
+    );
+    assert!(world.router.table().routes(former) && !world.router.table().routes(present));
+    world.publish(2, ready(&[4]), &[]).unwrap();
+    assert!(!world.router.table().routes(former) && world.router.table().routes(present));
+    for choice in [VersionChoice::Default, VersionChoice::Version(1), label("a")] {
+        let target = Target { model: "m".into(), version: choice };
+        assert_eq!(world.router.acquire(&target).unwrap().slot().id(), present);
+    }
+}
+
+#[test]
 fn a_removed_model_is_gone_and_the_others_stay() {
     let world = World::with(&[("m", 1), ("n", 1)]);
     world.publish(1, vec![model("m", &[1], Some(1), &[]), model("n", &[1], Some(1), &[])], &[]).unwrap();
     world.publish(2, vec![], &["m", "never there"]).unwrap();
     let table = world.router.table();
     assert_eq!((table.has_ready("m"), table.has_ready("n")), (None, Some(true)));
-    assert!(!table.routes("m", 1));
+    assert!(!table.routes(ServableId::first("m", 1)));
     let target = Target { model: "m".into(), version: VersionChoice::Default };
     assert_eq!(said(table.status(&target)), "NOT_FOUND: Could not find any versions of model m");
 }
@@ -182,7 +209,7 @@ fn status_lists_all_versions_or_the_one_asked_for_and_ignores_a_label() {
 fn a_version_that_is_closed_while_still_routed_fails_in_bounded_time() {
     let world = World::with(&[("m", 1)]);
     world.publish(1, vec![model("m", &[1], Some(1), &[])], &[]).unwrap();
-    world.loaded[&("m".to_owned(), 1)].retire(Instant::now());
+    world.loaded[&("m".to_owned(), 1, 0)].retire(Instant::now());
     assert_eq!(world.version("m", VersionChoice::Default).unwrap_err().code, Code::Unavailable);
 }
 

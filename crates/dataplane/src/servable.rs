@@ -18,6 +18,7 @@ use crate::{
 };
 use arc_swap::ArcSwapOption;
 use std::{
+    fmt,
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -64,10 +65,41 @@ impl Gate {
     }
 }
 
+/// What tells one loaded version from all others. The number alone does not: when a model's base path moves, its
+/// version 3 is loaded anew from there while the former 3 still answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServableId<'a> {
+    /// The model.
+    pub name: &'a str,
+    /// The version's number.
+    pub version: i64,
+    /// Tells apart what is loaded under the same number; 0 for the first.
+    pub incarnation: u64,
+}
+
+impl<'a> ServableId<'a> {
+    /// The first incarnation of a version.
+    #[must_use]
+    pub fn first(name: &'a str, version: i64) -> Self {
+        Self { name, version, incarnation: 0 }
+    }
+}
+
+impl fmt::Display for ServableId<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, version, incarnation } = self;
+        match incarnation {
+            0 => write!(formatter, "version {version} of {name}"),
+            _ => write!(formatter, "version {version}, incarnation {incarnation}, of {name}"),
+        }
+    }
+}
+
 /// One loaded version.
 pub struct Slot {
     name: Arc<str>,
     version: i64,
+    incarnation: u64,
     model: ArcSwapOption<Box<dyn Model>>,
     lane: Lane,
     rows: Arc<Rows>,
@@ -83,6 +115,8 @@ pub struct Fittings {
     pub name: Arc<str>,
     /// The version's number.
     pub version: i64,
+    /// Tells it from others of this number.
+    pub incarnation: u64,
     /// Where its runs queue, and what is known of their length.
     pub lane: Lane,
     /// What is counted of its requests.
@@ -95,10 +129,11 @@ impl Slot {
     /// An open slot.
     #[must_use]
     pub fn new(model: Box<dyn Model>, fittings: Fittings) -> Arc<Self> {
-        let Fittings { name, version, lane, rows, reaper } = fittings;
+        let Fittings { name, version, incarnation, lane, rows, reaper } = fittings;
         Arc::new(Self {
             name,
             version,
+            incarnation,
             model: ArcSwapOption::from_pointee(model),
             lane,
             rows,
@@ -175,6 +210,12 @@ impl Slot {
     #[must_use]
     pub fn version(&self) -> i64 {
         self.version
+    }
+
+    /// What tells it from all others.
+    #[must_use]
+    pub fn id(&self) -> ServableId<'_> {
+        ServableId { name: &self.name, version: self.version, incarnation: self.incarnation }
     }
 
     /// Where its runs queue.

@@ -58,6 +58,7 @@ fn stage(reaper: &Reaper, version: i64) -> Stage {
         rows: Ledger::default().open_version(&name, version, Vec::new()),
         name,
         version,
+        incarnation: 0,
         lane: Lane::new(0, Width { runs_max: 1, queue_max: 1 }),
         reaper: reaper.clone(),
     };

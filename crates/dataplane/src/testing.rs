@@ -4,6 +4,7 @@
 use crate::{
     error::Error,
     predict::{Answered, Call, Codec, Door, Inputs, Target, VersionChoice},
+    route::ReadyVersion,
     runtime::synthetic,
     signature::Signature,
     tensor::{DType, Data, Tensor},
@@ -84,6 +85,12 @@ pub fn call(model: &str, version: VersionChoice, codec: FloatCodec) -> Call<Floa
 #[must_use]
 pub fn call_until(model: &str, codec: FloatCodec, deadline: Instant) -> Call<FloatCodec> {
     Call { deadline: Some(deadline), ..call(model, VersionChoice::Default, codec) }
+}
+
+/// The first incarnations of these versions, as a route names them.
+#[must_use]
+pub fn first_incarnations(versions: &[i64]) -> Vec<ReadyVersion> {
+    versions.iter().map(|&version| ReadyVersion { version, incarnation: 0 }).collect()
 }
 
 /// Writes a synthetic version's directory; `json` as the synthetic runtime reads it.

@@ -3,7 +3,7 @@
 use crate::{
     doors::Doors,
     error::raised,
-    options::{DataPlaneOptions, LoadRequest, TensorFlowOptions},
+    options::{DataPlaneOptions, LoadRequest, ServableId, TensorFlowOptions},
     reports::{AdminRequest, BoundAddresses, LoadReport, UnloadReport},
     routes::RouteUpdate,
     statistics::{Statistics, seconds},
@@ -48,15 +48,10 @@ impl DataPlane {
     /// Waits for the version's last request, then frees it in this thread.
     ///
     /// When the deadline passes first, it is freed later, off every request's thread.
-    fn unload(
-        &self,
-        py: Python<'_>,
-        name: &str,
-        version: i64,
-        drain_timeout_s: f64,
-    ) -> PyResult<UnloadReport> {
+    fn unload(&self, py: Python<'_>, servable: ServableId, drain_timeout_s: f64) -> PyResult<UnloadReport> {
         let drain = seconds(drain_timeout_s)?;
-        let requests_left = py.detach(|| self.plane.unload(name, version, drain)).map_err(raised)?;
+        let requests_left =
+            py.detach(move || self.plane.unload(servable.borrowed(), drain)).map_err(raised)?;
         Ok(UnloadReport { requests_left })
     }
 

@@ -1,10 +1,12 @@
-//! What src/understudy/dataplane/options.py hands over: one struct for each dataclass there, field by field.
+//! What src/understudy/dataplane/options.py hands over: one struct for each dataclass there, field by field; and
+//! `ServableId` of src/understudy/servable.py.
 
 use dataplane::{
     error::Error,
     execute::Limits,
     plane::{LoadRequest as Load, Platform},
     runtime::tensorflow,
+    servable,
     server::ServerOptions,
 };
 use pyo3::FromPyObject;
@@ -69,9 +71,23 @@ impl TensorFlowOptions {
 }
 
 #[derive(FromPyObject)]
+pub(crate) struct ServableId {
+    name: String,
+    version: i64,
+    incarnation: u64,
+}
+
+impl ServableId {
+    pub(crate) fn borrowed(&self) -> servable::ServableId<'_> {
+        servable::ServableId { name: &self.name, version: self.version, incarnation: self.incarnation }
+    }
+}
+
+#[derive(FromPyObject)]
 pub(crate) struct LoadRequest {
     name: String,
     version: i64,
+    incarnation: u64,
     path: PathBuf,
     platform: String,
     tags: Vec<String>,
@@ -81,7 +97,7 @@ impl TryFrom<LoadRequest> for Load {
     type Error = Error;
 
     fn try_from(request: LoadRequest) -> Result<Self, Error> {
-        let LoadRequest { name, version, path, platform, tags } = request;
-        Ok(Self { name, version, path, platform: Platform::from_name(&platform)?, tags })
+        let LoadRequest { name, version, incarnation, path, platform, tags } = request;
+        Ok(Self { name, version, incarnation, path, platform: Platform::from_name(&platform)?, tags })
     }
 }

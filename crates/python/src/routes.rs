@@ -1,4 +1,4 @@
-//! What src/understudy/routing.py hands over: one struct for each dataclass there, field by field.
+//! What src/understudy/routing/routes.py hands over: one struct for each dataclass there, field by field.
 
 use dataplane::{
     route,
@@ -16,10 +16,16 @@ pub(crate) struct RouteUpdate {
 #[derive(FromPyObject)]
 struct ModelRoute {
     name: String,
-    ready_versions: Vec<i64>,
+    ready: Vec<ReadyVersion>,
     default_version: Option<i64>,
     labels: Vec<LabelRoute>,
     statuses: Vec<VersionStatus>,
+}
+
+#[derive(FromPyObject)]
+struct ReadyVersion {
+    version: i64,
+    incarnation: u64,
 }
 
 #[derive(FromPyObject)]
@@ -47,11 +53,18 @@ impl From<ModelRoute> for route::ModelUpdate {
     fn from(model: ModelRoute) -> Self {
         Self {
             name: model.name,
-            ready_versions: model.ready_versions,
+            ready: model.ready.into_iter().map(route::ReadyVersion::from).collect(),
             default_version: model.default_version,
             labels: model.labels.into_iter().map(|route| (route.label, route.version)).collect(),
             statuses: model.statuses.into_iter().map(ModelVersionStatus::from).collect(),
         }
+    }
+}
+
+impl From<ReadyVersion> for route::ReadyVersion {
+    fn from(ready: ReadyVersion) -> Self {
+        let ReadyVersion { version, incarnation } = ready;
+        Self { version, incarnation }
     }
 }
 

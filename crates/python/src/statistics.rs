@@ -61,6 +61,7 @@ impl MethodStatistics {
 pub(crate) struct ServableStatistics {
     model: String,
     version: i64,
+    incarnation: u64,
     in_flight: u64,
     runs_inline: u64,
     runs_pooled: u64,
@@ -84,9 +85,19 @@ impl Statistics {
     pub(crate) fn build(py: Python<'_>, snapshot: plane::Statistics) -> PyResult<Self> {
         let method = |row| Py::new(py, MethodStatistics(row));
         let servable = |row: plane::ServableStatistics| {
-            let plane::ServableStatistics { model, version, in_flight, runs_inline, runs_pooled } = row;
+            let plane::ServableStatistics {
+                model,
+                version,
+                incarnation,
+                in_flight,
+                runs_inline,
+                runs_pooled,
+            } = row;
             let model = model.as_ref().to_owned();
-            Py::new(py, ServableStatistics { model, version, in_flight, runs_inline, runs_pooled })
+            Py::new(
+                py,
+                ServableStatistics { model, version, incarnation, in_flight, runs_inline, runs_pooled },
+            )
         };
         Ok(Self {
             methods: snapshot.methods.into_iter().map(method).collect::<PyResult<_>>()?,

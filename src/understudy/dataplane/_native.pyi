@@ -5,6 +5,7 @@ from typing import final
 
 from understudy.dataplane.options import DataPlaneOptions, LoadRequest, TensorFlowOptions
 from understudy.routing import RouteUpdate
+from understudy.servable import ServableId
 
 __all__ = [
     "AdminRequest",
@@ -86,6 +87,9 @@ class ServableStatistics:
     @property
     def version(self) -> int: ...
     @property
+    def incarnation(self) -> int:
+        """Tells it from others that are loaded under the same number."""
+    @property
     def in_flight(self) -> int:
         """Requests that hold it."""
     @property
@@ -155,7 +159,7 @@ class DataPlane:
 
         FAILED_PRECONDITION while the same version is loaded, being loaded or being unloaded.
         """
-    def unload(self, name: str, version: int, drain_timeout_s: float) -> UnloadReport:
+    def unload(self, servable: ServableId, drain_timeout_s: float) -> UnloadReport:
         """Waits for the version's last request, then frees it in this thread.
 
         When the deadline passes first, it is freed later, off every request's thread. FAILED_PRECONDITION

@@ -62,6 +62,7 @@ class NativeLoader:
             LoadRequest(
                 name=servable.name,
                 version=servable.version,
+                incarnation=servable.incarnation,
                 path=path,
                 platform=platform,
                 tags=self._tags,
@@ -70,5 +71,4 @@ class NativeLoader:
 
     def unload(self, servable: ServableId, *, drain_timeout_s: float) -> int:
         """Drains and frees one version; how many requests still held it when the time was up."""
-        report = self._data_plane.unload(servable.name, servable.version, drain_timeout_s=drain_timeout_s)
-        return report.requests_left
+        return self._data_plane.unload(servable, drain_timeout_s=drain_timeout_s).requests_left

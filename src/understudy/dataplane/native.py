@@ -14,6 +14,7 @@ from understudy.dataplane._native import (
 from understudy.dataplane.options import DataPlaneOptions, LoadRequest, TensorFlowOptions
 from understudy.errors import Code, DataPlaneError
 from understudy.routing import RouteUpdate
+from understudy.servable import ServableId
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -36,13 +37,13 @@ class NativeDataPlane:
         """Load a version in this thread; it is not routed before a publish names it."""
         return _call(self._plane.load, request)
 
-    def unload(self, name: str, version: int, *, drain_timeout_s: float) -> UnloadReport:
+    def unload(self, servable: ServableId, *, drain_timeout_s: float) -> UnloadReport:
         """Wait for the version's last request, then free it in this thread.
 
-        When the deadline passes first, it is freed later, off every request's thread. The version must not be
-        routed any more.
+        When the deadline passes first, it is freed later, off every request's thread. It must not be routed
+        any more; another incarnation of its number may be.
         """
-        return _call(self._plane.unload, name, version, drain_timeout_s)
+        return _call(self._plane.unload, servable, drain_timeout_s)
 
     def publish(self, update: RouteUpdate) -> None:
         """Swap the route table, or refuse the whole update and leave the present one."""

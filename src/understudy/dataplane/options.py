@@ -60,6 +60,7 @@ class LoadRequest:
     Attributes:
         name: the model.
         version: its number.
+        incarnation: tells it from others that are loaded under the same number; see `ServableId`.
         path: the version's directory.
         platform: `tensorflow`, or `synthetic` (a model made of Rust, for tests).
         tags: of the MetaGraphDef to load.
@@ -70,3 +71,4 @@ class LoadRequest:
     path: str
     platform: str
     tags: tuple[str, ...] = ("serve",)
+    incarnation: int = 0

@@ -3,13 +3,14 @@
 routes.py holds what crosses into Rust, table.py decides what it says.
 """
 
-from understudy.routing.routes import LabelRoute, ModelRoute, RouteUpdate, VersionStatus
+from understudy.routing.routes import LabelRoute, ModelRoute, ReadyVersion, RouteUpdate, VersionStatus
 from understudy.routing.table import Labels, RouteTable, build_route, diff
 
 __all__ = [
     "LabelRoute",
     "Labels",
     "ModelRoute",
+    "ReadyVersion",
     "RouteTable",
     "RouteUpdate",
     "VersionStatus",

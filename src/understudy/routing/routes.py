@@ -4,6 +4,19 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class ReadyVersion:
+    """A version that answers.
+
+    Attributes:
+        version: its number, by which requests choose it.
+        incarnation: which of those that may be loaded under this number; see `ServableId`.
+    """
+
+    version: int
+    incarnation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LabelRoute:
     """A label and the version it names (which need not be ready)."""
 
@@ -34,17 +47,23 @@ class ModelRoute:
 
     Attributes:
         name: the model.
-        ready_versions: requestable, ascending.
+        ready: requestable, ascending by version, each number once.
         default_version: who answers a request that names neither version nor label; none: nobody.
         labels: sorted by label.
-        statuses: every version that lives or is remembered, descending; none: nothing was ever found.
+        statuses: every version that lives or is remembered, descending, each number once; none: nothing was
+            ever found.
     """
 
     name: str
-    ready_versions: tuple[int, ...]
+    ready: tuple[ReadyVersion, ...]
     default_version: int | None
     labels: tuple[LabelRoute, ...]
     statuses: tuple[VersionStatus, ...]
+
+    @property
+    def ready_versions(self) -> tuple[int, ...]:
+        """The numbers that answer, ascending."""
+        return tuple(each.version for each in self.ready)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from understudy.routing.routes import LabelRoute, ModelRoute, RouteUpdate, VersionStatus
+from understudy.routing.routes import LabelRoute, ModelRoute, ReadyVersion, RouteUpdate, VersionStatus
 from understudy.servable import WIRE_STATES, ModelSnapshot, State, VersionSnapshot, WireState
 
 Labels = tuple[tuple[str, int], ...]
 """Label and version, as configured."""
+
+LIVENESS: dict[State, int] = {
+    State.READY: 2,
+    State.UNLOADING: 1,
+    State.LOADING: 1,
+    State.RETRYING: 1,
+    State.NEW: 1,
+    State.END: 0,
+    State.ERROR: 0,
+}
+"""How much alive each state is: which of two incarnations of a number speaks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +63,17 @@ def build_route(
         may_label_unavailable: a label that is not in force may name a version that is not ready
             (`--allow_version_labels_for_unavailable_models`).
     """
-    ready = tuple(v.version for v in model.versions if v.state is State.READY)
+    versions = _speakers(model)
+    ready = tuple(
+        ReadyVersion(each.version, each.incarnation) for each in versions if each.state is State.READY
+    )
+    numbers = frozenset(each.version for each in ready)
     return ModelRoute(
         name=model.name,
-        ready_versions=ready,
-        default_version=_default_version(model),
-        labels=_build_labels(labels, ready, current, may_label_unavailable=may_label_unavailable),
-        statuses=tuple(_build_status(version) for version in reversed(model.versions)),
+        ready=ready,
+        default_version=_default_version(model, numbers),
+        labels=_build_labels(labels, numbers, current, may_label_unavailable=may_label_unavailable),
+        statuses=tuple(_build_status(each) for each in reversed(versions)),
     )
 
 
@@ -79,20 +94,42 @@ def diff(
     return RouteUpdate(table.generation + 1, changed, removed)
 
 
-def _default_version(model: ModelSnapshot) -> int | None:
+def _speakers(model: ModelSnapshot) -> tuple[VersionSnapshot, ...]:
+    """One snapshot a number, ascending: of several incarnations the one that answers, or is told of.
+
+    While a model's base path moves, a number is there twice: the former one answers until the one from
+    the new place is ready.
+    """
+    speakers: dict[int, VersionSnapshot] = {}
+    for each in model.versions:
+        other = speakers.get(each.version)
+        if other is None or _standing(each) > _standing(other):
+            speakers[each.version] = each
+    return tuple(speakers[number] for number in sorted(speakers))
+
+
+def _standing(version: VersionSnapshot) -> tuple[int, bool, int]:
+    """The most alive speaks for its number; among equals the aspired one, then the later one."""
+    return LIVENESS[version.state], version.aspired, version.incarnation
+
+
+def _default_version(model: ModelSnapshot, ready: frozenset[int]) -> int | None:
     """The highest ready version that is aspired, else the highest ready one.
 
     TensorFlow Serving takes the highest ready one, aspired or not. That differs while a version that is no
     longer wanted is still ready beside a lower one that is: rolled back from 3 to 2, requests would go on
     reaching 3 until it is gone. Today's transition policies unload such a version in the very step in which
     the wanted one is ready, so the rule keeps its promise also for one that leaves the old loaded longer.
+
+    A number is aspired when any of its incarnations is: while a base path moves, the former 3 goes on being
+    the default, although the new 2 is ready before the new 3.
     """
-    ready = [v for v in model.versions if v.state is State.READY]
-    return max((v.version for v in ready if v.aspired), default=max((v.version for v in ready), default=None))
+    aspired = {each.version for each in model.versions if each.aspired}
+    return max(ready & aspired, default=max(ready, default=None))
 
 
 def _build_labels(
-    labels: Labels, ready: tuple[int, ...], current: ModelRoute | None, *, may_label_unavailable: bool
+    labels: Labels, ready: frozenset[int], current: ModelRoute | None, *, may_label_unavailable: bool
 ) -> tuple[LabelRoute, ...]:
     """A label moves when the version it is to name is ready; until then it stays where it is, or away."""
     in_force = {} if current is None else {each.label: each for each in current.labels}

@@ -26,7 +26,7 @@ from understudy.dataplane.native import NativeDataPlane
 from understudy.errors import Code
 from understudy.model_config import Latest, ModelConfig
 from understudy.routing import ModelRoute
-from understudy.servable import Failure, VersionSnapshot
+from understudy.servable import Failure, ServableId, VersionSnapshot
 
 P50 = 0.5
 P99 = 0.99
@@ -40,8 +40,16 @@ class _VersionMeasured:
     methods: tuple[MethodStatistics, ...] = ()
 
 
-_Measured = dict[tuple[str, int], _VersionMeasured]
-_NOTHING = _VersionMeasured()
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What the data plane counted. Requests are counted by number, holds by what is loaded."""
+
+    in_flight: dict[ServableId, int]
+    methods: dict[tuple[str, int], list[MethodStatistics]]
+
+    def of(self, servable: ServableId) -> _VersionMeasured:
+        methods = self.methods.get((servable.name, servable.version), ())
+        return _VersionMeasured(self.in_flight.get(servable, 0), tuple(methods))
 
 
 class LiveView:
@@ -122,7 +130,7 @@ class LiveView:
             found_at=self._when(polled_at) if look and polled_at is not None else None,
             source_failure=_failure(look.failure) if look else None,
             versions=tuple(
-                self._version(version, measured.get((name, version.version), _NOTHING))
+                self._version(version, measured.of(ServableId(name, version.version, version.incarnation)))
                 for version in reversed(snapshot.versions if snapshot else ())
             ),
         )
@@ -150,15 +158,15 @@ class LiveView:
 
 
 def _by_version(statistics: Statistics) -> _Measured:
-    in_flight = {(each.model, each.version): each.in_flight for each in statistics.servables}
+    in_flight = {
+        ServableId(each.model, each.version, each.incarnation): each.in_flight
+        for each in statistics.servables
+    }
     methods: dict[tuple[str, int], list[MethodStatistics]] = {}
     for method in statistics.methods:
         if method.version is not None:
             methods.setdefault((method.model, method.version), []).append(method)
-    return {
-        key: _VersionMeasured(in_flight.get(key, 0), tuple(methods.get(key, ())))
-        for key in in_flight.keys() | methods.keys()
-    }
+    return _Measured(in_flight, methods)
 
 
 def _method(method: MethodStatistics) -> MethodView:

@@ -325,7 +325,9 @@ impl Models {
         let path = self.directory.path().join(version.to_string());
         dataplane::testing::write_version(&path, "{}").unwrap();
         let platform = Platform::Synthetic;
-        self.plane.load(&LoadRequest { name: "m".into(), version, path, platform, tags: vec![] }).unwrap();
+        self.plane
+            .load(&LoadRequest { name: "m".into(), version, incarnation: 0, path, platform, tags: vec![] })
+            .unwrap();
     }
 
     /// Routes `m` to these versions, the last of them by default and as `stable`.
@@ -334,7 +336,7 @@ impl Models {
             |&version: &i64| ModelVersionStatus { version, state: State::Available.into(), status: None };
         let update = ModelUpdate {
             name: "m".into(),
-            ready_versions: versions.to_vec(),
+            ready: dataplane::testing::first_incarnations(versions),
             default_version: versions.last().copied(),
             labels: versions.last().map(|&version| ("stable".into(), version)).into_iter().collect(),
             statuses: versions.iter().rev().map(status).collect(),
