@@ -7,13 +7,15 @@
 //! | `a`, `b` | `y = a * x + b` | 0.5, 2.0: half plus two |
 //! | `version` | number that the output `version` answers with; the output exists only when this is given | none |
 //! | `load_ms` | how long loading takes | 0 |
-//! | `fail_load` | loading fails with `INVALID_ARGUMENT` and this text, after `load_ms` | none |
+//! | `hang_load` | loading hangs before that, until a file `release` is in the directory, or the directory is gone | false |
+//! | `fail_load` | loading fails with `INVALID_ARGUMENT` and this text, after all that | none |
+//! | `memory_bytes` | so many bytes are allocated, and every page of them touched, while the model is loaded | 0 |
 //! | `run_ms` | how long a run sleeps | 0 |
 //! | `spin_us` | how long a run computes | 0 |
 //! | `fail_on` | a run fails with `INVALID_ARGUMENT` when an element of x is this | none |
 //! | `panic_on` | a run panics when an element of x is this | none |
 //! | `hang_on` | a run hangs when an element of x is this, until a file `release` is in the directory, or the directory is gone | none |
-//! | `hang_ms_max` | ... but no longer than this | 60000 |
+//! | `hang_ms_max` | nothing hangs longer than this | 60000 |
 //!
 //! Signatures: `serving_default` takes the float `x` of any shape and answers the float `y` of the same shape
 //! (and, if `version` is given, the int64 `version` of the same shape, every element that number); `echo` takes
@@ -38,10 +40,12 @@ use std::{
 
 /// The file that a version directory holds.
 pub const FILE: &str = "synthetic.json";
-/// The file whose presence ends hanging runs.
+/// The file whose presence ends hanging runs and loads.
 pub const RELEASE_FILE: &str = "release";
 
 const PREDICT_METHOD: &str = "tensorflow/serving/predict";
+/// Not zero: pages of zeros can be had without being resident.
+const RESIDENT_BYTE: u8 = 1;
 const LOOK_FOR_RELEASE_EVERY: Duration = Duration::from_millis(2);
 
 /// The file's members.
@@ -52,6 +56,8 @@ struct Config {
     b: f32,
     version: Option<i64>,
     load_ms: u64,
+    hang_load: bool,
+    memory_bytes: usize,
     fail_load: Option<String>,
     run_ms: u64,
     spin_us: u64,
@@ -68,6 +74,8 @@ impl Default for Config {
             b: 2.0,
             version: None,
             load_ms: 0,
+            hang_load: false,
+            memory_bytes: 0,
             fail_load: None,
             run_ms: 0,
             spin_us: 0,
@@ -86,18 +94,43 @@ pub fn load(directory: &Path) -> Result<Box<dyn Model>, Error> {
         .map_err(|error| Error::not_found(format!("cannot read {}: {error}", file.display())))?;
     let config: Config = serde_json::from_str(&text)
         .map_err(|error| Error::invalid_argument(format!("{} is not right: {error}", file.display())))?;
+    if config.hang_load {
+        hang(directory, &config);
+    }
     thread::sleep(Duration::from_millis(config.load_ms));
+    let memory = take_memory(config.memory_bytes)?;
     if let Some(text) = config.fail_load {
         return Err(Error::invalid_argument(text));
     }
     let signatures = signatures(config.version.is_some());
-    Ok(Box::new(Synthetic { config, signatures, directory: directory.to_owned() }))
+    Ok(Box::new(Synthetic { config, signatures, directory: directory.to_owned(), _memory: memory }))
+}
+
+/// Until somebody lets it go, or it is long enough.
+fn hang(directory: &Path, config: &Config) {
+    let (begun, longest) = (Instant::now(), Duration::from_millis(config.hang_ms_max));
+    let held = || directory.exists() && !directory.join(RELEASE_FILE).exists();
+    while begun.elapsed() < longest && held() {
+        thread::sleep(LOOK_FOR_RELEASE_EVERY);
+    }
+}
+
+/// So many bytes that are resident: memory that was never written costs the machine nothing. `RESOURCE_EXHAUSTED`
+/// when there are not as many.
+fn take_memory(bytes: usize) -> Result<Vec<u8>, Error> {
+    let mut memory = Vec::new();
+    memory
+        .try_reserve_exact(bytes)
+        .map_err(|error| Error::resource_exhausted(format!("memory_bytes is {bytes}: {error}")))?;
+    memory.resize(bytes, RESIDENT_BYTE);
+    Ok(memory)
 }
 
 struct Synthetic {
     config: Config,
     signatures: Signatures,
     directory: PathBuf,
+    _memory: Vec<u8>,
 }
 
 impl Model for Synthetic {
@@ -166,21 +199,13 @@ impl Synthetic {
     fn misbehave(&self, x: &[f32]) -> Result<(), Error> {
         let has = |value: Option<f32>| value.is_some_and(|value| x.contains(&value));
         if has(self.config.hang_on) {
-            self.hang();
+            hang(&self.directory, &self.config);
         }
         assert!(!has(self.config.panic_on), "the synthetic model was told to panic");
         if has(self.config.fail_on) {
             return Err(Error::invalid_argument("the synthetic model was told to fail"));
         }
         Ok(())
-    }
-
-    fn hang(&self) {
-        let (begun, longest) = (Instant::now(), Duration::from_millis(self.config.hang_ms_max));
-        let held = || self.directory.exists() && !self.directory.join(RELEASE_FILE).exists();
-        while begun.elapsed() < longest && held() {
-            thread::sleep(LOOK_FOR_RELEASE_EVERY);
-        }
     }
 }
 
@@ -282,6 +307,52 @@ mod tests {
         assert_eq!(model.run(index, std::slice::from_ref(&input), &[0], OPTIONS).unwrap(), [input]);
         assert!(model.run(index, &[floats(&[1.0])], &[0], OPTIONS).is_err());
         assert!(model.run(index, &[], &[0], OPTIONS).is_err());
+    }
+
+    #[test]
+    fn a_load_hangs_until_it_is_released() {
+        let folder = tempfile::TempDir::new().unwrap();
+        write_version(folder.path(), r#"{"hang_load": true, "fail_load": "ran on"}"#).unwrap();
+        let path = folder.path().to_owned();
+        let loading = thread::spawn(move || load(&path).err().unwrap().message);
+        for _ in 0..20 {
+            model("{}"); // the other thread has had the time of a whole load each time
+            assert!(!loading.is_finished());
+        }
+        fs::write(folder.path().join(RELEASE_FILE), "").unwrap();
+        assert_eq!(loading.join().unwrap(), "ran on");
+    }
+
+    #[test]
+    fn nothing_hangs_on_when_its_directory_is_gone_or_the_time_is_up() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("1");
+        fs::create_dir(&path).unwrap();
+        hang(&path, &Config { hang_ms_max: 1, ..Config::default() });
+        let hanging = thread::spawn({
+            let path = path.clone();
+            move || hang(&path, &Config { hang_ms_max: u64::MAX, ..Config::default() })
+        });
+        fs::remove_dir(&path).unwrap();
+        hanging.join().unwrap();
+    }
+
+    #[test]
+    fn memory_is_resident_while_the_model_is_loaded_and_more_than_there_is_fails_the_load() {
+        const BYTES: u64 = 64 << 20;
+        let before = resident_bytes();
+        let model = model(&format!(r#"{{"memory_bytes": {BYTES}}}"#));
+        assert!(resident_bytes() >= before + BYTES / 2, "{before}");
+        drop(model);
+        let folder = tempfile::TempDir::new().unwrap();
+        write_version(folder.path(), &format!(r#"{{"memory_bytes": {}}}"#, isize::MAX)).unwrap();
+        assert_eq!(load(folder.path()).err().unwrap().code, crate::error::Code::ResourceExhausted);
+    }
+
+    fn resident_bytes() -> u64 {
+        const PAGE_BYTES: u64 = 4096;
+        let statm = fs::read_to_string("/proc/self/statm").unwrap();
+        statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * PAGE_BYTES
     }
 
     #[test]
