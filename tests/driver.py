@@ -1,19 +1,22 @@
-"""The core wired as the control loop wires it, with a clock and directories that move only when told to.
+"""The core wired by the control loop's own desk, with a clock and directories that move only when told to.
 
 Scenarios and simulation drive the same thing: looks -> aspired versions -> manager -> routes. No threads, no
 model: whoever drives it decides what comes of each load and unload.
 """
 
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from understudy.lifecycle import Aspirer, Facts, Load, Manager, ManagerOptions, Unload, Watch
-from understudy.lifecycle.aspire import AspiredVersions, Overlay
-from understudy.model_config import ModelConfig, ServerConfig, diff
-from understudy.routing import RouteTable, RouteUpdate, build_route
-from understudy.routing import diff as diff_routes
-from understudy.servable import Event, FoundVersions, Outcome, ServableId
+from understudy.control.desk import Desk, DeskOptions
+from understudy.control.facts import Applied, ConfigOrder
+from understudy.lifecycle import Inspect, Load, Manager, ManagerOptions, Overlay, Unload, Withdraw
+from understudy.model_config import SUPPORTED_PLATFORMS, ModelConfig, ServerConfig, Transition
+from understudy.routing import RouteTable, RouteUpdate
+from understudy.servable import Event, FoundVersions, Inspected, Outcome, ServableId, State
 from understudy.testing import FakeSource, ManualClock
+
+Order = Inspect | Load | Withdraw | Unload
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,41 +24,77 @@ class Step:
     """What one step came to: events, the routes to publish, then the orders to carry out."""
 
     events: tuple[Event, ...]
-    update: RouteUpdate | None
-    orders: tuple[Load | Unload, ...]
-    aspired: tuple[AspiredVersions, ...]
-    next_step_at: float | None
+    updates: tuple[RouteUpdate, ...]
+    orders: tuple[Order, ...]
 
 
 @dataclass(slots=True)
 class Driver:
-    """The whole core, stepped by hand."""
+    """The whole core, stepped by hand.
+
+    Attributes:
+        inspects_at_once: inspections are answered within the step that orders them.
+    """
 
     options: ManagerOptions = field(default_factory=ManagerOptions)
+    may_label_unavailable: bool = False
+    inspects_at_once: bool = True
     clock: ManualClock = field(default_factory=ManualClock)
     source: FakeSource = field(default_factory=FakeSource)
     config: ServerConfig = field(default_factory=ServerConfig)
-    models: dict[str, ModelConfig] = field(default_factory=dict)
-    overlays: dict[str, Overlay] = field(default_factory=dict)
-    table: RouteTable = field(default_factory=RouteTable)
-    aspirer: Aspirer = field(default_factory=Aspirer)
-    manager: Manager = field(init=False)
     watched: dict[str, frozenset[int]] = field(default_factory=dict)
-    _routed_config: ServerConfig = field(default_factory=ServerConfig)
+    manager: Manager = field(init=False)
+    desk: Desk = field(init=False)
 
     def __post_init__(self) -> None:
-        self.manager = Manager(self.options)
+        self.restart()
 
-    def configure(self, models: Iterable[ModelConfig]) -> None:
+    def restart(self) -> None:
+        """A process like the first one: it knows nothing, and nothing is loaded."""
+        self.manager = Manager(self.options)
+        self.desk = Desk(
+            self.manager,
+            DeskOptions(platforms=SUPPORTED_PLATFORMS, may_label_unavailable=self.may_label_unavailable),
+        )
+        self.watched = {}
+
+    @property
+    def models(self) -> dict[str, ModelConfig]:
+        """What is configured, by name."""
+        return {model.name: model for model in self.config.models}
+
+    @property
+    def overlays(self) -> dict[str, Overlay]:
+        """On version policies, by model."""
+        return self.desk.overlays
+
+    @property
+    def table(self) -> RouteTable:
+        """The routes in force."""
+        return self.desk.picture.table
+
+    def preserves_availability(self, name: str) -> bool:
+        """Which transition policy a model has now."""
+        model = self.models.get(name)
+        transition = (model.transition if model else None) or self.options.transition
+        return transition is Transition.AVAILABILITY_PRESERVING
+
+    def configure(self, models: Iterable[ModelConfig]) -> Future[Applied]:
         """Swaps the configuration, or raises and changes nothing."""
         config = ServerConfig(tuple(sorted(models, key=lambda model: model.name)))
-        diff(self.config, config)
+        order = ConfigOrder(config, "test")
+        self.desk.take_order(order)
+        if order.answer.done():
+            order.answer.result()
         self.config = config
-        self.models = {model.name: model for model in config.models}
+        return order.answer
 
     def look(self, model: ModelConfig) -> FoundVersions:
-        """What the source sees of a model now."""
-        return self.source.look(model, self.watched.get(model.name, frozenset()))
+        """What the source sees of a model now; it guards the files of what serves."""
+        watched = set(self.watched.get(model.name, ()))
+        snapshot = self.desk.picture.models.get(model.name)
+        served = {v.version for v in snapshot.versions if v.state is State.READY} if snapshot else set()
+        return self.source.look(model, watched | served)
 
     def look_at_all(self) -> tuple[FoundVersions, ...]:
         """What the source sees of every configured model now."""
@@ -69,37 +108,41 @@ class Driver:
         retries: Iterable[ServableId] = (),
     ) -> Step:
         """One step of the whole core; its routes count as published when it returns."""
-        now = self.clock.now()
-        decided = self.aspirer.step(now, self.config, looks, self.overlays)
-        facts = Facts(
-            removed=decided.removed,
-            aspired=decided.aspired,
-            outcomes=tuple(outcomes),
-            retries=tuple(retries),
-        )
-        result = self.manager.step(now, facts)
-        concerned = {snapshot.name: snapshot for snapshot in result.changed}
-        if self._routed_config is not self.config:
-            self._routed_config = self.config
-            concerned = {snapshot.name: snapshot for snapshot in self.manager.snapshots()}
-        routes = [
-            build_route(
-                snapshot,
-                self.models[name].labels if name in self.models else (),
-                self.table.routes.get(name),
-            )
-            for name, snapshot in concerned.items()
-        ]
-        update = diff_routes(self.table, routes, result.forgotten)
-        if update is not None:
-            self.table = self.table.apply(update)
-        for action in result.actions:
-            if isinstance(action, Watch):
-                self.watched[action.name] = action.versions
-        return Step(
-            events=decided.events + result.events,
-            update=update,
-            orders=tuple(a for a in result.actions if not isinstance(a, Watch)),
-            aspired=decided.aspired,
-            next_step_at=result.next_step_at,
-        )
+        for look in looks:
+            self.desk.see([look], self.clock.now())
+        for outcome in outcomes:
+            self.desk.finish(outcome)
+        for servable in retries:
+            self.desk.retry(servable)
+        events: list[Event] = []
+        updates: list[RouteUpdate] = []
+        orders: list[Order] = []
+        while True:
+            turn = self.desk.decide(self.clock.now())
+            events.extend(turn.events)
+            if turn.routes is not None:
+                self.desk.note_published(turn.routes)
+                updates.append(turn.routes)
+            if turn.watched is not None:
+                self._watch(turn.watched)
+            loads = [load for load, _ in turn.loads]
+            orders.extend((*turn.withdrawals, *turn.unloads, *loads))
+            self.desk.answer_orders()
+            if not self.inspects_at_once:
+                orders.extend(turn.inspections)
+                break
+            if not turn.inspections:
+                break
+            for each in turn.inspections:
+                self.desk.finish(self.inspected(each))
+        return Step(tuple(events), tuple(updates), tuple(orders))
+
+    def inspected(self, order: Inspect) -> Inspected:
+        """What an inspection sees now."""
+        return self.source.inspect(order.servable, order.path)
+
+    def _watch(self, servables: frozenset[ServableId]) -> None:
+        self.watched = {}
+        for servable in servables:
+            known = self.watched.get(servable.name, frozenset())
+            self.watched[servable.name] = known | {servable.version}

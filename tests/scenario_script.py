@@ -3,18 +3,25 @@
 A script is blocks separated by blank lines. A block is commands, a line `----`, and the expected output;
 lines that start with `#` are prose. Commands:
 
-    options [retries=N] [interval=SECONDS] [memory=BYTES] [transition=resource]   before anything else
-    model NAME latest N | all | specific V,V,... [at PATH] [labels L=V,L=V,...]   adds or changes
+    options [retries=N] [interval=SECONDS] [memory=BYTES] [transition=resource] [labels=any]   at the beginning
+    model NAME latest N | all | specific V,V,... [at PATH] [labels L=V,L=V,...] [transition WORD]
+                             adds or changes; `refused` and the reason when it cannot be
     forget NAME              takes the model out of the configuration
     disk NAME V [FILES] [estimate=BYTES]   a version directory appears, or its files become FILES
     rm NAME V                it disappears
     vanish NAME / return NAME    the base path cannot be read / can be read again
     quarantine NAME V        from now on never aspired
+    restart                  the process is killed and begins anew with the configuration in force
     look                     the source looks at every model; one step
     wait SECONDS             time passes; one step
     loaded NAME/V SECONDS    a load succeeds; one step
     failed NAME/V CODE TEXT  a load fails; one step
+    overdue NAME/V SECONDS   a load has passed its deadline; one step
+    withdrawn NAME/V         a load was withdrawn before it began; one step
     unloaded NAME/V [LEFT]   an unload ends, with LEFT requests outliving the drain; one step
+
+NAME/V+N is the Nth new incarnation of a version that was loaded from elsewhere before.
+
     retry NAME/V             an operator wants it tried again; one step
     status                   prints every version, as kept inside and as told to clients
 """
@@ -23,25 +30,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.driver import Driver, Step
-from understudy.errors import Code
-from understudy.lifecycle import Load, ManagerOptions, ResourcePreserving
-from understudy.lifecycle.aspire import Overlay
-from understudy.model_config import All, Latest, ModelConfig, Specific, VersionPolicy
+from understudy.errors import Code, ConfigError
+from understudy.lifecycle import Load, ManagerOptions, Overlay, Unload, Withdraw
+from understudy.model_config import All, Latest, ModelConfig, Specific, Transition, VersionPolicy
 from understudy.routing import ModelRoute
 from understudy.servable import (
-    WIRE_STATES,
     Event,
     Failure,
     Loaded,
     LoadFailed,
+    LoadOverdue,
+    LoadWithdrawn,
     Outcome,
     ServableId,
     Unloaded,
     VersionSnapshot,
+    WireState,
 )
 
 SEPARATOR = "----"
 UNLOAD_DURATION_S = 0.1
+TRANSITIONS = {
+    "availability": Transition.AVAILABILITY_PRESERVING,
+    "resource": Transition.RESOURCE_PRESERVING,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +115,11 @@ class Script:
         word, *arguments = command.split()
         match word, arguments:
             case "options", _:
-                self.driver = Driver(_options(arguments))
+                self.driver = Driver(_options(arguments), may_label_unavailable="labels=any" in arguments)
             case "model", [name, *rest]:
-                self.configs[name] = _model(name, rest)
+                return self._configure(_model(name, rest))
+            case "restart", []:
+                self.driver.restart()
                 self.driver.configure(self.configs.values())
             case "forget", [name]:
                 del self.configs[name]
@@ -118,6 +132,14 @@ class Script:
                 return list(self._status())
             case _:
                 return list(_describe(self._step(word, arguments)))
+        return []
+
+    def _configure(self, model: ModelConfig) -> list[str]:
+        try:
+            self.driver.configure((self.configs | {model.name: model}).values())
+        except ConfigError as error:
+            return [f"refused: {error.code.name}: {error}"]
+        self.configs[model.name] = model
         return []
 
     def _change_disk(self, word: str, base_path: str, rest: list[str]) -> None:
@@ -152,27 +174,27 @@ class Script:
     def _status(self) -> Iterator[str]:
         for model in self.driver.manager.snapshots():
             route = self.driver.table.routes[model.name]
-            told = {status.version: status for status in route.statuses}
             yield f"{model.name}: default {route.default_version}" + (" (removed)" if model.removed else "")
             for version in reversed(model.versions):
-                status = told[version.version]
+                yield f"  {_version_line(version)}"
+            for status in route.statuses:
                 error = (
                     f" {Code(status.error_code).name}: {status.error_message}" if status.error_code else ""
                 )
-                yield f"  {_version_line(version)}{error}"
+                yield f"  {status.version} is told as {WireState(status.state).name}{error}"
 
 
 def _version_line(version: VersionSnapshot) -> str:
-    aspired = "aspired" if version.aspired else "-"
-    wire = WIRE_STATES[version.state].name
-    return f"{version.version:>3} {version.state.name:<9} {aspired:<7} told as {wire}"
+    incarnation = f"+{version.incarnation}" if version.incarnation else ""
+    aspired = "aspired" if version.aspired else "not aspired"
+    return f"{version.version}{incarnation} {version.state.name}, {aspired}"
 
 
 def _options(arguments: list[str]) -> ManagerOptions:
     given = dict(argument.split("=") for argument in arguments)
     defaults = ManagerOptions()
     return ManagerOptions(
-        transition=ResourcePreserving() if given.get("transition") == "resource" else defaults.transition,
+        transition=TRANSITIONS[given.get("transition", "availability")],
         load_retries_max=int(given.get("retries", defaults.load_retries_max)),
         load_retry_interval_s=float(given.get("interval", defaults.load_retry_interval_s)),
         memory_limit_bytes=int(given["memory"]) if "memory" in given else None,
@@ -197,12 +219,14 @@ def _model(name: str, words: list[str]) -> ModelConfig:
         given.get("at", f"/models/{name}"),
         version_policy=policy,
         labels=tuple((label, int(version)) for label, version in labels),
+        transition=TRANSITIONS[given["transition"]] if "transition" in given else None,
     )
 
 
 def _servable(text: str) -> ServableId:
-    name, version = text.split("/")
-    return ServableId(name, int(version))
+    name, _, which = text.partition("/")
+    version, _, incarnation = which.partition("+")
+    return ServableId(name, int(version), int(incarnation or 0))
 
 
 def _outcome(word: str, arguments: list[str]) -> Outcome:
@@ -211,6 +235,10 @@ def _outcome(word: str, arguments: list[str]) -> Outcome:
             return Loaded(_servable(servable), float(duration))
         case "failed", [servable, code, *text]:
             return LoadFailed(_servable(servable), 0.2, Failure(Code[code], " ".join(text)))
+        case "overdue", [servable, deadline]:
+            return LoadOverdue(_servable(servable), float(deadline))
+        case "withdrawn", [servable]:
+            return LoadWithdrawn(_servable(servable))
         case "unloaded", [servable, *left]:
             return Unloaded(_servable(servable), UNLOAD_DURATION_S, sum(int(number) for number in left))
         case _:
@@ -219,18 +247,28 @@ def _outcome(word: str, arguments: list[str]) -> Outcome:
 
 def _describe(step: Step) -> Iterator[str]:
     yield from (_event_line(event) for event in step.events)
-    if step.update is not None:
-        yield from (_route_line(route) for route in step.update.changed)
-        yield from (f"route {name}: forgotten" for name in step.update.removed)
+    for update in step.updates:
+        yield from (_route_line(route) for route in update.changed)
+        yield from (f"route {name}: forgotten" for name in update.removed)
     for order in step.orders:
-        if isinstance(order, Load):
-            yield f"do: load {order.servable} from {order.path}"
-        else:
-            yield f"do: unload {order.servable}"
+        match order:
+            case Load():
+                yield f"do: load {_which(order.servable)} from {order.path}"
+            case Withdraw():
+                yield f"do: withdraw the load of {_which(order.servable)}"
+            case Unload():
+                yield f"do: unload {_which(order.servable)}"
+            case _:
+                raise AssertionError(f"{order} should have been answered within the step")
+
+
+def _which(servable: ServableId) -> str:
+    return f"{servable}+{servable.incarnation}" if servable.incarnation else str(servable)
 
 
 def _event_line(event: Event) -> str:
-    who = event.model if event.version is None else f"{event.model}/{event.version}"
+    servable = ServableId(event.model, event.version or 0, event.incarnation)
+    who = event.model if event.version is None else _which(servable)
     what = event.kind if event.state is None else event.state.name
     return f"{event.at:g}s {who} {what}: {event.reason}"
 

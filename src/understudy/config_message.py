@@ -18,6 +18,7 @@ from understudy.model_config import (
     ModelConfig,
     ServerConfig,
     Specific,
+    Transition,
     VersionPolicy,
 )
 from understudy.wire import message_class
@@ -28,6 +29,15 @@ SYNTHETIC_PLATFORM = "synthetic"
 PLATFORMS = frozenset({TENSORFLOW_PLATFORM, SYNTHETIC_PLATFORM})
 
 _MODEL_TYPE_TENSORFLOW = 1
+
+_TRANSITIONS = {
+    0: None,
+    1: Transition.AVAILABILITY_PRESERVING,
+    2: Transition.RESOURCE_PRESERVING,
+}
+"""`ServableVersionPolicy.TransitionPolicy`, by its number on the wire."""
+
+_TRANSITION_NUMBERS = {transition: number for number, transition in _TRANSITIONS.items()}
 
 
 class ModelError(Exception):
@@ -61,6 +71,8 @@ class _Specific(Protocol):
 
 
 class _Policy(Protocol):
+    transition_policy: int
+
     @property
     def latest(self) -> _Latest: ...
     @property
@@ -180,6 +192,7 @@ def _parse_model(index: int, model: _Model) -> ModelConfig:
         platform=_parse_platform(index, model),
         version_policy=_parse_policy(model.model_version_policy),
         labels=tuple(sorted(model.version_labels.items())),
+        transition=_parse_transition(index, model),
     )
 
 
@@ -208,11 +221,22 @@ def _parse_policy(policy: _Policy) -> VersionPolicy:
             return Latest(count=policy.latest.num_versions or DEFAULT_LATEST_COUNT)
 
 
+def _parse_transition(index: int, model: _Model) -> Transition | None:
+    number = model.model_version_policy.transition_policy
+    if number not in _TRANSITIONS:
+        known = ", ".join(str(each) for each in _TRANSITIONS)
+        raise ModelError(
+            index, f"transition_policy {number} of model {model.name} is not known; known are {known}"
+        )
+    return _TRANSITIONS[number]
+
+
 def _build_model(model: ModelConfig, message: _Model) -> None:
     message.name = model.name
     message.base_path = model.base_path
     message.model_platform = model.platform
     _build_policy(model.version_policy, message.model_version_policy)
+    message.model_version_policy.transition_policy = _TRANSITION_NUMBERS[model.transition]
     message.version_labels.update(model.labels)
 
 

@@ -6,6 +6,7 @@ Parsing (config_text.py) makes these; `validate` and `diff` refuse what cannot b
 import re
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from enum import Enum
 
 from understudy.errors import Code, ConfigError
 
@@ -35,6 +36,15 @@ class Specific:
 VersionPolicy = Latest | All | Specific
 
 
+class Transition(Enum):
+    """In which order the versions of a model replace each other; lifecycle/transition.py has the rules."""
+
+    AVAILABILITY_PRESERVING = "availability_preserving"
+    """The new one is loaded before the old one is unloaded."""
+    RESOURCE_PRESERVING = "resource_preserving"
+    """The old one is unloaded before the new one is loaded: less memory, and a gap without answers."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
     """One model.
@@ -45,6 +55,7 @@ class ModelConfig:
         platform: which runtime loads it, `tensorflow` for example.
         version_policy: which versions should live.
         labels: label and version, sorted by label.
+        transition: in which order its versions replace each other; none: as the server does by default.
     """
 
     name: str
@@ -52,6 +63,7 @@ class ModelConfig:
     platform: str = TENSORFLOW_PLATFORM
     version_policy: VersionPolicy = Latest()
     labels: tuple[tuple[str, int], ...] = ()
+    transition: Transition | None = None
 
 
 @dataclass(frozen=True, slots=True)

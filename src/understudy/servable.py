@@ -33,6 +33,8 @@ class State(Enum):
 
     NEW = "new"
     LOADING = "loading"
+    OVERDUE = "overdue"
+    """Its load has passed its deadline and has not come back; should it come back, it counts as any other."""
     RETRYING = "retrying"
     """The last attempt failed; the next one waits for its time."""
     READY = "ready"
@@ -58,6 +60,7 @@ class WireState(Enum):
 WIRE_STATES: dict[State, WireState] = {
     State.NEW: WireState.START,
     State.LOADING: WireState.LOADING,
+    State.OVERDUE: WireState.END,
     State.RETRYING: WireState.LOADING,
     State.READY: WireState.AVAILABLE,
     State.UNLOADING: WireState.UNLOADING,
@@ -85,14 +88,12 @@ class FoundVersion:
         version: its number.
         path: its absolute path.
         fingerprint: changes when the directory's contents change; none when nobody asked for it
-            (looking costs I/O, so a source looks only at versions it is told to watch).
-        estimate_bytes: memory that its loader expects to need; 0 when nobody asked.
+            (looking costs I/O, so a source looks only at versions it is told to watch or to guard).
     """
 
     version: int
     path: str
     fingerprint: str | None = None
-    estimate_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +118,55 @@ class FoundVersions:
 
 
 @dataclass(frozen=True, slots=True)
+class Inspected:
+    """A version's files were looked at before a load attempt.
+
+    Attributes:
+        servable: which.
+        path: where they are; one that is no longer asked for says nothing.
+        estimate_bytes: memory that it is expected to need.
+        fingerprint: of the files; none when they could not be looked at in time.
+    """
+
+    servable: ServableId
+    path: str
+    estimate_bytes: int
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
-    """A load attempt succeeded."""
+    """A load attempt succeeded.
+
+    Attributes:
+        servable: which.
+        duration_s: of the attempt.
+        growth_bytes: see `VersionSnapshot`.
+    """
 
     servable: ServableId
     duration_s: float
+    growth_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOverdue:
+    """A load attempt has passed its deadline; nobody knows whether it will ever come back.
+
+    Attributes:
+        servable: which.
+        deadline_s: how long it was given.
+    """
+
+    servable: ServableId
+    deadline_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoadWithdrawn:
+    """A load that was ordered was withdrawn before it began: nothing was loaded."""
+
+    servable: ServableId
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +194,8 @@ class Unloaded:
     requests_left: int = 0
 
 
-Outcome = Loaded | LoadFailed | Unloaded
+Outcome = Inspected | Loaded | LoadFailed | LoadOverdue | LoadWithdrawn | Unloaded
+"""What came of an order. A load ends as Loaded, LoadFailed or LoadWithdrawn; LoadOverdue may come before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +269,7 @@ class Event:
         kind: a stable word for programs, such as `state_changed`, `source_failed`.
         state: the state entered, for `state_changed`.
         reason: a sentence for people: what, why, and what happens next.
+        incarnation: of the version; see `ServableId`.
     """
 
     at: float
@@ -231,3 +278,4 @@ class Event:
     kind: str
     reason: str
     state: State | None = None
+    incarnation: int = 0

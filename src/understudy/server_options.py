@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from understudy.dataplane.options import DataPlaneOptions
-from understudy.model_config import ServerConfig
+from understudy.model_config import ServerConfig, Transition
 
 POLL_INTERVAL_S = 1.0
 LOAD_RETRIES_MAX = 5
 LOAD_RETRY_INTERVAL_S = 60.0
+LOAD_TIMEOUT_S = 600.0
 DRAIN_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
 """Less than the 30 s after which Kubernetes kills what has not stopped."""
@@ -60,6 +61,10 @@ class ServeOptions:
         unload_threads: unloads at once; 0 chooses likewise.
         load_retries_max: attempts after the first one; 0: a single attempt.
         load_retry_interval_s: between two attempts.
+        load_timeout_s: how long a load may take before it counts as failed and another takes its thread.
+        transition: in which order versions replace each other, for models that do not say.
+        memory_limit_bytes: of the estimates of all loaded versions together; none: no limit.
+        may_label_unavailable: a new label may name a version that is not available.
         drain_timeout_s: how long an unload waits for the version's last requests.
         stop_timeout_s: how long a stop waits for requests in flight.
         on_startup_failure: what becomes of a start when a model fails for good.
@@ -77,6 +82,10 @@ class ServeOptions:
     unload_threads: int = 0
     load_retries_max: int = LOAD_RETRIES_MAX
     load_retry_interval_s: float = LOAD_RETRY_INTERVAL_S
+    load_timeout_s: float = LOAD_TIMEOUT_S
+    transition: Transition = Transition.AVAILABILITY_PRESERVING
+    memory_limit_bytes: int | None = None
+    may_label_unavailable: bool = False
     drain_timeout_s: float = DRAIN_TIMEOUT_S
     stop_timeout_s: float = STOP_TIMEOUT_S
     on_startup_failure: OnStartupFailure = OnStartupFailure.SERVE

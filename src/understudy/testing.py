@@ -4,7 +4,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from understudy.model_config import ModelConfig
-from understudy.servable import Failure, FoundVersion, FoundVersions
+from understudy.servable import Failure, FoundVersion, FoundVersions, Inspected, ServableId
 
 
 @dataclass(slots=True)
@@ -45,17 +45,20 @@ class FakeSource:
 
     Attributes:
         found: what a look at each base path finds: by version.
+        estimates: memory that a version needs, by its path.
         failures: base paths that cannot be read, and why.
     """
 
     found: dict[str, dict[int, FoundVersion]] = field(default_factory=dict)
+    estimates: dict[str, int] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
 
     def put(
         self, base_path: str, version: int, *, fingerprint: str = "original", estimate_bytes: int = 0
     ) -> FoundVersion:
         """A version appears under a base path, or its files change."""
-        found = FoundVersion(version, f"{base_path}/{version}", fingerprint, estimate_bytes)
+        found = FoundVersion(version, f"{base_path}/{version}", fingerprint)
+        self.estimates[found.path] = estimate_bytes
         self.found.setdefault(base_path, {})[version] = found
         return found
 
@@ -84,7 +87,14 @@ class FakeSource:
         versions = tuple(_as_seen(by_version[number], watched) for number in sorted(by_version))
         return FoundVersions(model.name, versions, base_path=model.base_path)
 
+    def inspect(self, servable: ServableId, path: str) -> Inspected:
+        """What an inspection of a version's files says; of one that is gone, that it needs nothing."""
+        base_path, _, name = path.rpartition("/")
+        found = self.found.get(base_path, {}).get(int(name))
+        if found is None:
+            return Inspected(servable, path, 0)
+        return Inspected(servable, path, self.estimates[path], found.fingerprint)
+
 
 def _as_seen(found: FoundVersion, watched: AbstractSet[int]) -> FoundVersion:
-    fingerprint = found.fingerprint if found.version in watched else None
-    return FoundVersion(found.version, found.path, fingerprint, found.estimate_bytes)
+    return found if found.version in watched else FoundVersion(found.version, found.path)

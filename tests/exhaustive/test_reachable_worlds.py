@@ -8,7 +8,7 @@ more, what is aspired becomes ready.
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import pytest
@@ -17,15 +17,19 @@ from tests.driver import Driver, Step
 from tests.simulation.invariants import Referee, check_settled
 from tests.simulation.plane import Phase, Plane
 from understudy.errors import Code
-from understudy.lifecycle import (
-    AvailabilityPreserving,
-    Load,
-    ManagerOptions,
-    ResourcePreserving,
-    TransitionPolicy,
+from understudy.lifecycle import Load, ManagerOptions, Unload, Withdraw
+from understudy.model_config import ModelConfig, Specific, Transition
+from understudy.servable import (
+    Failure,
+    Loaded,
+    LoadFailed,
+    LoadOverdue,
+    LoadWithdrawn,
+    Outcome,
+    ServableId,
+    State,
+    Unloaded,
 )
-from understudy.model_config import ModelConfig, Specific
-from understudy.servable import Failure, Loaded, LoadFailed, Outcome, ServableId, State, Unloaded
 
 ASPIRED: tuple[tuple[int, ...], ...] = ((), (1,), (2,), (1, 2))
 FAILURE = Failure(Code.DATA_LOSS, "corrupt")
@@ -42,6 +46,7 @@ class Situation:
     driver: Driver
     referee: Referee
     plane: Plane
+    withdrawals: set[ServableId] = field(default_factory=set)
 
     def step(self, outcome: Outcome | None = None, retry: ServableId | None = None) -> Step:
         """One step of the core, checked and carried out."""
@@ -55,10 +60,13 @@ class Situation:
         self.referee.check(self.driver, step)
         self.plane.publish(self.driver.table)
         for order in step.orders:
-            if isinstance(order, Load):
-                self.plane.load(order.servable, Loaded(order.servable, 1.0), 1.0, 0.0)
-            else:
-                self.plane.unload(order.servable, Unloaded(order.servable, 1.0), 1.0, 0.0)
+            match order:
+                case Load():
+                    self.plane.load(order.servable, Loaded(order.servable, 1.0), 1.0, 0.0)
+                case Unload():
+                    self.plane.unload(order.servable, Unloaded(order.servable, 1.0), 1.0, 0.0)
+                case Withdraw():
+                    self.withdrawals.add(order.servable)
         return step
 
     def under_way(self) -> Iterator[Outcome]:
@@ -67,6 +75,10 @@ class Situation:
             if phase is Phase.LOADING:
                 yield Loaded(servable, 1.0)
                 yield LoadFailed(servable, 1.0, FAILURE)
+                if servable in self.withdrawals:
+                    yield LoadWithdrawn(servable)
+                if servable not in self.plane.overdue:
+                    yield LoadOverdue(servable, 60.0)
             elif phase is Phase.UNLOADING:
                 yield Unloaded(servable, 1.0)
 
@@ -76,7 +88,7 @@ class Situation:
             (v.version, v.state, v.aspired, v.attempts, v.next_attempt_at is not None, v.failure)
             for model in self.driver.manager.snapshots()
             for v in model.versions
-        )
+        ), frozenset(self.withdrawals)
 
     def deeds(self) -> Iterator[Deed]:
         """Everything that can happen next."""
@@ -89,6 +101,12 @@ class Situation:
             yield partial(Situation.step, retry=ServableId("m", version))
 
     def _end(self, outcome: Outcome) -> None:
+        if isinstance(outcome, LoadOverdue):
+            self.plane.overdue.add(outcome.servable)
+            self.withdrawals.discard(outcome.servable)
+            return
+        self.plane.overdue.discard(outcome.servable)
+        self.withdrawals.discard(outcome.servable)
         if isinstance(outcome, Loaded):
             self.plane.phases[outcome.servable] = Phase.LOADED
         else:
@@ -105,12 +123,14 @@ def pass_time(situation: Situation) -> None:
     situation.step()
 
 
-def build_situation(policy: TransitionPolicy, deeds: tuple[Deed, ...]) -> Situation:
-    driver = Driver(ManagerOptions(transition=policy, load_retries_max=1, load_retry_interval_s=INTERVAL_S))
+def build_situation(transition: Transition, deeds: tuple[Deed, ...]) -> Situation:
+    driver = Driver(
+        ManagerOptions(transition=transition, load_retries_max=1, load_retry_interval_s=INTERVAL_S)
+    )
     for version in (1, 2):
         driver.source.put("/m", version)
     plane = Plane(workers=10)
-    situation = Situation(driver, Referee(isinstance(policy, AvailabilityPreserving)), plane)
+    situation = Situation(driver, Referee(), plane)
     for deed in deeds:
         deed(situation)
     return situation
@@ -120,7 +140,7 @@ def settle(situation: Situation) -> str | None:
     """Nothing fails any more, and an operator asks for what was given up; what is still wrong then."""
     for _ in range(SETTLE_STEPS):
         for outcome in list(situation.under_way()):
-            if not isinstance(outcome, LoadFailed):
+            if isinstance(outcome, Loaded | Unloaded):
                 situation.step(outcome)
         failed = [
             ServableId("m", version.version)
@@ -137,15 +157,15 @@ def settle(situation: Situation) -> str | None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", [AvailabilityPreserving(), ResourcePreserving()], ids=repr)
+@pytest.mark.parametrize("transition", list(Transition), ids=lambda each: each.value)
 def test_every_situation_of_two_versions_keeps_the_invariants_and_has_a_way_out(
-    policy: TransitionPolicy,
+    transition: Transition,
 ) -> None:
     seen = set()
     ahead: deque[tuple[Deed, ...]] = deque([()])
     while ahead:
         way = ahead.popleft()
-        situation = build_situation(policy, way)
+        situation = build_situation(transition, way)
         key = situation.key()
         if key in seen:
             continue

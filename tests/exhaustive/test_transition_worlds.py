@@ -1,6 +1,6 @@
 """Every world of up to four versions, through both transition policies.
 
-A version is in one of seven states and aspired or not: 14 ways, so 1 + 14 + 14² + 14³ + 14⁴ = 41,371 worlds.
+A version is in one of eight states and aspired or not: 16 ways, so 1 + 16 + 16² + 16³ + 16⁴ = 69,905 worlds.
 The decision tables are written down here row by row, not computed the way the policies compute.
 """
 
@@ -22,7 +22,7 @@ from understudy.lifecycle.transition import (
 from understudy.servable import State
 
 VERSIONS_MAX = 4
-WORLDS = 41_371
+WORLDS = 69_905
 
 World = tuple[VersionView, ...]
 

@@ -12,9 +12,12 @@ INVARIANTS = {
     8: "load and unload go to the same version once each, never at once",
     9: "no version is unloaded while a route leads to it",
     10: "when faults stop, what is aspired is ready within a bounded number of ticks",
+    11: "a refused configuration changes nothing",
     12: "what is aspired is what policy, last good look, pins and quarantine say; never what is quarantined",
     13: "what is not aspired when its load ends never becomes READY; what is aspired is not left ended",
-    14: "a step tells everything that changed, and asks to be woken in the future or not at all",
+    14: "a step tells everything that changed",
+    15: "a label in force leads to where it is to, or to what is kept until it has moved; never to what never was",
+    16: "an order is answered within a bounded number of ticks",
 }
 
 

@@ -25,6 +25,12 @@ ALLOWED = {
     (State.LOADING, State.UNLOADING),
     (State.LOADING, State.RETRYING),
     (State.LOADING, State.ERROR),
+    (State.LOADING, State.END),
+    (State.LOADING, State.OVERDUE),
+    (State.OVERDUE, State.READY),
+    (State.OVERDUE, State.UNLOADING),
+    (State.OVERDUE, State.RETRYING),
+    (State.OVERDUE, State.ERROR),
     (State.RETRYING, State.LOADING),
     (State.RETRYING, State.END),
     (State.RETRYING, State.ERROR),
@@ -34,7 +40,7 @@ ALLOWED = {
     (State.ERROR, State.NEW),
 }
 
-RESIDENT = {State.LOADING, State.READY, State.UNLOADING}
+RESIDENT = {State.LOADING, State.OVERDUE, State.READY, State.UNLOADING}
 GONE = {State.END, State.ERROR}
 NO_OVERLAY = Overlay()
 SNAPSHOTS_EVERY = 10
@@ -45,7 +51,6 @@ class Referee:
     """Remembers what it saw, and checks each step against it.
 
     Attributes:
-        preserves_availability: which transition policy is played; otherwise resources are preserved.
         states: of each version, as the events told them.
         ready: the READY versions of each model after the last step.
         good_looks: the last look at each model that did not fail.
@@ -53,10 +58,10 @@ class Referee:
         judged: for each model which frozen things it was last judged by; the same are not judged twice.
         kept: those things, so that no other takes the place of one that was forgotten.
         resident: the versions of each model that hold memory.
+        labels: of each model, as they were in force after the last step: label and version.
         steps: so far.
     """
 
-    preserves_availability: bool
     states: dict[ServableId, State] = field(default_factory=dict)
     ready: dict[str, set[int]] = field(default_factory=dict)
     good_looks: dict[str, FoundVersions] = field(default_factory=dict)
@@ -64,6 +69,7 @@ class Referee:
     judged: dict[str, tuple[int, ...]] = field(default_factory=dict)
     kept: dict[str, tuple[object, ...]] = field(default_factory=dict)
     resident: dict[str, set[ServableId]] = field(default_factory=dict)
+    labels: dict[str, dict[str, int]] = field(default_factory=dict)
     steps: int = 0
 
     def note_looks(self, looks: list[FoundVersions], models: Mapping[str, ModelConfig]) -> None:
@@ -83,21 +89,22 @@ class Referee:
         for order in step.orders:
             self._check_order(driver, order)
         _check_memory(driver, set().union(*self.resident.values()))
-        if step.next_step_at is not None and step.next_step_at <= driver.clock.now():
-            broken(14, f"wake at {step.next_step_at}, which is not after {driver.clock.now()}")
 
     def _judge(self, driver: Driver, model: ModelSnapshot, config: ModelConfig | None) -> None:
         overlay = driver.overlays.get(model.name, NO_OVERLAY)
         look, route = self.good_looks.get(model.name), driver.table.routes.get(model.name)
-        things = (id(model), id(config), id(overlay), id(look), id(route))
+        things = (id(model), id(config), id(overlay), id(look), id(route), id(driver.config))
         if self.judged.get(model.name) == things:
             return
         self.judged[model.name] = things
         self.kept[model.name] = (model, config, overlay, look, route)
-        self._check_aspired(model, config, overlay)
+        self._check_aspired(driver, model, overlay)
         self._check_model(driver, model, route)
+        self._check_labels(driver, model, config, route)
         self.resident[model.name] = {
-            ServableId(model.name, version.version) for version in model.versions if version.state in RESIDENT
+            ServableId(model.name, version.version, version.incarnation)
+            for version in model.versions
+            if version.state in RESIDENT
         }
 
     def _check_snapshots(self, driver: Driver) -> None:
@@ -114,23 +121,26 @@ class Referee:
         for event in step.events:
             if event.state is None or event.version is None:
                 continue
-            servable = ServableId(event.model, event.version)
+            servable = ServableId(event.model, event.version, event.incarnation)
             before = self.states.get(servable)
             if (before, event.state) not in ALLOWED:
                 broken(3, f"{servable} from {before} to {event.state}")
             if not event.reason:
                 broken(14, f"no reason for {servable} entering {event.state}")
-            if event.state is State.READY and not _is_aspired(models[event.model], event.version):
+            if event.state is State.READY and not _is_aspired(models[event.model], servable):
                 broken(13, f"{servable} became READY and is not aspired")
             self.states[servable] = event.state
 
     def _check_generation(self, driver: Driver, step: Step) -> None:
-        self.generation += step.update is not None
-        told = self.generation if step.update is None else step.update.generation
-        if not driver.table.generation == self.generation == told:
-            broken(7, f"{driver.table.generation}, told {told}, after {self.generation} changes")
+        told = [update.generation for update in step.updates]
+        if told != [self.generation + n for n in range(1, len(told) + 1)]:
+            broken(7, f"told {told} after {self.generation}")
+        self.generation += len(told)
+        if driver.table.generation != self.generation:
+            broken(7, f"{driver.table.generation} after {self.generation} changes")
 
-    def _check_aspired(self, model: ModelSnapshot, config: ModelConfig | None, overlay: Overlay) -> None:
+    def _check_aspired(self, driver: Driver, model: ModelSnapshot, overlay: Overlay) -> None:
+        config = driver.models.get(model.name)
         aspired = {version.version for version in model.versions if version.aspired}
         if aspired & overlay.quarantined and config is not None:
             broken(12, f"{model.name}: quarantined and aspired: {aspired & overlay.quarantined}")
@@ -141,20 +151,49 @@ class Referee:
             return
         if config is not None:
             expected = expected_versions(config, look, overlay)
-            if aspired != expected:
-                broken(12, f"{model.name}: {aspired} instead of {expected}")
+            found = {version.version for version in look.versions} - overlay.quarantined
+            named = set(self.labels.get(model.name, {}).values())
+            if not expected <= aspired <= expected | (named & found):
+                broken(12, f"{model.name}: {aspired} instead of {expected}, labels named {named}")
+
+    def _check_labels(
+        self, driver: Driver, model: ModelSnapshot, config: ModelConfig | None, route: ModelRoute | None
+    ) -> None:
+        """A label that is to move stays on what serves, if availability is what the model preserves."""
+        now = {each.label: each.version for each in route.labels} if route else {}
+        self.labels[model.name] = now
+        wanted = dict(config.labels) if config else {}
+        if now.keys() - wanted.keys():
+            broken(15, f"{model.name}: {now} instead of {wanted}")
+        look = self.good_looks.get(model.name)
+        if look is None or not driver.preserves_availability(model.name):
+            return
+        found = {version.version for version in look.versions}
+        found -= driver.overlays.get(model.name, NO_OVERLAY).quarantined
+        aspired = {version.version for version in model.versions if version.aspired}
+        for label, version in now.items():
+            if version != wanted[label] and version in found and version not in aspired:
+                broken(15, f"{model.name}: {label} names {version} until it can name {wanted[label]}")
+        for label, version in wanted.items():
+            is_ready = any(v.version == version and v.state is State.READY for v in model.versions)
+            if is_ready and now.get(label) != version:
+                broken(15, f"{model.name}: {label} should name {version}, which is ready: {now}")
 
     def _check_model(self, driver: Driver, model: ModelSnapshot, route: ModelRoute | None) -> None:
         ready = {version.version for version in model.versions if version.state is State.READY}
         aspired = [version for version in model.versions if version.aspired]
         for version in model.versions:
-            if self.states.get(ServableId(model.name, version.version)) is not version.state:
+            if (
+                self.states.get(ServableId(model.name, version.version, version.incarnation))
+                is not version.state
+            ):
                 broken(14, f"{model.name}/{version.version} is {version.state}, which no event told")
             if version.aspired and version.state is State.END:
                 broken(13, f"{model.name}/{version.version} is aspired, and ended: {version.reason}")
             if version.attempts > driver.options.load_retries_max + 1:
                 broken(8, f"{model.name}/{version.version}: attempt {version.attempts}")
-        if self.preserves_availability and self.ready.get(model.name) and not ready and aspired:
+        preserves_availability = driver.preserves_availability(model.name)
+        if preserves_availability and self.ready.get(model.name) and not ready and aspired:
             broken(4, f"{model.name} lost {self.ready[model.name]} while it aspires to {aspired}")
         self.ready[model.name] = ready
         if route is None or set(route.ready_versions) != ready:
@@ -163,7 +202,7 @@ class Referee:
             broken(1, f"{model.name}: default {route.default_version} of {model.versions}")
 
     def _check_order(self, driver: Driver, order: object) -> None:
-        if not isinstance(order, Load) or self.preserves_availability:
+        if not isinstance(order, Load) or driver.preserves_availability(order.servable.name):
             return
         model = next(m for m in driver.manager.snapshots() if m.name == order.servable.name)
         for version in model.versions:
@@ -171,8 +210,11 @@ class Referee:
                 broken(5, f"{order.servable} loads beside {version.version}, {version.state}")
 
 
-def _is_aspired(model: ModelSnapshot, number: int) -> bool:
-    return any(version.aspired for version in model.versions if version.version == number)
+def _is_aspired(model: ModelSnapshot, servable: ServableId) -> bool:
+    which = (servable.version, servable.incarnation)
+    return any(
+        version.aspired for version in model.versions if (version.version, version.incarnation) == which
+    )
 
 
 def expected_versions(config: ModelConfig, look: FoundVersions, overlay: Overlay) -> set[int]:
@@ -199,7 +241,7 @@ def check_settled(driver: Driver, resident: set[ServableId]) -> str | None:
     for model in driver.manager.snapshots():
         refused = [v for v in model.versions if v.aspired and _is_refused(driver, model.name, v)]
         for version in model.versions:
-            servable = ServableId(model.name, version.version)
+            servable = ServableId(model.name, version.version, version.incarnation)
             is_kept = bool(refused) and not version.aspired and version.state is State.READY
             expected = {State.READY} if version.aspired and version not in refused else GONE
             if version.state not in expected and not is_kept:
@@ -214,7 +256,8 @@ def _is_refused(driver: Driver, name: str, version: VersionSnapshot) -> bool:
     budget = driver.manager.budget
     if budget.limit_bytes is None or version.failure is None or version.state is not State.ERROR:
         return False
-    estimate = driver.source.found[driver.models[name].base_path][version.version].estimate_bytes
+    base_path = driver.models[name].base_path
+    estimate = driver.source.estimates[driver.source.found[base_path][version.version].path]
     fits = budget.reserved_bytes + estimate <= budget.limit_bytes
     return version.failure.code is Code.RESOURCE_EXHAUSTED and not fits
 

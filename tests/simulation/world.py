@@ -1,23 +1,24 @@
 """A world that goes wrong on purpose, from a seed, in virtual time; the core has to live in it.
 
-Directories appear, vanish, become unreadable, are corrupt and later mended; loads take long, fail, crash;
-unloads get stuck with requests left; the configuration changes; looks arrive late. Then the faults stop, and
-everything that is aspired has to become ready.
+Directories appear, vanish, become unreadable, are corrupt and later mended, move; loads take long, fail, crash,
+hang; inspections hang; unloads get stuck with requests left; the configuration and its labels change, and
+changes are refused; looks arrive late; the process is killed. Then the faults stop, everything that is aspired
+has to become ready, and every order has to be answered.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 from random import Random
 
-from tests.driver import Driver, Step
+from tests.driver import Driver, Order, Step
 from tests.simulation.broken import broken
 from tests.simulation.invariants import Referee, check_settled
 from tests.simulation.plane import Plane
-from understudy.errors import Code
-from understudy.lifecycle import Load, ManagerOptions, ResourcePreserving, Unload
-from understudy.lifecycle.aspire import Overlay
-from understudy.lifecycle.manager import DEFAULT_TRANSITION
-from understudy.model_config import All, Latest, ModelConfig, Specific, VersionPolicy
+from understudy.control.facts import Applied
+from understudy.errors import Code, ConfigError
+from understudy.lifecycle import Inspect, Load, ManagerOptions, Overlay, Unload, Withdraw
+from understudy.model_config import All, Latest, ModelConfig, Specific, Transition, VersionPolicy
 from understudy.servable import (
     Failure,
     FoundVersions,
@@ -31,8 +32,12 @@ from understudy.servable import (
 
 MODELS = ("ada", "bob", "cyd")
 VERSION_MAX = 6
+LABELS = ("canary", "stable")
 SETTLE_EVERY = 100
 """Steps between two times without faults."""
+
+QUIET_TICKS = 3
+"""Ticks in a row in which nothing happens and all is as it should be: then it has settled."""
 
 SETTLE_TICKS_MAX = 120
 """Ticks of a second, after the faults: a retry interval of 20 s, and time for each load after the other."""
@@ -57,6 +62,7 @@ class World:
     models: dict[str, ModelConfig] = field(default_factory=dict)
     late_looks: list[FoundVersions] = field(default_factory=list)
     files: int = 0
+    answers: list[Future[Applied]] = field(default_factory=list)
 
     def tick(self) -> None:
         """Something happens, time passes, the core takes a step, and the step is checked and carried out."""
@@ -77,7 +83,7 @@ class World:
         if self.trace is not no_trace:
             self._tell(looks, outcomes, step)
         self.referee.check(self.driver, step)
-        if step.update is not None:
+        if step.updates:
             self.plane.publish(self.driver.table)
         for order in step.orders:
             self._carry_out(order, now)
@@ -87,29 +93,53 @@ class World:
         """The faults stop; how many ticks it takes until all is as it should be, and stays so."""
         self.is_faulty = False
         self._mend_everything()
-        ticks = 0
-        while (unsettled := check_settled(self.driver, set(self.plane.phases))) is not None:
+        ticks = quiet = 0
+        while quiet < QUIET_TICKS:
+            unsettled = check_settled(self.driver, set(self.plane.phases))
             if ticks == SETTLE_TICKS_MAX:
-                broken(10, f"after {ticks} ticks {unsettled}")
+                broken(10, f"after {ticks} ticks {unsettled or 'it does not come to rest'}")
             ticks += 1
             self.driver.clock.advance(1.0)
-            self.step(list(self.driver.look_at_all()), [])
+            step = self.step(list(self.driver.look_at_all()), [])
+            is_quiet = not (step.events or step.updates or step.orders)
+            quiet = quiet + 1 if is_quiet and unsettled is None else 0
         for _ in range(3):
             self.driver.clock.advance(100.0)
             step = self.step(list(self.driver.look_at_all()), [])
-            if step.events or step.update or step.orders:
+            if step.events or step.updates or step.orders:
                 broken(10, f"it does not stay settled: {step}")
+        if not all(answer.done() for answer in self.answers):
+            broken(16, f"of {len(self.answers)} orders some wait after {ticks} ticks")
+        self.answers.clear()
         self.is_faulty = True
         return ticks
 
     def configure(self, name: str, model: ModelConfig | None) -> None:
-        """Adds, changes or removes a model."""
+        """Adds, changes or removes a model; or is refused, and nothing changes."""
         self.trace(f"configure {name}: {model}")
-        if model is None:
-            self.models.pop(name, None)
-        else:
-            self.models[name] = model
-        self.driver.configure(self.models.values())
+        models = {each: config for each, config in self.models.items() if each != name}
+        if model is not None:
+            models[name] = model
+        before = self.driver.desk.picture
+        try:
+            self.answers.append(self.driver.configure(models.values()))
+        except ConfigError as error:
+            self.trace(f"refused: {error}")
+            if self.driver.desk.picture is not before:
+                broken(11, f"{error}")
+            return
+        self.models = models
+
+    def restart(self) -> None:
+        """The process is killed, and a new one begins with the configuration that was in force."""
+        self.trace("killed; starts again")
+        overlays = dict(self.driver.overlays)
+        self.driver.restart()
+        self.driver.overlays.update(overlays)
+        self.plane = Plane(self.plane.workers)
+        self.referee = Referee()
+        self.late_looks.clear()
+        self.answers = [self.driver.configure(self.models.values())]
 
     def put(self, base_path: str, version: int, *, is_good: bool) -> None:
         """Writes a version's files, or new ones in their place."""
@@ -140,22 +170,30 @@ class World:
                 (self.late_looks if self.random.random() < 0.2 else looks).append(look)
         return looks
 
-    def _carry_out(self, order: Load | Unload, now: float) -> None:
-        if isinstance(order, Load):
-            outcome, duration_s = self._fate(order)
-            self.plane.load(order.servable, outcome, duration_s, now)
-        else:
-            duration_s = self.random.choice((0.0, 0.2, 1.0, 30.0)) if self.is_faulty else 0.2
-            left = 2 if duration_s >= 30.0 else 0
-            self.plane.unload(order.servable, Unloaded(order.servable, duration_s, left), duration_s, now)
+    def _carry_out(self, order: Order, now: float) -> None:
+        match order:
+            case Inspect():
+                duration_s = self.random.choice((0.0, 0.0, 0.1, 1.0, 60.0)) if self.is_faulty else 0.0
+                self.plane.inspect(self.driver.inspected(order), duration_s, now)
+            case Load():
+                outcome, duration_s = self._fate(order)
+                self.plane.load(order.servable, outcome, duration_s, now)
+            case Withdraw():
+                self.plane.withdraw(order.servable, now)
+            case Unload():
+                duration_s = self.random.choice((0.0, 0.2, 1.0, 30.0)) if self.is_faulty else 0.2
+                left = 2 if duration_s >= 30.0 else 0
+                self.plane.unload(order.servable, Unloaded(order.servable, duration_s, left), duration_s, now)
 
     def _fate(self, order: Load) -> tuple[Outcome, float]:
-        duration_s = self.random.choice((0.0, 0.3, 1.0, 4.0, 90.0)) if self.is_faulty else 0.5
+        duration_s = self.random.choice((0.0, 0.3, 1.0, 4.0, 90.0, 1e6)) if self.is_faulty else 0.5
         base_path, version = order.path.rsplit("/", 1)
         found = self.driver.source.found.get(base_path, {}).get(int(version))
         failure = None
         if found is None:
             failure = Failure(Code.NOT_FOUND, f"{order.path} is gone")
+        elif order.fingerprint not in {None, found.fingerprint}:
+            failure = Failure(Code.ABORTED, f"the files in {order.path} changed")
         elif (found.fingerprint or "").startswith("corrupt"):
             failure = Failure(Code.DATA_LOSS, f"{order.path} is corrupt")
         elif self.is_faulty and self.random.random() < 0.15:
@@ -202,16 +240,16 @@ class World:
 def build_world(seed: int, trace: Trace = no_trace) -> World:
     """A world in which everything follows from the seed."""
     random = Random(seed)  # noqa: S311 - a simulation, not a secret
-    preserves_availability = random.random() < 0.7
     options = ManagerOptions(
-        transition=DEFAULT_TRANSITION if preserves_availability else ResourcePreserving(),
+        transition=random.choice(list(Transition)),
         load_retries_max=random.choice((0, 1, 3)),
         load_retry_interval_s=random.choice((0.0, 1.0, 20.0)),
         memory_limit_bytes=random.choice((None, None, 60, 100)),
     )
     trace(f"seed {seed}: {options}")
     plane = Plane(workers=random.choice((1, 2, 4)))
-    world = World(random, Driver(options), plane, Referee(preserves_availability), trace)
+    driver = Driver(options, may_label_unavailable=random.random() < 0.3, inspects_at_once=False)
+    world = World(random, driver, plane, Referee(), trace)
     for name in MODELS:
         change_config(world, name)
     return world
@@ -230,7 +268,28 @@ def change_config(world: World, name: str | None = None) -> None:
         )
     )
     where = "other" if world.random.random() < 0.2 else "models"
-    world.configure(name, ModelConfig(name, f"/{where}/{name}", version_policy=policy))
+    labels = tuple(
+        (label, world.random.randint(1, VERSION_MAX)) for label in LABELS if world.random.random() < 0.4
+    )
+    transition = world.random.choice((None, None, *Transition))
+    model = ModelConfig(name, f"/{where}/{name}", version_policy=policy, labels=labels, transition=transition)
+    world.configure(name, model)
+
+
+def move_label(world: World) -> None:
+    """A label of a model is to name another version, or its transition policy is another one."""
+    name = world.random.choice(MODELS)
+    model = world.models.get(name)
+    if model is not None:
+        labels = dict(model.labels) | {world.random.choice(LABELS): world.random.randint(1, VERSION_MAX)}
+        transition = world.random.choice((None, *Transition))
+        world.configure(name, replace(model, labels=tuple(sorted(labels.items())), transition=transition))
+
+
+def kill(world: World) -> None:
+    """The process is killed, now and then."""
+    if world.random.random() < 0.1:
+        world.restart()
 
 
 def remove_model(world: World) -> None:
@@ -293,6 +352,8 @@ DEEDS: tuple[Callable[[World], None], ...] = (
     *(mend_base_path,) * 2,
     break_base_path,
     change_config,
+    move_label,
+    kill,
     change_overlay,
     remove_model,
 )

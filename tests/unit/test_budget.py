@@ -49,10 +49,10 @@ def test_releasing_what_was_never_reserved_is_a_fault_of_ours() -> None:
         Budget(100).release(ONE)
 
 
-def test_the_reason_names_need_taken_and_limit() -> None:
+def test_the_reason_names_need_what_is_left_and_the_limit() -> None:
     budget = Budget(100)
     budget.reserve(ONE, 60)
-    assert budget.why_no_room(50) == "needs 50 bytes, 60 of 100 are taken"
+    assert budget.why_no_room(50) == "needs 50 bytes; 40 bytes of 100 bytes are left"
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 5), st.integers(0, 60))))

@@ -17,7 +17,15 @@ from understudy.config_text import (
     read_startup_config,
 )
 from understudy.errors import Code, ConfigError
-from understudy.model_config import All, Latest, ModelConfig, ServerConfig, Specific, VersionPolicy
+from understudy.model_config import (
+    All,
+    Latest,
+    ModelConfig,
+    ServerConfig,
+    Specific,
+    Transition,
+    VersionPolicy,
+)
 
 TWO_MODELS = """
 # The models of the shop.
@@ -279,3 +287,25 @@ def test_bytes_that_are_no_list_of_models_are_refused(data: bytes, words: str) -
     with pytest.raises(ConfigError, match=words) as caught:
         parse_wire(data)
     assert caught.value.code is Code.INVALID_ARGUMENT
+
+
+def test_a_model_may_choose_its_transition_policy_beside_its_version_policy() -> None:
+    text = (
+        'model_config_list { config { name: "m" base_path: "/m" model_platform: "tensorflow" '
+        "model_version_policy { latest { num_versions: 2 } transition_policy: RESOURCE_PRESERVING } } }"
+    )
+    config = parse_config_text(text)
+    assert config is not None
+    (model,) = config.models
+    assert (model.version_policy, model.transition) == (Latest(2), Transition.RESOURCE_PRESERVING)
+    assert parse_config_text(format_config(config)) == config
+    assert "transition_policy: RESOURCE_PRESERVING" in format_config(config)
+
+
+def test_a_transition_policy_that_does_not_exist_is_refused_with_its_place() -> None:
+    text = (
+        'model_config_list {\n  config { name: "m" base_path: "/m" model_platform: "tensorflow"\n'
+        "    model_version_policy { transition_policy: 7 } }\n}\n"
+    )
+    with pytest.raises(ConfigError, match="transition_policy 7 of model m is not known"):
+        parse_config_text(text)

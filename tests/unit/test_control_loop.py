@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from understudy.clock import SystemClock
-from understudy.control.desk import Desk
-from understudy.control.effects import Effects, EffectSettings
+from understudy.control.desk import Desk, DeskOptions
+from understudy.control.effects import Effects, EffectSettings, Hands, Inspection
 from understudy.control.facts import Finished, VersionsSeen
 from understudy.control.loop import ControlLoop, Reports
 from understudy.errors import Code, DataPlaneError
@@ -43,6 +43,10 @@ class World:
         self.done.put(f"unload {servable}")
         return 0
 
+    def inspect(self, path: str) -> Inspection:
+        del path
+        return Inspection(0, "as ever")
+
     def set_models(self, models: dict[str, str]) -> None:
         self.done.put(f"look at {sorted(models)}")
 
@@ -72,10 +76,12 @@ def world() -> World:
 @pytest.fixture
 def loop(world: World) -> Iterator[ControlLoop]:
     clock = SystemClock()
-    desk = Desk(Manager(), frozenset({"synthetic"}))
+    desk = Desk(Manager(), DeskOptions(platforms=frozenset({"synthetic"})))
     loop = ControlLoop(clock, desk, world, Reports(world.ignore_events, world.fail))
     settings = EffectSettings(load_threads=1, unload_threads=1)
-    effects = Effects(clock, world, lambda outcome: loop.send(Finished(outcome)), settings)
+    effects = Effects(
+        clock, Hands(world, world.inspect), lambda outcome: loop.send(Finished(outcome)), settings
+    )
     loop.start(world, effects)
     yield loop
     loop.stop(TIMEOUT_S)

@@ -1,8 +1,10 @@
 """The control loop's desk, tick by tick, without threads: what a turn orders, and when orders are answered."""
 
+from dataclasses import replace
+
 import pytest
 
-from understudy.control.desk import Desk, Turn
+from understudy.control.desk import Desk, DeskOptions, Turn
 from understudy.control.facts import Applied, ConfigOrder, Unavailable
 from understudy.errors import Code, ConfigError
 from understudy.lifecycle.manager import Manager, ManagerOptions
@@ -11,6 +13,7 @@ from understudy.servable import (
     Failure,
     FoundVersion,
     FoundVersions,
+    Inspected,
     Loaded,
     LoadFailed,
     ServableId,
@@ -39,11 +42,27 @@ class Ticking:
     """A desk whose routes are always taken, as the data plane does."""
 
     def __init__(self) -> None:
-        self.desk = Desk(Manager(ManagerOptions(load_retries_max=0)), PLATFORMS)
+        self.desk = Desk(Manager(ManagerOptions(load_retries_max=0)), DeskOptions(platforms=PLATFORMS))
         self.now = 0.0
 
     def tick(self) -> Turn:
         self.now += 1
+        turn = self._turn()
+        while turn.inspections:
+            for each in turn.inspections:
+                self.desk.finish(Inspected(each.servable, each.path, 0))
+            after = self._turn()
+            turn = replace(
+                after,
+                models=turn.models,
+                withdrawals=turn.withdrawals + after.withdrawals,
+                unloads=turn.unloads + after.unloads,
+                routes=after.routes or turn.routes,
+                events=turn.events + after.events,
+            )
+        return turn
+
+    def _turn(self) -> Turn:
         turn = self.desk.decide(self.now)
         if turn.routes is not None:
             self.desk.note_published(turn.routes)

@@ -6,21 +6,26 @@ from understudy.errors import Code
 from understudy.lifecycle import (
     AspiredVersions,
     Facts,
+    Inspect,
     Load,
     Manager,
     ManagerOptions,
-    ResourcePreserving,
     StepResult,
     Unload,
     Watch,
+    Withdraw,
 )
 from understudy.lifecycle.manager import REMOVED_MODELS_MAX
 from understudy.lifecycle.model import FINISHED_VERSIONS_MAX
+from understudy.model_config import Transition
 from understudy.servable import (
     Failure,
     FoundVersion,
+    Inspected,
     Loaded,
     LoadFailed,
+    LoadOverdue,
+    LoadWithdrawn,
     Outcome,
     ServableId,
     State,
@@ -32,38 +37,73 @@ CORRUPT = Failure(Code.DATA_LOSS, "corrupt")
 
 
 def aspire(
-    name: str, *numbers: int, where: str = "/models", files: str | None = None, estimate_bytes: int = 0
+    name: str,
+    *numbers: int,
+    where: str = "/models",
+    files: str | None = None,
+    transition: Transition | None = None,
 ) -> AspiredVersions:
-    return AspiredVersions(
-        name, tuple(FoundVersion(n, f"{where}/{name}/{n}", files, estimate_bytes) for n in numbers)
-    )
+    found = tuple(FoundVersion(n, f"{where}/{name}/{n}", files) for n in numbers)
+    return AspiredVersions(name, found, transition)
 
 
-def loaded(name: str, version: int) -> Loaded:
-    return Loaded(ServableId(name, version), 0.4)
+def loaded(name: str, version: int, incarnation: int = 0) -> Loaded:
+    return Loaded(ServableId(name, version, incarnation), 0.4)
 
 
 def failed(name: str, version: int) -> LoadFailed:
     return LoadFailed(ServableId(name, version), 0.1, CORRUPT)
 
 
-def unloaded(name: str, version: int) -> Unloaded:
-    return Unloaded(ServableId(name, version), 0.1)
+def unloaded(name: str, version: int, incarnation: int = 0) -> Unloaded:
+    return Unloaded(ServableId(name, version, incarnation), 0.1)
 
 
 class Steps:
-    """A manager and the time."""
+    """A manager and the time; inspections are answered in the step that orders them.
+
+    Attributes:
+        estimates: what an inspection says of the memory that a version needs, by path.
+        fingerprints: what it says of the files there.
+    """
 
     def __init__(self, options: ManagerOptions | None = None) -> None:
         self.manager = Manager(options)
         self.now = 0.0
+        self.estimates: dict[str, int] = {}
+        self.fingerprints: dict[str, str] = {}
 
     def __call__(self, *facts: AspiredVersions | Outcome, after_s: float = 0.0) -> StepResult:
         """One step, so much later."""
         self.now += after_s
         aspired = tuple(each for each in facts if isinstance(each, AspiredVersions))
         outcomes = tuple(each for each in facts if not isinstance(each, AspiredVersions))
-        return self.manager.step(self.now, Facts(aspired=aspired, outcomes=outcomes))
+        for each in (version for model in aspired for version in model.versions):
+            if each.fingerprint is not None:
+                self.fingerprints[each.path] = each.fingerprint
+        return self._inspect(self.manager.step(self.now, Facts(aspired=aspired, outcomes=outcomes)))
+
+    def _inspect(self, result: StepResult) -> StepResult:
+        """The result, with what followed from the inspections that it ordered."""
+        inspections = [each for each in result.actions if isinstance(each, Inspect)]
+        if not inspections:
+            return result
+        outcomes = tuple(
+            Inspected(
+                each.servable, each.path, self.estimates.get(each.path, 0), self.fingerprints.get(each.path)
+            )
+            for each in inspections
+        )
+        after = self._inspect(self.manager.step(self.now, Facts(outcomes=outcomes)))
+        first = tuple(each for each in result.actions if not isinstance(each, Inspect | Watch))
+        changed = {model.name: model for model in (*result.changed, *after.changed)}
+        return StepResult(
+            first + after.actions,
+            result.events + after.events,
+            tuple(changed[name] for name in sorted(changed)),
+            result.forgotten + after.forgotten,
+            after.next_step_at,
+        )
 
     def version(self, name: str, number: int) -> VersionSnapshot:
         """One version as it is now."""
@@ -128,6 +168,34 @@ def test_unloads_are_ordered_before_loads() -> None:
     assert kinds == [Unload, Load, Load, Watch, Watch]
 
 
+def test_files_are_inspected_before_every_attempt_and_only_once_for_each() -> None:
+    manager = Manager(ManagerOptions(load_retry_interval_s=10.0))
+    servable = ServableId("m", 1)
+    inspect = Inspect(servable, "/models/m/1")
+    inspected = Inspected(servable, "/models/m/1", 5, "a")
+    first = manager.step(0.0, Facts(aspired=(aspire("m", 1),)))
+    assert first.actions == (inspect,)
+    assert manager.step(0.1, Facts(aspired=(aspire("m", 1, files="x"),))).actions == ()
+    second = manager.step(0.2, Facts(outcomes=(inspected,)))
+    assert second.actions[0] == Load(servable, "/models/m/1", 1, "a")
+    manager.step(0.3, Facts(outcomes=(failed("m", 1),)))
+    assert manager.step(10.3, Facts()).actions == (inspect,)
+
+
+def test_an_inspection_of_a_place_that_is_no_longer_asked_for_says_nothing() -> None:
+    manager = Manager()
+    servable = ServableId("m", 1)
+    manager.step(0.0, Facts(aspired=(aspire("m", 1),)))
+    manager.step(0.0, Facts(aspired=(aspire("m", 1, where="/new"),)))
+    result = manager.step(0.0, Facts(outcomes=(Inspected(servable, "/models/m/1", 5, "a"),)))
+    assert result.actions == (Inspect(servable, "/new/m/1"),)
+
+
+def test_an_inspection_that_comes_back_when_its_version_is_forgotten_is_no_fault() -> None:
+    manager = Manager()
+    assert manager.step(0.0, Facts(outcomes=(Inspected(ServableId("m", 1), "/m/1", 5),))).actions == ()
+
+
 def test_models_that_answer_nothing_yet_load_first_and_every_models_first_version_before_any_second() -> None:
     steps = Steps()
     steps(aspire("serving", 1))
@@ -168,7 +236,7 @@ def test_without_an_interval_the_next_attempt_begins_in_the_same_step() -> None:
     steps = Steps(ManagerOptions(load_retry_interval_s=-1.0))
     steps(aspire("m", 1))
     result = steps(failed("m", 1))
-    assert result.actions == (Load(ServableId("m", 1), "/models/m/1", 2),)
+    assert Load(ServableId("m", 1), "/models/m/1", 2) in result.actions
 
 
 def test_a_retry_that_waits_is_cancelled_at_once_when_it_is_no_longer_aspired() -> None:
@@ -194,7 +262,7 @@ def test_a_load_that_fails_when_it_is_no_longer_aspired_ends_with_its_failure() 
 
 
 def test_a_version_whose_load_never_began_ends_cancelled_when_it_is_no_longer_aspired() -> None:
-    steps = Steps(ManagerOptions(transition=ResourcePreserving()))
+    steps = Steps(ManagerOptions(transition=Transition.RESOURCE_PRESERVING))
     steps(aspire("m", 1))
     steps(loaded("m", 1))
     steps(aspire("m", 2))
@@ -241,7 +309,7 @@ def test_a_failed_version_is_tried_again_when_two_looks_see_the_same_new_files()
     assert loads(steps(aspire("m", 1, files="c"))) == []
 
 
-def test_files_that_nobody_looked_at_before_the_attempt_are_tried_once_more() -> None:
+def test_files_that_an_inspection_could_not_see_are_tried_once_more() -> None:
     steps = Steps(ManagerOptions(load_retries_max=0))
     steps(aspire("m", 1))
     steps(failed("m", 1))
@@ -259,20 +327,71 @@ def test_a_failed_version_is_tried_again_where_it_is_found_now() -> None:
     assert Load(ServableId("m", 1), "/elsewhere/m/1", 1) in result.actions
 
 
-def test_a_version_that_serves_is_not_loaded_again_from_another_path_and_that_is_said_once() -> None:
+def test_a_version_whose_files_changed_under_it_serves_on_and_that_is_said_once() -> None:
+    steps = Steps()
+    steps(aspire("m", 1, files="a"))
+    steps(loaded("m", 1))
+    assert steps(aspire("m", 1, files="a")).events == ()
+    result = steps(aspire("m", 1, files="b"), after_s=5.0)
+    assert [event.kind for event in result.events] == ["files_changed"]
+    assert result.actions == ()
+    assert steps(aspire("m", 1, files="c"), after_s=1.0).events == ()
+    assert steps.version("m", 1).files_changed_at == 5.0
+
+
+def test_a_load_past_its_deadline_is_told_as_failed_and_serves_if_it_comes_back() -> None:
+    steps = Steps(ManagerOptions(memory_limit_bytes=100))
+    steps.estimates["/models/m/1"] = 60
+    steps(aspire("m", 1))
+    steps(LoadOverdue(ServableId("m", 1), 30.0), after_s=30.0)
+    version = steps.version("m", 1)
+    assert version.failure is not None
+    assert (version.state, version.failure.code) == (State.OVERDUE, Code.DEADLINE_EXCEEDED)
+    assert steps.manager.budget.reserved_bytes == 60
+    steps(loaded("m", 1), after_s=1.0)
+    version = steps.version("m", 1)
+    assert (version.state, version.failure) == (State.READY, None)
+
+
+def test_an_overdue_load_holds_up_no_later_version_when_availability_is_preserved() -> None:
     steps = Steps()
     steps(aspire("m", 1))
+    steps(LoadOverdue(ServableId("m", 1), 30.0))
+    assert loads(steps(aspire("m", 2))) == ["m/2"]
+    assert unloads(steps(loaded("m", 2), loaded("m", 1))) == ["m/1"]
+
+
+def test_a_load_that_is_no_longer_wanted_is_withdrawn_and_wanted_again_it_begins_anew() -> None:
+    steps = Steps()
+    servable = ServableId("m", 1)
+    steps(aspire("m", 1))
+    assert Withdraw(servable) in steps(aspire("m")).actions
+    steps(aspire("m", 1))
+    assert loads(steps(LoadWithdrawn(servable))) == ["m/1"]
+    steps(aspire("m"))
+    steps(LoadWithdrawn(servable))
+    version = steps.version("m", 1)
+    assert version.failure is not None
+    assert (version.state, version.failure.code) == (State.END, Code.CANCELLED)
+    assert steps.manager.budget.reservations() == {}
+
+
+def test_a_model_may_have_a_transition_of_its_own_and_change_it() -> None:
+    steps = Steps()
+    steps(aspire("m", 1, transition=Transition.RESOURCE_PRESERVING))
     steps(loaded("m", 1))
-    result = steps(aspire("m", 1, where="/elsewhere"))
-    assert [event.kind for event in result.events] == ["path_changed"]
-    assert result.actions == ()
-    assert steps(aspire("m", 1, where="/elsewhere")).events == ()
-    assert steps.version("m", 1).path == "/models/m/1"
+    result = steps(aspire("m", 2, transition=Transition.RESOURCE_PRESERVING))
+    assert (unloads(result), loads(result)) == (["m/1"], [])
+    assert loads(steps(unloaded("m", 1))) == ["m/2"]
+    steps(loaded("m", 2))
+    result = steps(aspire("m", 3))
+    assert (unloads(result), loads(result)) == ([], ["m/3"])
 
 
 def test_a_memory_limit_is_kept_and_given_back_by_failures_and_unloads() -> None:
     steps = Steps(ManagerOptions(memory_limit_bytes=100))
-    steps(aspire("m", 1, estimate_bytes=70))
+    steps.estimates["/models/m/1"] = 70
+    steps(aspire("m", 1))
     assert steps.manager.budget.reserved_bytes == 70
     steps(failed("m", 1))
     assert steps.manager.budget.reserved_bytes == 0
@@ -286,9 +405,10 @@ def test_a_memory_limit_is_kept_and_given_back_by_failures_and_unloads() -> None
 
 def test_a_version_that_does_not_fit_beside_the_old_one_is_refused_and_the_old_one_serves_on() -> None:
     steps = Steps(ManagerOptions(memory_limit_bytes=100))
-    steps(aspire("m", 1, estimate_bytes=60))
+    steps.estimates |= {"/models/m/1": 60, "/models/m/2": 60}
+    steps(aspire("m", 1))
     steps(loaded("m", 1))
-    steps(aspire("m", 2, estimate_bytes=60))
+    steps(aspire("m", 2))
     version = steps.version("m", 2)
     assert version.failure is not None
     assert version.failure.code is Code.RESOURCE_EXHAUSTED
@@ -297,9 +417,19 @@ def test_a_version_that_does_not_fit_beside_the_old_one_is_refused_and_the_old_o
 
 def test_a_refused_version_is_told_once_and_not_at_every_step() -> None:
     steps = Steps(ManagerOptions(memory_limit_bytes=100))
-    steps(aspire("m", 1, estimate_bytes=200))
+    steps.estimates["/models/m/1"] = 200
+    steps(aspire("m", 1, files="a"))
     for _ in range(3):
-        assert steps(aspire("m", 1, estimate_bytes=200, files="a")).events == ()
+        assert steps(aspire("m", 1, files="a")).events == ()
+
+
+def test_a_refused_version_is_tried_again_when_its_files_have_become_smaller() -> None:
+    steps = Steps(ManagerOptions(memory_limit_bytes=100))
+    steps.estimates["/models/m/1"] = 200
+    steps(aspire("m", 1, files="large"))
+    steps.estimates["/models/m/1"] = 50
+    steps(aspire("m", 1, files="small"))
+    assert loads(steps(aspire("m", 1, files="small"))) == ["m/1"]
 
 
 def test_an_outcome_that_nobody_ordered_is_a_fault_of_ours() -> None:

@@ -117,11 +117,12 @@ def test_an_incarnation_that_takes_over_is_an_update_although_the_number_is_the_
 def test_statuses_are_told_highest_first_in_the_wires_numbers() -> None:
     built = build_route(model(*(version(n, state) for n, state in enumerate(State))))
     assert [(s.version, s.state) for s in built.statuses] == [
+        (7, 50),
         (6, 50),
-        (5, 50),
-        (4, 40),
-        (3, 30),
-        (2, 20),
+        (5, 40),
+        (4, 30),
+        (3, 20),
+        (2, 50),
         (1, 20),
         (0, 10),
     ]

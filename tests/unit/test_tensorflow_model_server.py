@@ -11,7 +11,8 @@ from understudy.cli.tensorflow_model_server import serve_command_line
 from understudy.cli.tensorflow_reference import build_reference
 from understudy.cli.tensorflow_syntax import build_usage, parse_arguments
 from understudy.errors import Code, ConfigError, DataPlaneError, StartupError, UnderstudyError
-from understudy.model_config import ModelConfig, ServerConfig
+from understudy.machine import machine_memory_bytes
+from understudy.model_config import ModelConfig, ServerConfig, Transition
 from understudy.server_options import OnStartupFailure, ServeOptions, TensorFlowSettings
 
 ROOT = Path(__file__).parent.parent.parent
@@ -68,6 +69,16 @@ STOCK_FLAGS = [
 ]
 
 
+OWN_FLAGS = {
+    "admin_port",
+    "drain_timeout_s",
+    "load_timeout_s",
+    "memory_limit_bytes",
+    "memory_limit_fraction",
+    "transition_policy",
+}
+
+
 class Served:
     """What came of one command line: its exit status, and what would have been served."""
 
@@ -88,7 +99,7 @@ class Served:
 def test_every_flag_of_tensorflow_serving_is_in_the_table_once() -> None:
     names = [flag.name for flag in FLAGS]
     assert len(names) == len(set(names))
-    assert set(names) - set(STOCK_FLAGS) == {"admin_port"}
+    assert set(names) - set(STOCK_FLAGS) == OWN_FLAGS
     assert set(STOCK_FLAGS) - set(names) == set()
 
 
@@ -403,3 +414,38 @@ def test_a_server_that_cannot_start_says_so_on_standard_output(
 
     assert serve_command_line([MODEL], run) == 255
     assert capsys.readouterr().out == f"Failed to start server. Error: {status}\n"
+
+
+def test_what_tensorflow_serving_has_no_flag_for_has_one_here() -> None:
+    options = Served(
+        MODEL,
+        "--transition_policy=resource_preserving",
+        "--memory_limit_bytes=1000",
+        "--drain_timeout_s=7",
+        "--load_timeout_s=9",
+        "--allow_version_labels_for_unavailable_models",
+    ).only
+    assert options.transition is Transition.RESOURCE_PRESERVING
+    assert options.memory_limit_bytes == 1000
+    assert (options.drain_timeout_s, options.stop_timeout_s, options.load_timeout_s) == (7, 7, 9)
+    assert options.may_label_unavailable
+
+
+def test_a_memory_limit_may_be_a_share_of_the_machine() -> None:
+    limit_bytes = Served(MODEL, "--memory_limit_fraction=0.5").only.memory_limit_bytes
+    assert limit_bytes == round(machine_memory_bytes() / 2)
+    assert Served(MODEL).only.memory_limit_bytes is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--transition_policy=fast"],
+        ["--memory_limit_fraction=1.5"],
+        ["--memory_limit_fraction=0.5", "--memory_limit_bytes=10"],
+        ["--memory_limit_bytes=-1"],
+    ],
+)
+def test_limits_that_cannot_be_end_the_start(arguments: list[str]) -> None:
+    served = Served(MODEL, *arguments)
+    assert (served.status, served.options) == (255, [])

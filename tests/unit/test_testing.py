@@ -32,7 +32,7 @@ def test_a_fake_source_finds_what_was_put_in_ascending_order() -> None:
     source.put("/models/other", 1)
     assert source.look(MODEL).versions == (
         FoundVersion(9, "/models/m/9"),
-        FoundVersion(10, "/models/m/10", None, 5),
+        FoundVersion(10, "/models/m/10"),
     )
 
 

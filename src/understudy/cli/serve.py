@@ -13,7 +13,8 @@ from understudy.cli.serve_flags import OPTIONS, ServeFlags
 from understudy.config_text import read_startup_config
 from understudy.dataplane.options import DataPlaneOptions
 from understudy.errors import ConfigError, UnderstudyError
-from understudy.model_config import ModelConfig, ServerConfig
+from understudy.machine import machine_memory_bytes
+from understudy.model_config import ModelConfig, ServerConfig, Transition
 from understudy.server_options import OnStartupFailure, ServeOptions, TensorFlowSettings
 from understudy.telemetry import LogStyle
 
@@ -64,11 +65,24 @@ def build_options(flags: ServeFlags) -> ServeOptions:
         unload_threads=flags["unload_threads"],
         load_retries_max=flags["load_retries"],
         load_retry_interval_s=flags["load_retry_interval"],
+        load_timeout_s=flags["load_timeout"],
+        transition=Transition(flags["transition"]),
+        memory_limit_bytes=_memory_limit(flags),
+        may_label_unavailable=flags["label_unavailable"],
         drain_timeout_s=flags["drain_timeout"],
         stop_timeout_s=flags["stop_timeout"],
         on_startup_failure=OnStartupFailure(flags["on_startup_failure"]),
         startup_timeout_s=flags["startup_timeout"],
     )
+
+
+def _memory_limit(flags: ServeFlags) -> int | None:
+    limit_bytes, fraction = flags["memory_limit_bytes"], flags["memory_limit_fraction"]
+    if fraction is None:
+        return limit_bytes
+    if limit_bytes is not None:
+        raise click.UsageError("Give --memory-limit-bytes or --memory-limit-fraction, not both.")
+    return round(fraction * machine_memory_bytes())
 
 
 def _build_models(flags: ServeFlags) -> ServerConfig:

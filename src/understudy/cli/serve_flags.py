@@ -6,10 +6,12 @@ from typing import Final, TypedDict
 import click
 
 from understudy.dataplane.options import DataPlaneOptions
+from understudy.model_config import Transition
 from understudy.server_options import (
     DRAIN_TIMEOUT_S,
     LOAD_RETRIES_MAX,
     LOAD_RETRY_INTERVAL_S,
+    LOAD_TIMEOUT_S,
     POLL_INTERVAL_S,
     SAVED_MODEL_TAGS,
     STARTUP_TIMEOUT_S,
@@ -50,6 +52,11 @@ class ServeFlags(TypedDict):
     unload_threads: int
     load_retries: int
     load_retry_interval: float
+    load_timeout: float
+    transition: str
+    memory_limit_bytes: int | None
+    memory_limit_fraction: float | None
+    label_unavailable: bool
     drain_timeout: float
     stop_timeout: float
     startup_timeout: float
@@ -170,6 +177,38 @@ _LIFE = [
     _option("unload-threads", _THREADS, 0, "Unloads at once; 0 chooses from the machine's cores."),
     _option("load-retries", _COUNT, LOAD_RETRIES_MAX, "Attempts after the first one."),
     _option("load-retry-interval", _parse_seconds, LOAD_RETRY_INTERVAL_S, "Seconds between two attempts."),
+    _option(
+        "load-timeout",
+        _parse_seconds,
+        LOAD_TIMEOUT_S,
+        "Seconds that a load may take before it counts as failed; it still serves if it comes back.",
+    ),
+    _option(
+        "transition",
+        click.Choice([choice.value for choice in Transition]),
+        Transition.AVAILABILITY_PRESERVING.value,
+        "Load the new version before unloading the old one, or after, to spare memory, with a gap between. "
+        "A model's own transition_policy comes first.",
+    ),
+    _option(
+        "memory-limit-bytes",
+        _BYTES,
+        None,
+        "What all versions together may need, by their estimates; a version beyond it is refused.",
+    ),
+    _option(
+        "memory-limit-fraction",
+        click.FloatRange(min=0.0, max=1.0, min_open=True),
+        None,
+        "The same, as a share of the memory that this machine or container has.",
+    ),
+    _option(
+        "label-unavailable",
+        _FLAG,
+        False,
+        "Let a new label name a version that is not available (as TensorFlow Serving's "
+        "--allow_version_labels_for_unavailable_models).",
+    ),
     _option(
         "drain-timeout", _parse_seconds, DRAIN_TIMEOUT_S, "Seconds that an unload waits for last requests."
     ),

@@ -155,8 +155,8 @@ _MODELS = (
         _BOOL,
         False,
         "lets a new label name a version that is not available",
-        _NO_EFFECT,
-        "a label may always name a version that is not available yet; it answers from when it is",
+        reason="without it too a label may name a version that the same configuration brings in: it moves "
+        "when that is available",
     ),
     Flag(
         "file_system_poll_wait_seconds",
@@ -212,6 +212,42 @@ _LOADING = (
         "times each recorded request is replayed",
         _NO_EFFECT,
         "recorded requests are not replayed yet",
+    ),
+    Flag(
+        "load_timeout_s",
+        _INT32,
+        600,
+        "how long a load may take before it counts as failed; it still serves if it comes back",
+        reason="Understudy's own flag",
+    ),
+    Flag(
+        "drain_timeout_s",
+        _INT32,
+        30,
+        "how long an unload waits for a version's last requests, and a stop for all",
+        reason="Understudy's own flag; TensorFlow Serving waits without end, and does not wait when it stops",
+    ),
+    Flag(
+        "transition_policy",
+        _STRING,
+        "availability_preserving",
+        "`availability_preserving` loads the new version first, `resource_preserving` unloads the old one "
+        "first",
+        reason="Understudy's own flag; a model's own transition_policy comes first",
+    ),
+    Flag(
+        "memory_limit_bytes",
+        _INT64,
+        0,
+        "what all versions together may need, by their estimates; 0: no limit",
+        reason="Understudy's own flag",
+    ),
+    Flag(
+        "memory_limit_fraction",
+        _FLOAT,
+        0.0,
+        "the same, as a share of the memory of the machine or container; 0: no limit",
+        reason="Understudy's own flag",
     ),
     Flag("saved_model_tags", _STRING, "serve", "tags of the graph to load, with commas between"),
     Flag(

@@ -11,7 +11,8 @@ from understudy.cli.tensorflow_syntax import CommandLine, FlagValues, build_usag
 from understudy.config_text import read_startup_config
 from understudy.dataplane.options import DataPlaneOptions
 from understudy.errors import Code, ConfigError, DataPlaneError, StartupError, UnderstudyError
-from understudy.model_config import ModelConfig, ServerConfig
+from understudy.machine import machine_memory_bytes
+from understudy.model_config import ModelConfig, ServerConfig, Transition
 from understudy.server_options import OnStartupFailure, ServeOptions, TensorFlowSettings
 
 PROGRAM = "tensorflow_model_server"
@@ -75,6 +76,12 @@ def build_options(line: CommandLine) -> ServeOptions:
         unload_threads=_count(values, "num_unload_threads"),
         load_retries_max=max(0, values.integer("max_num_load_retries")),
         load_retry_interval_s=max(0, values.integer("load_retry_interval_micros")) / _MICROS_IN_SECOND,
+        load_timeout_s=_count(values, "load_timeout_s"),
+        drain_timeout_s=_count(values, "drain_timeout_s"),
+        stop_timeout_s=_count(values, "drain_timeout_s"),
+        transition=_transition(values),
+        memory_limit_bytes=_memory_limit(values),
+        may_label_unavailable=values.boolean("allow_version_labels_for_unavailable_models"),
         on_startup_failure=OnStartupFailure.EXIT,
     )
 
@@ -146,6 +153,24 @@ def _build_tensorflow(values: FlagValues) -> TensorFlowSettings:
         intra = inter = both
     tags = tuple(tag for tag in values.text("saved_model_tags").split(",") if tag)
     return TensorFlowSettings(intra_op_threads=intra, inter_op_threads=inter, saved_model_tags=tags)
+
+
+def _transition(values: FlagValues) -> Transition:
+    word = values.text("transition_policy")
+    try:
+        return Transition(word)
+    except ValueError as error:
+        known = " and ".join(each.value for each in Transition)
+        raise _invalid(f"--transition_policy={word} is not known; known are {known}.") from error
+
+
+def _memory_limit(values: FlagValues) -> int | None:
+    limit_bytes, fraction = _count(values, "memory_limit_bytes"), values.real("memory_limit_fraction")
+    if not 0 <= fraction <= 1:
+        raise _invalid(f"--memory_limit_fraction={fraction} is no share; shares go from 0 to 1.")
+    if limit_bytes and fraction:
+        raise _invalid("Give --memory_limit_bytes or --memory_limit_fraction, not both.")
+    return limit_bytes or round(fraction * machine_memory_bytes()) or None
 
 
 def _port(values: FlagValues, name: str) -> int:

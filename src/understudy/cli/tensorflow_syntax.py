@@ -36,6 +36,12 @@ class FlagValues:
         assert isinstance(value, int), name  # noqa: S101 - the table says what type a flag has
         return value
 
+    def real(self, name: str) -> float:
+        """The value of a float flag."""
+        value = self._values[name]
+        assert isinstance(value, float), name  # noqa: S101 - the table says what type a flag has
+        return value
+
     def text(self, name: str) -> str:
         """The value of a string flag."""
         value = self._values[name]

@@ -3,24 +3,30 @@
 No threads and no effects: a tick's effects come back as a `Turn`, which the loop carries out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from understudy.control.facts import ConfigOrder, Unavailable
+from understudy.control.facts import ConfigOrder
 from understudy.control.journal import Journal
-from understudy.control.orders import OpenOrders, Settled
+from understudy.control.orders import OpenOrders
 from understudy.control.picture import Picture
+from understudy.control.settling import NewLabel
 from understudy.errors import ConfigError
-from understudy.lifecycle.actions import Facts, Load, StepResult, Unload, Watch
-from understudy.lifecycle.aspire import Aspirer
+from understudy.lifecycle.actions import Facts, Inspect, Load, StepResult, Unload, Watch, Withdraw
+from understudy.lifecycle.aspire import NO_OVERLAY, Aspirer, Overlay
+from understudy.lifecycle.labels import (
+    Known,
+    changed_labels,
+    judge_labels,
+    pinned_versions,
+    tell_left_behind,
+    tell_moves,
+)
 from understudy.lifecycle.manager import Manager
-from understudy.model_config import ServerConfig, diff
-from understudy.routing import RouteUpdate, build_route
+from understudy.model_config import ConfigDiff, ModelConfig, ServerConfig, diff
+from understudy.routing import ModelRoute, RouteUpdate, build_route
 from understudy.routing import diff as diff_routes
-from understudy.servable import Event, FoundVersions, ModelSnapshot, Outcome, ServableId, State
-
-UNDER_WAY = frozenset({State.NEW, State.LOADING, State.UNLOADING})
-"""States of a wanted version in which nothing can be said of it yet."""
+from understudy.servable import Event, FoundVersions, ModelSnapshot, Outcome, ServableId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,16 +36,20 @@ class Turn:
     Attributes:
         models: base paths by model, for the source; none: as before.
         watched: versions to fingerprint; none: as before.
+        withdrawals: loads not to begin if they have not.
         routes: to publish before any unload starts; none: as before.
         unloads: to start.
+        inspections: to start, before the loads that follow from them in a later tick.
         loads: to start, each with its model's platform.
         events: that happened.
     """
 
     models: dict[str, str] | None
     watched: frozenset[ServableId] | None
+    withdrawals: tuple[Withdraw, ...]
     routes: RouteUpdate | None
     unloads: tuple[Unload, ...]
+    inspections: tuple[Inspect, ...]
     loads: tuple[tuple[Load, str], ...]
     events: tuple[Event, ...]
 
@@ -50,19 +60,39 @@ class _Taken:
 
     looks: list[FoundVersions] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+    retries: list[ServableId] = field(default_factory=list)
     is_reconfigured: bool = False
     rebuilds_routes: bool = False
 
 
-class Desk:
-    """The control plane's state. Owned by the loop's thread; others read `picture` and `journal`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskOptions:
+    """What configurations may say.
 
-    def __init__(self, manager: Manager, platforms: frozenset[str]) -> None:
+    Attributes:
+        platforms: that versions can be loaded by.
+        may_label_unavailable: see `judge_labels`.
+    """
+
+    platforms: frozenset[str]
+    may_label_unavailable: bool = False
+
+
+class Desk:
+    """The control plane's state. Owned by the loop's thread; others read `picture` and `journal`.
+
+    Attributes:
+        overlays: on the version policies of models, beside what labels pin.
+    """
+
+    def __init__(self, manager: Manager, options: DeskOptions) -> None:
         self.picture = Picture()
         self.journal = Journal()
+        self.overlays: dict[str, Overlay] = {}
         self._manager = manager
         self._aspirer = Aspirer()
-        self._platforms = platforms
+        self._options = options
+        self._pinned: dict[str, frozenset[int]] = {}
         self._orders = OpenOrders()
         self._taken = _Taken()
         self._watched: dict[str, frozenset[int]] = {}
@@ -87,30 +117,51 @@ class Desk:
         """Takes in what came of a load or an unload."""
         self._taken.outcomes.append(outcome)
 
+    def retry(self, servable: ServableId) -> None:
+        """Takes in that an operator wants a version tried again."""
+        self._taken.retries.append(servable)
+
     def take_order(self, order: ConfigOrder) -> None:
         """Puts a configuration in force, whole; or refuses it, changing nothing."""
         try:
-            change = diff(self.picture.config, order.config, self._platforms)
+            change = self._judge(order.config)
         except ConfigError as error:
             order.answer.set_exception(error)
             return
+        before = self.picture.configured
+        labels = tuple(
+            NewLabel(model.name, label, version)
+            for model in (*change.added, *change.changed)
+            for label, version in changed_labels(before.get(model.name), model)
+        )
         self._configure(order.config)
-        self._orders.open(order, frozenset(model.name for model in change.added))
+        for model in change.changed:
+            self._pin(model, self.picture.table.routes.get(model.name))
+        self._orders.open(order, tuple(model.name for model in change.added), labels)
 
     def decide(self, now: float) -> Turn:
         """One tick: wishes, then the manager's step, then the routes that follow from it."""
         taken, self._taken = self._taken, _Taken()
-        aspired = self._aspirer.step(now, self.picture.config, taken.looks)
-        facts = Facts(removed=aspired.removed, aspired=aspired.aspired, outcomes=tuple(taken.outcomes))
+        aspired = self._aspirer.step(now, self.picture.config, taken.looks, self._all_overlays())
+        facts = Facts(
+            removed=aspired.removed,
+            aspired=aspired.aspired,
+            outcomes=tuple(taken.outcomes),
+            retries=tuple(taken.retries),
+        )
         result = self._manager.step(now, facts)
         self._note_models(result)
-        events = (*aspired.events, *result.events)
+        routes = self._build_update(result, of_all=taken.is_reconfigured or taken.rebuilds_routes)
+        unloads = tuple(action for action in result.actions if isinstance(action, Unload))
+        events = (*aspired.events, *result.events, *self._tell_labels(now, routes, unloads))
         self.journal.add(events)
         return Turn(
             models=self._base_paths() if taken.is_reconfigured else None,
             watched=self._note_watches(result),
-            routes=self._build_update(result, of_all=taken.is_reconfigured or taken.rebuilds_routes),
-            unloads=tuple(action for action in result.actions if isinstance(action, Unload)),
+            withdrawals=tuple(action for action in result.actions if isinstance(action, Withdraw)),
+            routes=routes,
+            unloads=unloads,
+            inspections=tuple(action for action in result.actions if isinstance(action, Inspect)),
             loads=tuple((load, self._platform(load)) for load in result.actions if isinstance(load, Load)),
             events=events,
         )
@@ -118,6 +169,10 @@ class Desk:
     def note_published(self, update: RouteUpdate) -> None:
         """The update of this tick is what requests see now."""
         self.picture = replace(self.picture, table=self.picture.table.apply(update))
+        for route in update.changed:
+            model = self.picture.configured.get(route.name)
+            if route.name in self._pinned and model is not None:
+                self._pin(model, route)
 
     def rebuild_routes(self) -> None:
         """The last update was refused: the next tick compares all routes with the table in force."""
@@ -125,7 +180,48 @@ class Desk:
 
     def answer_orders(self) -> None:
         """Answers orders that have come to their end; called when a tick's routes are published."""
-        self._orders.answer(self._read_settled)
+        self._orders.answer(self.picture)
+
+    def _judge(self, config: ServerConfig) -> ConfigDiff:
+        picture = self.picture
+        change = diff(picture.config, config, self._options.platforms)
+        for model in (*change.added, *change.changed):
+            look = picture.looks.get(model.name)
+            known = Known(
+                None if look is None or look.failure is not None else look,
+                picture.models.get(model.name),
+                self.overlays.get(model.name, NO_OVERLAY),
+            )
+            judge_labels(
+                picture.configured.get(model.name),
+                model,
+                known,
+                may_label_unavailable=self._options.may_label_unavailable,
+            )
+        return change
+
+    def _pin(self, model: ModelConfig, route: ModelRoute | None) -> None:
+        pinned = pinned_versions(model, route, self._manager.options.transition)
+        if pinned:
+            self._pinned[model.name] = pinned
+        else:
+            self._pinned.pop(model.name, None)
+
+    def _all_overlays(self) -> dict[str, Overlay]:
+        overlays = dict(self.overlays)
+        for name, pinned in self._pinned.items():
+            overlay = overlays.get(name, NO_OVERLAY)
+            overlays[name] = replace(overlay, pinned=overlay.pinned | pinned)
+        return overlays
+
+    def _tell_labels(
+        self, now: float, update: RouteUpdate | None, unloads: tuple[Unload, ...]
+    ) -> Iterator[Event]:
+        routes = dict(self.picture.table.routes) if unloads else {}
+        for route in update.changed if update else ():
+            yield from tell_moves(now, self.picture.table.routes.get(route.name), route)
+            routes[route.name] = route
+        yield from tell_left_behind(now, unloads, routes)
 
     def _is_of_now(self, look: FoundVersions) -> bool:
         """A look begun before a change of configuration may be at a place that is no longer asked for."""
@@ -140,6 +236,7 @@ class Desk:
             if name in configured and look.base_path in {None, configured[name].base_path}
         }
         self.picture = replace(self.picture, config=config, configured=configured, looks=looks)
+        self._pinned = {name: pinned for name, pinned in self._pinned.items() if name in configured}
         self._taken.is_reconfigured = True
 
     def _base_paths(self) -> dict[str, str]:
@@ -174,24 +271,8 @@ class Desk:
                 model,
                 picture.configured[model.name].labels if model.name in picture.configured else (),
                 picture.table.routes.get(model.name),
+                may_label_unavailable=self._options.may_label_unavailable,
             )
             for model in models
         ]
         return diff_routes(picture.table, routes, result.forgotten)
-
-    def _read_settled(self, name: str, order: ConfigOrder) -> Settled | None:
-        """A new model has come to rest when something serves, or all has failed, or there is nothing."""
-        look = self.picture.looks.get(name)
-        if look is None:
-            return Settled() if name not in self.picture.configured else None
-        model = self.picture.models.get(name)
-        aspired = [version for version in model.versions if version.aspired] if model else []
-        if look.failure is not None or not aspired or any(v.state is State.READY for v in aspired):
-            return Settled()
-        under_way = UNDER_WAY | ({State.RETRYING} if order.waits_for_retries else set())
-        if any(version.state in under_way for version in aspired):
-            return None
-        failed = [
-            Unavailable(ServableId(name, v.version), v.failure) for v in aspired if v.failure is not None
-        ]
-        return Settled(failed[-1] if failed else None)

@@ -30,15 +30,26 @@ class Unavailable:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelLeft:
+    """A label that was assigned anew and could not move, and why. It moves when its version is ready."""
+
+    model: str
+    label: str
+    version: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
-    """How a configuration order ended.
+    """How a configuration order ended. The configuration is in force in any case.
 
     Attributes:
-        unavailable: one version of each model that is new and did not become available; the configuration
-            is in force all the same.
+        unavailable: one version of each model that is new and did not become available.
+        labels_left: labels that did not move.
     """
 
     unavailable: tuple[Unavailable, ...] = ()
+    labels_left: tuple[LabelLeft, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +60,8 @@ class ConfigOrder:
         config: what is wanted.
         origin: who asked: `startup`, `file`, `rpc`.
         waits_for_retries: a version that failed and will be tried again has not failed yet.
-        answer: resolves when what is new is ready or has failed; raises `ConfigError` when it was refused.
+        answer: resolves when what is new is ready or has failed, and labels have moved or cannot; raises
+            `ConfigError` when it was refused.
     """
 
     config: ServerConfig

@@ -102,6 +102,7 @@ class ControlLoop:
         try:
             while self._take_in(self._next_facts()):
                 self._act(self._desk.decide(self._clock.now()))
+                self._effects.watch_deadlines()
         except Exception as error:  # noqa: BLE001 - a thread's last floor
             self._report_failure("control_stopped", error)
 
@@ -136,9 +137,13 @@ class ControlLoop:
             self._source.set_models(turn.models)
         if turn.watched is not None:
             self._source.watch(turn.watched)
+        for withdrawal in turn.withdrawals:
+            self._effects.withdraw(withdrawal)
         self._unloads.extend(turn.unloads)
         if turn.routes is None or self._publish(turn.routes):
             self._start_unloads(is_published=turn.routes is not None)
+        for inspection in turn.inspections:
+            self._effects.inspect(inspection)
         for load, platform in turn.loads:
             self._effects.load(load, platform)
         self._report_events(turn.events)

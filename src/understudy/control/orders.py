@@ -1,26 +1,17 @@
 """Operators' orders that wait for their answer: a configuration is answered when what is new has settled."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from understudy.control.facts import Applied, ConfigOrder, Unavailable
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A model's versions have become ready, or failed (one of them is named), or there are none."""
-
-    unavailable: Unavailable | None = None
-
-
-ReadSettled = Callable[[str, ConfigOrder], Settled | None]
-"""Whether a model has settled in the order's sense; none: not yet."""
+from understudy.control.facts import Applied, ConfigOrder
+from understudy.control.picture import Picture
+from understudy.control.settling import NewLabel, settled_label, settled_model
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     order: ConfigOrder
-    models: frozenset[str]
+    models: tuple[str, ...]
+    labels: tuple[NewLabel, ...]
 
 
 class OpenOrders:
@@ -29,22 +20,23 @@ class OpenOrders:
     def __init__(self) -> None:
         self._waiting: list[_Waiting] = []
 
-    def open(self, order: ConfigOrder, models: frozenset[str]) -> None:
-        """From now on the order waits for these models."""
-        self._waiting.append(_Waiting(order, models))
+    def open(self, order: ConfigOrder, models: tuple[str, ...], labels: tuple[NewLabel, ...]) -> None:
+        """From now on the order waits for these models and labels."""
+        self._waiting.append(_Waiting(order, models, labels))
 
-    def answer(self, read_settled: ReadSettled) -> None:
-        """Answers the orders whose models have all settled."""
-        self._waiting = [waiting for waiting in self._waiting if not _answer(waiting, read_settled)]
+    def answer(self, picture: Picture) -> None:
+        """Answers the orders of which everything has settled."""
+        self._waiting = [waiting for waiting in self._waiting if not _answer(waiting, picture)]
 
 
-def _answer(waiting: _Waiting, read_settled: ReadSettled) -> bool:
-    unavailable: list[Unavailable] = []
-    for name in sorted(waiting.models):
-        settled = read_settled(name, waiting.order)
-        if settled is None:
-            return False
-        if settled.unavailable is not None:
-            unavailable.append(settled.unavailable)
-    waiting.order.answer.set_result(Applied(tuple(unavailable)))
+def _answer(waiting: _Waiting, picture: Picture) -> bool:
+    patient = waiting.order.waits_for_retries
+    settled = [settled_model(picture, name, waits_for_retries=patient) for name in waiting.models]
+    settled += [settled_label(picture, label, waits_for_retries=patient) for label in waiting.labels]
+    ended = [each for each in settled if each is not None]
+    if len(ended) < len(settled):
+        return False
+    unavailable = tuple(each.unavailable for each in ended if each.unavailable)
+    labels_left = tuple(each.label_left for each in ended if each.label_left)
+    waiting.order.answer.set_result(Applied(unavailable, labels_left))
     return True

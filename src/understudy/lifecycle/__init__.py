@@ -4,7 +4,7 @@
 into actions and events. Both are plain objects in one thread's hands: no clock, file, thread, log or random.
 """
 
-from understudy.lifecycle.actions import Action, Facts, Load, StepResult, Unload, Watch
+from understudy.lifecycle.actions import Action, Facts, Inspect, Load, StepResult, Unload, Watch, Withdraw
 from understudy.lifecycle.aspire import AspiredVersions, Aspirer, AspireResult, Overlay, aspired_versions
 from understudy.lifecycle.manager import Manager, ManagerOptions
 from understudy.lifecycle.transition import AvailabilityPreserving, ResourcePreserving, TransitionPolicy
@@ -16,6 +16,7 @@ __all__ = [
     "Aspirer",
     "AvailabilityPreserving",
     "Facts",
+    "Inspect",
     "Load",
     "Manager",
     "ManagerOptions",
@@ -25,5 +26,6 @@ __all__ = [
     "TransitionPolicy",
     "Unload",
     "Watch",
+    "Withdraw",
     "aspired_versions",
 ]

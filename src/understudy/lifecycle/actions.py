@@ -7,23 +7,48 @@ from understudy.servable import Event, ModelSnapshot, Outcome, ServableId
 
 
 @dataclass(frozen=True, slots=True)
+class Inspect:
+    """Look at this version's files before an attempt; answer with Inspected, once, and in bounded time.
+
+    Attributes:
+        servable: which.
+        path: where they are.
+    """
+
+    servable: ServableId
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """Bring this version to life; answer with Loaded or LoadFailed, once.
+
+    Should the files differ from `fingerprint` when the load has ended, it has failed: what was read may be
+    of two exports. Past its deadline, LoadOverdue is said, and the answer still follows if there ever is one.
 
     Attributes:
         servable: which.
         path: from where.
         attempt: counted from 1.
+        fingerprint: of the files as inspected; none: not known.
     """
 
     servable: ServableId
     path: str
     attempt: int
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Do not begin this load if it has not begun; then answer with LoadWithdrawn instead."""
+
+    servable: ServableId
 
 
 @dataclass(frozen=True, slots=True)
 class Unload:
-    """Once the same step's routes are published, drain and free this version; answer with Unloaded, once.
+    """Once this step's routes are published, drain and free this version; answer with Unloaded, once.
 
     Attributes:
         servable: which.
@@ -49,7 +74,7 @@ class Watch:
     versions: frozenset[int]
 
 
-Action = Load | Unload | Watch
+Action = Inspect | Load | Withdraw | Unload | Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +100,8 @@ class StepResult:
     """What one step decided. Publish the routes of `changed` first, then start the actions in their order.
 
     Attributes:
-        actions: unloads first, then loads in the order in which they deserve a free worker.
+        actions: withdrawals and unloads first, then inspections and loads in the order in which they deserve
+            a free worker.
         events: what happened, in order.
         changed: the models that are not as they were.
         forgotten: models of which nothing is left to tell.

@@ -4,12 +4,20 @@
 failed, or a policy that changed between two looks, still has something to decide on.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from understudy.model_config import All, Latest, ModelConfig, ServerConfig, Specific, VersionPolicy
+from understudy.model_config import (
+    All,
+    Latest,
+    ModelConfig,
+    ServerConfig,
+    Specific,
+    Transition,
+    VersionPolicy,
+)
 from understudy.servable import Event, Failure, FoundVersion, FoundVersions
 
 NONE: frozenset[int] = frozenset()
@@ -22,10 +30,12 @@ class AspiredVersions:
     Attributes:
         name: the model.
         versions: in ascending order, each number once.
+        transition: in which order they are to come and go; none: as the server does by default.
     """
 
     name: str
     versions: tuple[FoundVersion, ...]
+    transition: Transition | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +98,7 @@ class Aspirer:
     def __init__(self) -> None:
         self._models: dict[str, _Model] = {}
         self._config: ServerConfig | None = None
+        self._overlaid: AbstractSet[str] = frozenset()
 
     def step(
         self,
@@ -97,6 +108,7 @@ class Aspirer:
         overlays: Mapping[str, Overlay] | None = None,
     ) -> AspireResult:
         """Takes the configuration in force, the looks since the last step, and the overlays in force."""
+        is_reconfigured = config is not self._config
         removed = self._configure(config)
         events: list[Event] = []
         looked: dict[str, None] = {}
@@ -104,7 +116,12 @@ class Aspirer:
             model = self._models.get(look.name)
             if model is not None and model.take(now, look, events):
                 looked[look.name] = None
-        aspired = self._aspire(now, looked.keys(), overlays or {}, events)
+        overlays = overlays or {}
+        concerned = looked.keys() | overlays.keys() | self._overlaid
+        self._overlaid = frozenset(overlays)
+        if is_reconfigured:
+            concerned |= self._models.keys()
+        aspired = tuple(self._aspire(now, sorted(concerned), looked.keys(), overlays, events))
         return AspireResult(aspired, removed, tuple(events))
 
     def _configure(self, config: ServerConfig) -> tuple[str, ...]:
@@ -123,14 +140,19 @@ class Aspirer:
         return removed
 
     def _aspire(
-        self, now: float, looked: AbstractSet[str], overlays: Mapping[str, Overlay], events: list[Event]
-    ) -> tuple[AspiredVersions, ...]:
-        aspired = []
-        for name, model in self._models.items():
-            overlay = overlays.get(name, NO_OVERLAY)
-            if model.found is not None and (name in looked or model.is_stale(overlay)):
-                aspired.append(model.aspire(now, model.found, overlay, events))
-        return tuple(aspired)
+        self,
+        now: float,
+        concerned: Iterable[str],
+        looked: AbstractSet[str],
+        overlays: Mapping[str, Overlay],
+        events: list[Event],
+    ) -> Iterator[AspiredVersions]:
+        for name in concerned:
+            model, overlay = self._models.get(name), overlays.get(name, NO_OVERLAY)
+            if model is None or model.found is None:
+                continue
+            if name in looked or model.is_stale(overlay):
+                yield model.aspire(now, model.found, overlay, events)
 
 
 @dataclass(slots=True)
@@ -143,7 +165,7 @@ class _Model:
         failure: of the last look, if that failed; told when it differs from the one before.
         ignored: what was last told to be named like a version and to be none.
         missing: versions last told to be missing.
-        decided_on: policy and overlay of the last decision.
+        decided_on: policy, transition and overlay of the last decision.
     """
 
     config: ModelConfig
@@ -151,11 +173,11 @@ class _Model:
     failure: Failure | None = None
     ignored: tuple[str, ...] = ()
     missing: tuple[int, ...] = ()
-    decided_on: tuple[VersionPolicy, Overlay] = field(default=(Latest(), NO_OVERLAY))
+    decided_on: tuple[VersionPolicy, Transition | None, Overlay] = field(default=(Latest(), None, NO_OVERLAY))
 
     def is_stale(self, overlay: Overlay) -> bool:
         """Whether the last decision was taken on another policy or overlay."""
-        return self.decided_on != (self.config.version_policy, overlay)
+        return self.decided_on != (self.config.version_policy, self.config.transition, overlay)
 
     def take(self, now: float, look: FoundVersions, events: list[Event]) -> bool:
         """Takes one look; whether it has something to say about versions."""
@@ -183,15 +205,15 @@ class _Model:
         self, now: float, found: tuple[FoundVersion, ...], overlay: Overlay, events: list[Event]
     ) -> AspiredVersions:
         """Decides, and tells which versions are missing if that is news."""
-        policy = self.config.version_policy
-        self.decided_on = (policy, overlay)
+        policy, transition = self.config.version_policy, self.config.transition
+        self.decided_on = (policy, transition, overlay)
         missing = missing_versions(policy, found)
         if missing and missing != self.missing:
             named = ", ".join(str(version) for version in missing)
             reason = f"not in {self.config.base_path} yet: {named}; each is loaded when it appears"
             events.append(self._event(now, "versions_missing", reason))
         self.missing = missing
-        return AspiredVersions(self.config.name, aspired_versions(policy, found, overlay))
+        return AspiredVersions(self.config.name, aspired_versions(policy, found, overlay), transition)
 
     def _why_failed(self, failure: Failure) -> str:
         if self.found is None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from understudy.lifecycle.model import ManagedModel
-from understudy.servable import State
+from understudy.servable import ServableId, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,12 +13,12 @@ class WantedLoad:
 
     Attributes:
         model: whose.
-        version: which.
+        servable: which.
         place: in the model's own order, from 0.
     """
 
     model: ManagedModel
-    version: int
+    servable: ServableId
     place: int
 
 
@@ -34,5 +34,5 @@ def by_need(loads: Iterable[WantedLoad]) -> list[WantedLoad]:
 
 def _need(load: WantedLoad) -> tuple[bool, bool, int, str]:
     answers = any(harness.state is State.READY for harness in load.model)
-    has_failed = load.model[load.version].attempts > 0
+    has_failed = load.model[load.servable].attempts > 0
     return (answers or load.place > 0, has_failed, load.place, load.model.name)

@@ -7,15 +7,25 @@ model.py, in which order in transition.py.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from understudy.lifecycle.actions import Action, Facts, Load, StepResult, Unload, Watch
+from understudy.lifecycle.actions import Action, Facts, Inspect, Load, StepResult, Watch
 from understudy.lifecycle.fairness import WantedLoad, by_need
-from understudy.lifecycle.harness import FINISHED
+from understudy.lifecycle.harness import FINISHED, Harness
 from understudy.lifecycle.model import ManagedModel
 from understudy.lifecycle.resources import Budget
-from understudy.lifecycle.transition import AvailabilityPreserving, StartLoad, StartUnload, TransitionPolicy
-from understudy.servable import Event, Loaded, ModelSnapshot, Outcome, ServableId, State
+from understudy.lifecycle.transition import POLICIES, StartLoad, StartUnload
+from understudy.model_config import Transition
+from understudy.servable import (
+    Event,
+    Inspected,
+    LoadFailed,
+    LoadWithdrawn,
+    ModelSnapshot,
+    Outcome,
+    ServableId,
+    State,
+    Unloaded,
+)
 
-DEFAULT_TRANSITION = AvailabilityPreserving()
 LOAD_RETRIES_MAX = 5
 LOAD_RETRY_INTERVAL_S = 60.0
 
@@ -28,13 +38,13 @@ class ManagerOptions:
     """How the manager manages.
 
     Attributes:
-        transition: in which order versions are loaded and unloaded.
+        transition: in which order versions are loaded and unloaded, unless their model says otherwise.
         load_retries_max: attempts after the first; negative counts as 0.
         load_retry_interval_s: between attempts; negative counts as 0.
         memory_limit_bytes: of the estimates of all resident versions together; none: no limit.
     """
 
-    transition: TransitionPolicy = DEFAULT_TRANSITION
+    transition: Transition = Transition.AVAILABILITY_PRESERVING
     load_retries_max: int = LOAD_RETRIES_MAX
     load_retry_interval_s: float = LOAD_RETRY_INTERVAL_S
     memory_limit_bytes: int | None = None
@@ -59,6 +69,11 @@ class Manager:
         self._removed: dict[str, None] = {}
 
     @property
+    def options(self) -> ManagerOptions:
+        """How it manages."""
+        return self._options
+
+    @property
     def budget(self) -> Budget:
         """The reservations, to look at."""
         return self._budget
@@ -71,11 +86,11 @@ class Manager:
         """Takes in what happened, decides what to do now."""
         events: list[Event] = []
         concerned: set[str] = set()
-        actions: list[Action] = list(self._take_in(now, facts, concerned, events))
+        self._take_in(now, facts, concerned, events)
         concerned.update(name for name, at in self._due_at.items() if at <= now)
         concerned.update(self._short_of_memory)
         models = [self._models[name] for name in sorted(concerned)]
-        actions.extend(self._decide(now, models))
+        actions = self._decide(now, models)
         actions.extend(self._settle(now, models))
         for model in models:
             events.extend(model.events)
@@ -86,13 +101,13 @@ class Manager:
 
     # Taking in.
 
-    def _take_in(self, now: float, facts: Facts, concerned: set[str], events: list[Event]) -> list[Unload]:
+    def _take_in(self, now: float, facts: Facts, concerned: set[str], events: list[Event]) -> None:
         for name in facts.removed:
             self._remove(now, name, concerned)
         for aspired in {each.name: each for each in facts.aspired}.values():
             model = self._configured_model(aspired.name)
-            if model.changed or model.is_news(aspired.versions):
-                model.aspire(now, aspired.versions)
+            if model.changed or model.is_news(aspired):
+                model.aspire(now, aspired)
                 concerned.add(aspired.name)
         for servable in facts.retries:
             if servable.name in self._models:
@@ -101,8 +116,8 @@ class Manager:
             else:
                 reason = "there is no such model to try again"
                 events.append(Event(now, servable.name, servable.version, "retry_refused", reason))
-        concerned.update(outcome.servable.name for outcome in facts.outcomes)
-        return [unload for each in facts.outcomes if (unload := self._take_outcome(now, each)) is not None]
+        for outcome in facts.outcomes:
+            self._take_outcome(now, outcome, concerned)
 
     def _configured_model(self, name: str) -> ManagedModel:
         model = self._models.get(name)
@@ -126,11 +141,15 @@ class Manager:
         model.remove(now)
         concerned.add(name)
 
-    def _take_outcome(self, now: float, outcome: Outcome) -> Unload | None:
-        unload = self._models[outcome.servable.name].take(now, outcome)
-        if not isinstance(outcome, Loaded):
+    def _take_outcome(self, now: float, outcome: Outcome, concerned: set[str]) -> None:
+        model = self._models.get(outcome.servable.name)
+        if model is None:
+            assert isinstance(outcome, Inspected), outcome  # noqa: S101 - its model may be forgotten, no other's
+            return
+        concerned.add(model.name)
+        model.take(now, outcome)
+        if isinstance(outcome, LoadFailed | LoadWithdrawn | Unloaded):
             self._budget.release(outcome.servable)
-        return unload
 
     # Deciding.
 
@@ -139,31 +158,39 @@ class Manager:
         wanted: list[WantedLoad] = []
         for model in models:
             self._renew_refused(now, model)
-            decisions = model.plan(now, self._options.transition)
-            unloads = [each for each in decisions if isinstance(each, StartUnload)]
-            actions.extend(model.start_unload(now, each.version, each.reason) for each in unloads)
-            loads = [each.version for each in decisions if isinstance(each, StartLoad)]
-            wanted.extend(WantedLoad(model, version, place) for place, version in enumerate(loads))
-        admitted = [self._admit(now, each.model, each.version) for each in by_need(wanted)]
-        actions.extend(load for load in admitted if load is not None)
+            actions.extend(model.orders)
+            model.orders.clear()
+            loads = []
+            for decision in model.plan(now, POLICIES[self._options.transition]):
+                servable = ServableId(model.name, decision.version, decision.incarnation)
+                match decision:
+                    case StartUnload():
+                        actions.append(model.start_unload(now, model[servable], decision.reason))
+                    case StartLoad():
+                        loads.append(servable)
+            wanted.extend(WantedLoad(model, servable, place) for place, servable in enumerate(loads))
+        begun = [self._begin(now, each.model, each.model[each.servable]) for each in by_need(wanted)]
+        actions.extend(action for action in begun if action is not None)
         return actions
 
     def _renew_refused(self, now: float, model: ManagedModel) -> None:
         for harness in model:
             refused = harness.state is State.ERROR and harness.aspired and harness.is_short_of_memory
-            if refused and self._budget.has_room_for(harness.found.estimate_bytes):
-                model.renew_refused(now, harness.servable.version)
+            if refused and self._budget.has_room_for(harness.estimate_bytes or 0):
+                model.renew_refused(now, harness)
 
-    def _admit(self, now: float, model: ManagedModel, version: int) -> Load | None:
-        """Begins a load if there is memory for it; waits if some is being freed; refuses it otherwise."""
-        estimate_bytes = model[version].found.estimate_bytes
-        if self._budget.reserve(ServableId(model.name, version), estimate_bytes):
-            return model.start_load(now, version)
+    def _begin(self, now: float, model: ManagedModel, harness: Harness) -> Inspect | Load | None:
+        """Looks at the files first; then loads, waits for memory that is being freed, or refuses."""
+        estimate_bytes = harness.estimate_bytes
+        if estimate_bytes is None:
+            return model.start_inspection(harness)
+        if self._budget.reserve(harness.servable, estimate_bytes):
+            return model.start_load(now, harness)
         why = self._budget.why_no_room(estimate_bytes)
         if self._is_memory_being_freed():
-            model.wait_for_memory(now, version, why)
+            model.wait_for_memory(now, harness, why)
         else:
-            model.refuse(now, version, why)
+            model.refuse(now, harness, why)
         return None
 
     def _is_memory_being_freed(self) -> bool:

@@ -1,5 +1,6 @@
 """The memory that versions may take together: reserved by estimate before a load, released after."""
 
+from understudy.lifecycle.reasons import amount
 from understudy.servable import ServableId
 
 
@@ -48,4 +49,6 @@ class Budget:
 
     def why_no_room(self, estimate_bytes: int) -> str:
         """A sentence for people."""
-        return f"needs {estimate_bytes} bytes, {self._reserved_bytes} of {self.limit_bytes} are taken"
+        limit_bytes = self.limit_bytes or 0
+        left, limit = amount(max(0, limit_bytes - self._reserved_bytes)), amount(limit_bytes)
+        return f"needs {amount(estimate_bytes)}; {left} of {limit} are left"

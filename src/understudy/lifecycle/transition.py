@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
 from understudy.lifecycle.harness import FINISHED
+from understudy.model_config import Transition
 from understudy.servable import State
 
 
@@ -26,11 +27,18 @@ class VersionView:
         version: its number.
         state: where it is in its life; one whose next attempt is due is shown as new.
         aspired: whether it should be loaded now.
+        incarnation: tells two of one number apart, of which at most one is aspired.
     """
 
     version: int
     state: State
     aspired: bool
+    incarnation: int = 0
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """By number, the former of two first."""
+        return self.version, self.incarnation
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,7 @@ class StartLoad:
     """Load this version now."""
 
     version: int
+    incarnation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,7 @@ class StartUnload:
 
     version: int
     reason: str
+    incarnation: int = 0
 
 
 Decision = StartLoad | StartUnload
@@ -69,11 +79,11 @@ class AvailabilityPreserving:
 
     def next_decision(self, versions: Sequence[VersionView]) -> Decision | None:
         """Unload what is surplus, lowest first; else load what is new, highest first."""
-        surplus = [v.version for v in versions if v.state is State.READY and not v.aspired]
+        surplus = [v.place for v in versions if v.state is State.READY and not v.aspired]
         if surplus:
             reason = _why_surplus(versions, surplus)
             if reason is not None:
-                return StartUnload(min(surplus), reason)
+                return _unload_lowest(surplus, reason)
         return _load_highest(versions)
 
 
@@ -84,12 +94,19 @@ class ResourcePreserving:
     def next_decision(self, versions: Sequence[VersionView]) -> Decision | None:
         """Unload what is not aspired, lowest first; wait until it is gone; then load, highest first."""
         unaspired = [v for v in versions if not v.aspired]
-        surplus = [v.version for v in unaspired if v.state is State.READY]
+        surplus = [v.place for v in unaspired if v.state is State.READY]
         if surplus:
-            return StartUnload(min(surplus), "no longer aspired; unloaded first, to spare memory")
+            return _unload_lowest(surplus, "no longer aspired; unloaded first, to spare memory")
         if any(v.state not in FINISHED for v in unaspired):
             return None
         return _load_highest(versions)
+
+
+POLICIES: dict[Transition, TransitionPolicy] = {
+    Transition.AVAILABILITY_PRESERVING: AvailabilityPreserving(),
+    Transition.RESOURCE_PRESERVING: ResourcePreserving(),
+}
+"""The policy that each choice of a configuration stands for."""
 
 
 def plan(policy: TransitionPolicy, versions: Iterable[VersionView]) -> tuple[Decision, ...]:
@@ -104,28 +121,35 @@ def plan(policy: TransitionPolicy, versions: Iterable[VersionView]) -> tuple[Dec
     return tuple(decisions)
 
 
-def _why_surplus(versions: Sequence[VersionView], surplus: Sequence[int]) -> str | None:
+def _unload_lowest(surplus: Sequence[tuple[int, int]], reason: str) -> StartUnload:
+    version, incarnation = min(surplus)
+    return StartUnload(version, reason, incarnation)
+
+
+def _why_surplus(versions: Sequence[VersionView], surplus: Sequence[tuple[int, int]]) -> str | None:
     """Why the lowest surplus version may go; none: it may not."""
-    lowest = min(surplus)
+    lowest, _ = min(surplus)
     aspired = [v for v in versions if v.aspired]
     if not aspired:
         return "no version is aspired any more"
     ready = [v.version for v in aspired if v.state is State.READY]
     if ready:
         newest = max(ready)
+        if lowest in ready:
+            return f"superseded by {lowest} as loaded from where it is found now"
         return (
             f"superseded by {newest}, which is ready"
             if newest > lowest
             else f"no longer aspired; {newest} is"
         )
     if len(surplus) > 1:
-        return f"no longer aspired; {max(surplus)} serves until an aspired version is ready"
+        return f"no longer aspired; {max(surplus)[0]} serves until an aspired version is ready"
     return None
 
 
 def _load_highest(versions: Sequence[VersionView]) -> StartLoad | None:
-    new = [v.version for v in versions if v.aspired and v.state is State.NEW]
-    return StartLoad(max(new)) if new else None
+    new = [v.place for v in versions if v.aspired and v.state is State.NEW]
+    return StartLoad(*max(new)) if new else None
 
 
 def _take_as_done(views: list[VersionView], decision: Decision) -> None:
@@ -136,5 +160,6 @@ def _take_as_done(views: list[VersionView], decision: Decision) -> None:
             state = State.UNLOADING
         case _:
             assert_never(decision)
-    index = next(i for i, v in enumerate(views) if v.version == decision.version)
+    chosen = (decision.version, decision.incarnation)
+    index = next(i for i, v in enumerate(views) if v.place == chosen)
     views[index] = replace(views[index], state=state)

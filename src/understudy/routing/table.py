@@ -13,6 +13,7 @@ Labels = tuple[tuple[str, int], ...]
 LIVENESS: dict[State, int] = {
     State.READY: 2,
     State.UNLOADING: 1,
+    State.OVERDUE: 1,
     State.LOADING: 1,
     State.RETRYING: 1,
     State.NEW: 1,

@@ -1,5 +1,6 @@
 """The parts of a server, built and wired from its options; nothing is started here."""
 
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,8 +8,8 @@ from dataclasses import dataclass
 from understudy import telemetry
 from understudy.clock import Clock
 from understudy.config_message import PLATFORMS
-from understudy.control.desk import Desk
-from understudy.control.effects import Effects, EffectSettings
+from understudy.control.desk import Desk, DeskOptions
+from understudy.control.effects import Effects, EffectSettings, Hands, Inspection
 from understudy.control.facts import Finished, VersionsSeen
 from understudy.control.loop import ControlLoop, Reports
 from understudy.dataplane.loaders import NativeLoader
@@ -21,10 +22,18 @@ from understudy.servable import Event, FoundVersions, Outcome
 from understudy.server.reload import ReloadDesk
 from understudy.server.view import LiveView
 from understudy.server_options import ServeOptions, TensorFlowSettings
+from understudy.sources.directory import look_at_files
 from understudy.sources.filesystem import FileSystemSource
 
-THREADS_MIN = 2
-"""One load that hangs leaves another thread for the rest."""
+THREADS_MIN = 4
+"""Loads that hang leave other threads for the rest, until more are started in their place."""
+LOAD_PATIENCE_S = 10.0
+"""A load that takes longer does not keep its thread to itself, when nobody chose the number of threads."""
+
+
+MEMORY_PER_FILE_BYTE = 1.2
+"""A loaded version is expected to need its files' size and a fifth, as TensorFlow Serving expects
+(servables/tensorflow/util.cc). What it really took is measured beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +60,13 @@ def build_parts(options: ServeOptions, clock: Clock) -> Parts:
     desk = Desk(
         Manager(
             ManagerOptions(
-                load_retries_max=options.load_retries_max, load_retry_interval_s=options.load_retry_interval_s
+                transition=options.transition,
+                load_retries_max=options.load_retries_max,
+                load_retry_interval_s=options.load_retry_interval_s,
+                memory_limit_bytes=options.memory_limit_bytes,
             )
         ),
-        PLATFORMS,
+        DeskOptions(platforms=PLATFORMS, may_label_unavailable=options.may_label_unavailable),
     )
     loop = ControlLoop(clock, desk, data_plane, Reports(_log_events, _log_failure))
 
@@ -69,7 +81,7 @@ def build_parts(options: ServeOptions, clock: Clock) -> Parts:
         loader=loader,
         loop=loop,
         source=FileSystemSource(clock, report_look, poll_interval_s=options.poll_interval_s),
-        effects=Effects(clock, loader, report_outcome, _effect_settings(options)),
+        effects=Effects(clock, Hands(loader, _inspect), report_outcome, _effect_settings(options)),
         reloads=ReloadDesk(data_plane, loop.order),
         view=LiveView(clock, desk, data_plane, config_file=options.config_file),
     )
@@ -80,8 +92,15 @@ def _effect_settings(options: ServeOptions) -> EffectSettings:
     return EffectSettings(
         load_threads=options.load_threads or automatic,
         unload_threads=options.unload_threads or automatic,
+        load_patience_s=math.inf if options.load_threads else LOAD_PATIENCE_S,
+        load_timeout_s=options.load_timeout_s,
         drain_timeout_s=options.drain_timeout_s,
     )
+
+
+def _inspect(path: str) -> Inspection:
+    files = look_at_files(path)
+    return Inspection(round(files.size_bytes * MEMORY_PER_FILE_BYTE), files.fingerprint)
 
 
 def _tensorflow_options(settings: TensorFlowSettings) -> TensorFlowOptions:

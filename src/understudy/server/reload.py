@@ -4,10 +4,11 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from understudy.control.facts import Applied, Unavailable
+from understudy.control.facts import Applied, LabelLeft, Unavailable
 from understudy.dataplane._native import AdminRequest
 from understudy.dataplane.native import NativeDataPlane
 from understudy.errors import Code, ConfigError
+from understudy.lifecycle.labels import unavailable
 from understudy.model_config import ServerConfig
 from understudy.reload_message import build_reload_response, parse_reload_request
 
@@ -56,14 +57,27 @@ class ReloadDesk:
             self._refuse(ticket, error)
         elif error is not None:
             self._data_plane.refuse_admin(ticket, code=Code.INTERNAL, message=str(error))
-        elif unavailable := answer.result().unavailable:
-            text = describe_unavailable(unavailable, noun="model")
+        elif models := answer.result().unavailable:
+            text = describe_unavailable(models, noun="model")
             self._data_plane.refuse_admin(ticket, code=Code.UNKNOWN, message=text)
+        elif left := answer.result().labels_left:
+            text = describe_labels_left(left)
+            self._data_plane.refuse_admin(ticket, code=Code.FAILED_PRECONDITION, message=text)
         else:
             self._data_plane.answer_admin(ticket, payload=build_reload_response())
 
     def _refuse(self, ticket: int, error: ConfigError) -> None:
         self._data_plane.refuse_admin(ticket, code=error.code, message=str(error))
+
+
+def describe_labels_left(left: tuple[LabelLeft, ...]) -> str:
+    """TensorFlow Serving's text for labels that could not be assigned, and what becomes of them."""
+    first = left[0]
+    others = f" (and {len(left) - 1} more)" if len(left) > 1 else ""
+    return (
+        f"{unavailable(first.model, first.version)}: {first.reason}{others}; the configuration is in force, "
+        f"and label {first.label} moves when the version is available"
+    )
 
 
 def describe_unavailable(unavailable: tuple[Unavailable, ...], *, noun: str) -> str:

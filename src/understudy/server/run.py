@@ -13,7 +13,7 @@ from understudy.control.facts import Applied
 from understudy.errors import Code, ConfigError, DataPlaneError, StartupError
 from understudy.server.build import Parts, build_parts
 from understudy.server.inbox import Answered, MainInbox, ReloadAsked, StopAsked
-from understudy.server.reload import describe_unavailable
+from understudy.server.reload import describe_labels_left, describe_unavailable
 from understudy.server_options import OnStartupFailure, ServeOptions
 
 EXIT_OK = 0
@@ -117,12 +117,16 @@ class Server:
         return None
 
     def _judge_start(self, applied: Applied) -> None:
-        if not applied.unavailable:
-            return
-        text = describe_unavailable(applied.unavailable, noun="servable")
-        if self._exits_on_failure:
-            raise StartupError(text, code=Code.UNKNOWN)
-        self._log.warning("models_unavailable", reason=text)
+        if applied.unavailable:
+            text = describe_unavailable(applied.unavailable, noun="servable")
+            if self._exits_on_failure:
+                raise StartupError(text, code=Code.UNKNOWN)
+            self._log.warning("models_unavailable", reason=text)
+        if applied.labels_left:
+            text = describe_labels_left(applied.labels_left)
+            if self._exits_on_failure:
+                raise StartupError(text, code=Code.FAILED_PRECONDITION)
+            self._log.warning("labels_left", reason=text)
 
     def _open_doors(self, admin_address: str | None) -> None:
         try:
@@ -162,9 +166,11 @@ class Server:
         error = answer.exception()
         if error is not None:
             self._log.error("reload_refused", origin=origin, reason=str(error))
-        elif unavailable := answer.result().unavailable:
-            reason = describe_unavailable(unavailable, noun="model")
+        elif models := answer.result().unavailable:
+            reason = describe_unavailable(models, noun="model")
             self._log.warning("reloaded", origin=origin, reason=reason)
+        elif left := answer.result().labels_left:
+            self._log.warning("reloaded", origin=origin, reason=describe_labels_left(left))
         else:
             self._log.info("reloaded", origin=origin)
 

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -93,20 +94,41 @@ def describe_failure(base_path: str, error: OSError) -> Failure:
     return Failure(code, f"Could not list base path {base_path}: {error.strerror or error}")
 
 
-def fingerprint(path: str) -> str:
-    """A digest of names, sizes, times and inodes of all files under `path`; changes when its contents change.
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What a version's files look like from outside.
 
-    Contents are not read. A tree that cannot be walked has the fingerprint of what could be seen.
+    Attributes:
+        fingerprint: a digest of names, sizes, times and inodes; changes when their contents change.
+        size_bytes: of all of them together.
+    """
+
+    fingerprint: str
+    size_bytes: int
+
+
+def look_at_files(path: str) -> Files:
+    """Walks all files under `path`, without reading them.
+
+    A tree that cannot be walked looks like what could be seen of it.
     """
     digest = hashlib.blake2b(digest_size=16)
-    for count, line in enumerate(_walk(path)):
+    size_bytes = 0
+    for count, (line, file_bytes) in enumerate(_walk(path)):
         if count == FINGERPRINT_FILES_MAX:
             break
         digest.update(line)
-    return digest.hexdigest()
+        size_bytes += file_bytes
+    return Files(digest.hexdigest(), size_bytes)
 
 
-def _walk(path: str) -> Iterator[bytes]:
+def fingerprint(path: str) -> str:
+    """The fingerprint of all files under `path`."""
+    return look_at_files(path).fingerprint
+
+
+def _walk(path: str) -> Iterator[tuple[bytes, int]]:
+    """What is digested of each file, and its size."""
     pending = [path]
     while pending:
         folder = pending.pop()
@@ -114,7 +136,7 @@ def _walk(path: str) -> Iterator[bytes]:
             with os.scandir(folder) as entries:
                 children = sorted(entries, key=lambda entry: os.fsencode(entry.name))
         except OSError as error:
-            yield b"\0".join((os.fsencode(folder), b"unreadable", str(error.errno).encode()))
+            yield b"\0".join((os.fsencode(folder), b"unreadable", str(error.errno).encode())), 0
             continue
         for child in children:
             if child.is_dir(follow_symlinks=False):
@@ -122,10 +144,14 @@ def _walk(path: str) -> Iterator[bytes]:
             try:
                 seen = child.stat()
             except OSError as error:
-                yield b"\0".join((os.fsencode(child.path), b"unreadable", str(error.errno).encode()))
+                yield b"\0".join((os.fsencode(child.path), b"unreadable", str(error.errno).encode())), 0
                 continue
             facts = f"{seen.st_size} {seen.st_mtime_ns} {seen.st_ctime_ns} {seen.st_ino}"
-            yield b"\0".join((os.fsencode(child.path), facts.encode()))
+            yield b"\0".join((os.fsencode(child.path), facts.encode())), _file_bytes(seen)
+
+
+def _file_bytes(seen: os.stat_result) -> int:
+    return seen.st_size if stat.S_ISREG(seen.st_mode) else 0
 
 
 def found_version(number: int, path: str, *, watched: bool) -> FoundVersion:
