@@ -21,6 +21,7 @@ TABLE = {
     (State.OVERDUE, Trigger.LOADED_UNWANTED): State.UNLOADING,
     (State.OVERDUE, Trigger.ATTEMPT_FAILED): State.RETRYING,
     (State.OVERDUE, Trigger.GAVE_UP): State.ERROR,
+    (State.OVERDUE, Trigger.WITHDRAWN): State.END,
     (State.RETRYING, Trigger.LOAD_STARTED): State.LOADING,
     (State.RETRYING, Trigger.CANCELLED): State.END,
     (State.RETRYING, Trigger.REFUSED): State.ERROR,

@@ -31,6 +31,7 @@ ALLOWED = {
     (State.OVERDUE, State.UNLOADING),
     (State.OVERDUE, State.RETRYING),
     (State.OVERDUE, State.ERROR),
+    (State.OVERDUE, State.END),
     (State.RETRYING, State.LOADING),
     (State.RETRYING, State.END),
     (State.RETRYING, State.ERROR),

@@ -114,6 +114,7 @@ def test_a_base_path_that_was_missing_at_the_start_serves_when_it_appears(tmp_pa
 def test_a_version_removed_while_it_loads_never_serves(two: Two) -> None:
     two.m.synthetic(2, load_ms=1500)
     two.server.wait_log("state_changed", model="m", version=2, state="loading")
+    assert two.answer("m") == 1.0  # by the time of the answer its load has read the directory
     two.m.remove(2)
     two.server.wait_log("cancelling", model="m", version=2)
     two.server.wait_log("state_changed", model="m", version=2, state="end")
@@ -123,6 +124,7 @@ def test_a_version_removed_while_it_loads_never_serves(two: Two) -> None:
 def test_going_back_to_the_old_version_while_the_new_one_loads_never_interrupts_the_old(two: Two) -> None:
     two.m.synthetic(2, load_ms=1000)
     two.server.wait_log("state_changed", model="m", version=2, state="loading")
+    assert two.answer("m") == 1.0  # by the time of the answer its load has read the directory
     two.m.remove(2)
     two.server.wait_log("state_changed", model="m", version=2, state="end")
     moves = [line.fields for line in two.server.log if line.fields.get("version") == 1]

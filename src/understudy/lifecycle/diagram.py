@@ -17,7 +17,7 @@ MEANINGS: dict[State, str] = {
 TRIGGERS: dict[Trigger, str] = {
     Trigger.LOAD_STARTED: "the transition policy lets it load, and there is memory",
     Trigger.OVERRAN: "the attempt has taken longer than the load deadline; another thread takes its place",
-    Trigger.WITHDRAWN: "no longer aspired, and its load had not begun",
+    Trigger.WITHDRAWN: "no longer aspired, and its load had not begun, or was thrown away",
     Trigger.LOADED: "the attempt succeeded and the version is aspired",
     Trigger.LOADED_UNWANTED: "the attempt succeeded, but the version is no longer aspired; it never serves",
     Trigger.ATTEMPT_FAILED: "the attempt failed; another follows after the retry interval",

@@ -15,7 +15,7 @@ class Trigger(Enum):
 
     LOAD_STARTED = "load started"
     OVERRAN = "deadline passed"
-    WITHDRAWN = "withdrawn before it began"
+    WITHDRAWN = "no longer aspired, and nothing was loaded"
     LOADED = "loaded"
     LOADED_UNWANTED = "loaded, but no longer aspired"
     ATTEMPT_FAILED = "attempt failed, another follows"
@@ -42,6 +42,7 @@ TRANSITIONS: Mapping[tuple[State, Trigger], State] = MappingProxyType(
         (State.OVERDUE, Trigger.LOADED_UNWANTED): State.UNLOADING,
         (State.OVERDUE, Trigger.ATTEMPT_FAILED): State.RETRYING,
         (State.OVERDUE, Trigger.GAVE_UP): State.ERROR,
+        (State.OVERDUE, Trigger.WITHDRAWN): State.END,
         (State.RETRYING, Trigger.LOAD_STARTED): State.LOADING,
         (State.RETRYING, Trigger.CANCELLED): State.END,
         (State.RETRYING, Trigger.REFUSED): State.ERROR,

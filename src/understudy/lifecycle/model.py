@@ -260,7 +260,10 @@ class ManagedModel:
         harness.failure = outcome.failure
         harness.estimate_bytes = None
         failed = f"attempt {harness.attempts} of {self._attempts_max} failed: {outcome.failure}"
-        if not harness.aspired:
+        if not harness.aspired and outcome.failure.code is Code.ABORTED:
+            # Nothing failed: files that went, or changed, while nobody wanted the version any more.
+            self._take_withdrawn(now, harness)
+        elif not harness.aspired:
             self._move(harness, Trigger.GAVE_UP, now, f"{failed}; no longer aspired, so not tried again")
         elif harness.attempts < self._attempts_max:
             harness.next_attempt_at = now + self._retry_interval_s
@@ -277,7 +280,7 @@ class ManagedModel:
 
     def _take_withdrawn(self, now: float, harness: Harness) -> None:
         harness.failure = CANCELLED
-        self._move(harness, Trigger.WITHDRAWN, now, "no longer aspired; withdrawn before its load began")
+        self._move(harness, Trigger.WITHDRAWN, now, "no longer aspired; nothing of it was loaded")
         if harness.aspired:
             self._renew(now, harness, "aspired again; waits for its turn to load")
 
