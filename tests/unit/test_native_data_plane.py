@@ -12,10 +12,13 @@ import pytest
 from understudy.dataplane import _native
 from understudy.dataplane.descriptors import file_descriptor_set
 from understudy.dataplane.native import NativeDataPlane
-from understudy.dataplane.options import DataPlaneOptions, LoadRequest
+from understudy.dataplane.options import DataPlaneOptions, LoadRequest, WarmupOptions
 from understudy.errors import Code, DataPlaneError
 from understudy.routing import LabelRoute, ModelRoute, ReadyVersion, RouteUpdate, VersionStatus
 from understudy.servable import ServableId
+
+EMPTY_RECORD = bytes(8) + bytes.fromhex("29039807") + bytes.fromhex("d8ea82a2")
+"""A `PredictionLog` of no kind, as a TFRecord: length, its checksum, no data, its checksum."""
 
 
 @pytest.fixture
@@ -78,6 +81,24 @@ def test_the_same_number_is_loaded_twice_and_the_former_one_unloaded_while_the_o
     with pytest.raises(DataPlaneError, match="version 1, incarnation 1, of m is still routed"):
         plane.unload(ServableId("m", 1, 1), drain_timeout_s=1)
     assert plane.unload(ServableId("m", 1), drain_timeout_s=math.inf).requests_left == 0
+
+
+def test_a_load_runs_the_requests_that_a_version_brings_and_tells_how_many_and_how_long(
+    plane: NativeDataPlane, tmp_path: Path
+) -> None:
+    request = request_of(tmp_path)
+    records = Path(request.path, "assets.extra", "tf_serving_warmup_requests")
+    records.parent.mkdir()
+    records.write_bytes(2 * EMPTY_RECORD)
+    report = plane.load(replace(request, warmup=WarmupOptions()))
+    assert report.warmup_records == 2
+    assert report.warmup_duration_s > 0
+    left_alone = plane.load(replace(request, incarnation=1))
+    assert (left_alone.warmup_records, left_alone.warmup_duration_s) == (0, 0)
+    records.write_bytes(b"no record")
+    with pytest.raises(DataPlaneError, match="TFRecord format") as refused:
+        plane.load(replace(request, incarnation=2, warmup=WarmupOptions()))
+    assert refused.value.code is Code.DATA_LOSS
 
 
 @pytest.mark.parametrize("seconds", [-1.0, math.nan])

@@ -152,6 +152,7 @@ fn measure_path(folder: &std::path::Path) {
             path: folder.to_owned(),
             platform: Platform::Synthetic,
             tags: Vec::new(),
+            warmup: None,
         };
         plane.load(&request).unwrap();
         let routes = RouteUpdate { generation: 1, changed: vec![update("m")], removed: Vec::new() };

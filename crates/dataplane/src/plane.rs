@@ -11,6 +11,7 @@ use crate::{
     runtime::{Model, synthetic, tensorflow},
     servable::{Fittings, ServableId, Slot},
     stats::{Gauges, Ledger, MethodStatistics},
+    warmup::{self, Warmed, WarmupOptions},
     wire::tensorflow::serving::{ModelVersionStatus, SignatureDefMap},
 };
 use bytes::Bytes;
@@ -55,6 +56,17 @@ pub struct LoadRequest {
     pub platform: Platform,
     /// Of the `MetaGraphDef` to load.
     pub tags: Vec<String>,
+    /// How to run the requests that the version brings with it; none: leave them alone.
+    pub warmup: Option<WarmupOptions>,
+}
+
+/// What a load found and did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadReport {
+    /// Sorted.
+    pub signature_names: Vec<String>,
+    /// What was run before the version may be routed.
+    pub warmed: Warmed,
 }
 
 impl LoadRequest {
@@ -236,13 +248,18 @@ impl Plane {
         Ok(opened.insert(tensorflow).version().to_owned())
     }
 
-    /// Loads a version in this thread; the names of its signatures. It is not routed before a publish names it.
-    pub fn load(&self, request: &LoadRequest) -> Result<Vec<String>, Error> {
+    /// Loads a version in this thread and warms it up. It is not routed before a publish names it.
+    pub fn load(&self, request: &LoadRequest) -> Result<LoadReport, Error> {
         let loading = Loading::begin(self, request)?;
-        let load = || self.open_model(request);
-        let model = catch_unwind(AssertUnwindSafe(load))
+        let load = || {
+            let model = self.open_model(request)?;
+            let warm_up = |options| warmup::warm_up(model.as_ref(), &request.path, options);
+            let warmed = request.warmup.map(warm_up).transpose()?.unwrap_or_default();
+            Ok((model, warmed))
+        };
+        let (model, warmed) = catch_unwind(AssertUnwindSafe(load))
             .unwrap_or_else(|_| Err(Error::internal("loading panicked; this is a bug of the server")))?;
-        Ok(loading.finish(model))
+        Ok(LoadReport { signature_names: loading.finish(model), warmed })
     }
 
     fn open_model(&self, request: &LoadRequest) -> Result<Box<dyn Model>, Error> {

@@ -8,7 +8,7 @@ use crate::{
     execute::{Executor, Prospect},
     lane::Class,
     route::Router,
-    runtime::RunOptions,
+    runtime::{Model, RunOptions},
     servable::Handle,
     signature::{DEFAULT_SIGNATURE, Signature},
     stats::{Gauges, Ledger, Rows},
@@ -144,11 +144,23 @@ fn work<C: Codec>(handle: &Handle, index: usize, mut codec: C, options: RunOptio
         .get(index)
         .ok_or_else(|| Error::internal("the signature that was found is not there"))?;
     let inputs = codec.decode(signature)?;
-    let outputs = model.run(index, &inputs.tensors, &inputs.outputs, options)?;
-    if outputs.len() != inputs.outputs.len() {
-        return Err(Error::unknown("Predict internal error"));
-    }
+    let outputs = run(model, index, &inputs, options)?;
     codec.encode(Answered { version: handle.slot().version(), signature }, &inputs.outputs, outputs)
+}
+
+/// One run of the signature with this index: one tensor for each output that was asked for.
+pub(crate) fn run(
+    model: &dyn Model,
+    index: usize,
+    inputs: &Inputs,
+    options: RunOptions,
+) -> Result<Vec<Tensor>, Error> {
+    let outputs = model.run(index, &inputs.tensors, &inputs.outputs, options)?;
+    if outputs.len() == inputs.outputs.len() {
+        Ok(outputs)
+    } else {
+        Err(Error::unknown("Predict internal error"))
+    }
 }
 
 /// Counts one request when it is dropped: a future that is dropped before its end was cancelled by the client.

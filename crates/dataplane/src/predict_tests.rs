@@ -4,14 +4,17 @@
 use super::*;
 use crate::{
     execute::Limits,
-    plane::{LoadRequest, Plane, Platform},
+    plane::{LoadReport, LoadRequest, Plane, Platform},
     route::{ModelUpdate, ReadyVersion, RouteUpdate},
     runtime::synthetic,
     servable::ServableId,
-    testing::{FloatCodec, call, call_until, first_incarnations, read_answer, write_version},
+    testing::{FloatCodec, call, call_until, first_incarnations, read_answer, warmup_record, write_version},
+    warmup::{self, WarmupOptions},
 };
 use std::{
     fs,
+    num::NonZeroU32,
+    path::PathBuf,
     sync::atomic::{AtomicBool, AtomicU64},
     thread,
     time::Duration,
@@ -33,12 +36,12 @@ impl House {
         Self { plane, folder: TempDir::new().unwrap(), generation: AtomicU64::new(0) }
     }
 
-    pub(crate) fn load(&self, model: &str, version: i64, json: &str) -> Result<Vec<String>, Error> {
+    pub(crate) fn load(&self, model: &str, version: i64, json: &str) -> Result<LoadReport, Error> {
         self.load_incarnation(ServableId::first(model, version), json)
     }
 
     /// Loads from a base path of the incarnation's own.
-    fn load_incarnation(&self, id: ServableId<'_>, json: &str) -> Result<Vec<String>, Error> {
+    fn load_incarnation(&self, id: ServableId<'_>, json: &str) -> Result<LoadReport, Error> {
         let ServableId { name: model, version, incarnation } = id;
         let base_path = match incarnation {
             0 => self.folder.path().join(model),
@@ -47,7 +50,13 @@ impl House {
         let path = base_path.join(version.to_string());
         write_version(&path, json).unwrap();
         let (name, platform) = (model.to_owned(), Platform::Synthetic);
-        self.plane.load(&LoadRequest { name, version, incarnation, path, platform, tags: Vec::new() })
+        let (tags, warmup) = (Vec::new(), Some(WarmupOptions { iterations: NonZeroU32::MIN }));
+        self.plane.load(&LoadRequest { name, version, incarnation, path, platform, tags, warmup })
+    }
+
+    /// Where version `version` of `model` keeps its warm-up records.
+    fn records(&self, model: &str, version: i64) -> PathBuf {
+        self.folder.path().join(model).join(version.to_string()).join(warmup::FILE)
     }
 
     pub(crate) fn unload(&self, model: &str, version: i64, drain_timeout: Duration) -> Result<u64, Error> {
@@ -110,7 +119,7 @@ pub(crate) fn limits() -> Limits {
 #[tokio::test]
 async fn the_default_version_answers_and_says_that_it_did() {
     let house = House::new(limits());
-    assert_eq!(house.load("half", 7, "{}").unwrap(), ["echo", "serving_default"]);
+    assert_eq!(house.load("half", 7, "{}").unwrap().signature_names, ["echo", "serving_default"]);
     house.publish("half", &[7]);
     assert_eq!(house.ask("half", 3.0).await, Ok((7, 3.5)));
     assert_eq!(
@@ -356,4 +365,33 @@ async fn an_expired_deadline_is_answered_without_a_run() {
     assert_eq!(house.plane.predict(late).await.unwrap_err().code, Code::DeadlineExceeded);
     let servable = house.plane.statistics().servables.remove(0);
     assert_eq!((servable.runs_inline, servable.runs_pooled), (0, 0));
+}
+
+#[tokio::test]
+async fn a_version_is_warmed_up_before_it_answers_and_its_runs_are_nobodys_requests() {
+    let house = House::new(limits());
+    let records = house.records("m", 1);
+    fs::create_dir_all(records.parent().unwrap()).unwrap();
+    fs::write(&records, "no record").unwrap();
+    let error = house.load("m", 1, "{}").unwrap_err();
+    assert_eq!(error.code, Code::DataLoss);
+    assert!(house.plane.statistics().servables.is_empty());
+    fs::write(&records, warmup_record(2.0)).unwrap();
+    assert_eq!(house.load("m", 1, "{}").unwrap().warmed.records, 1);
+    house.publish("m", &[1]);
+    let statistics = house.plane.statistics();
+    assert!(statistics.methods.is_empty());
+    assert_eq!((statistics.servables[0].runs_inline, statistics.servables[0].runs_pooled), (0, 0));
+}
+
+#[tokio::test]
+async fn a_model_that_panics_while_it_is_warmed_up_fails_its_load_and_nothing_else() {
+    let house = House::new(limits());
+    let records = house.records("m", 1);
+    fs::create_dir_all(records.parent().unwrap()).unwrap();
+    fs::write(&records, warmup_record(7.0)).unwrap();
+    let error = house.load("m", 1, r#"{"panic_on": 7.0}"#).unwrap_err();
+    assert_eq!(error.code, Code::Internal);
+    fs::remove_file(&records).unwrap();
+    assert_eq!(house.load("m", 1, r#"{"panic_on": 7.0}"#).unwrap().warmed.records, 0);
 }

@@ -8,9 +8,15 @@ use crate::{
     runtime::synthetic,
     signature::Signature,
     tensor::{DType, Data, Tensor},
+    warmup,
+    wire::tensorflow::{
+        TensorProto,
+        serving::{PredictLog, PredictRequest, PredictionLog, prediction_log},
+    },
 };
 use bytes::Bytes;
-use std::{fs, io, path::Path, time::Instant};
+use prost::Message;
+use std::{collections::BTreeMap, fs, io, path::Path, time::Instant};
 
 /// A codec without a wire: one float in; out come the version that answered and the outputs' bytes.
 #[derive(Clone, Debug)]
@@ -91,6 +97,16 @@ pub fn call_until(model: &str, codec: FloatCodec, deadline: Instant) -> Call<Flo
 #[must_use]
 pub fn first_incarnations(versions: &[i64]) -> Vec<ReadyVersion> {
     versions.iter().map(|&version| ReadyVersion { version, incarnation: 0 }).collect()
+}
+
+/// One record of a warm-up file: a Predict request of `x` for the default signature.
+#[must_use]
+pub fn warmup_record(x: f32) -> Vec<u8> {
+    let tensor = TensorProto { dtype: DType::Float.number(), float_val: vec![x], ..TensorProto::default() };
+    let request = PredictRequest { inputs: BTreeMap::from([("x".to_owned(), tensor)]), ..Default::default() };
+    let log = PredictLog { request: Some(request), response: None };
+    let log_type = Some(prediction_log::LogType::PredictLog(log));
+    warmup::frame(&PredictionLog { log_metadata: None, log_type }.encode_to_vec())
 }
 
 /// Writes a synthetic version's directory; `json` as the synthetic runtime reads it.

@@ -38,11 +38,10 @@ impl DataPlane {
         py.detach(|| self.plane.open_tensorflow(&library_dir, options)).map_err(raised)
     }
 
-    /// Loads a version in this thread; it is not routed before a publish names it.
+    /// Loads a version in this thread and warms it up; it is not routed before a publish names it.
     fn load(&self, py: Python<'_>, request: LoadRequest) -> PyResult<LoadReport> {
         let request = Load::try_from(request).map_err(raised)?;
-        let signature_names = py.detach(|| self.plane.load(&request)).map_err(raised)?;
-        Ok(LoadReport { signature_names })
+        py.detach(|| self.plane.load(&request)).map(LoadReport::from).map_err(raised)
     }
 
     /// Waits for the version's last request, then frees it in this thread.

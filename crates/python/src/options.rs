@@ -8,9 +8,10 @@ use dataplane::{
     runtime::tensorflow,
     servable,
     server::ServerOptions,
+    warmup,
 };
 use pyo3::FromPyObject;
-use std::{path::PathBuf, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 #[derive(FromPyObject)]
 pub(crate) struct DataPlaneOptions {
@@ -91,13 +92,21 @@ pub(crate) struct LoadRequest {
     path: PathBuf,
     platform: String,
     tags: Vec<String>,
+    warmup: Option<WarmupOptions>,
+}
+
+#[derive(FromPyObject)]
+struct WarmupOptions {
+    iterations: NonZeroU32,
 }
 
 impl TryFrom<LoadRequest> for Load {
     type Error = Error;
 
     fn try_from(request: LoadRequest) -> Result<Self, Error> {
-        let LoadRequest { name, version, incarnation, path, platform, tags } = request;
-        Ok(Self { name, version, incarnation, path, platform: Platform::from_name(&platform)?, tags })
+        let LoadRequest { name, version, incarnation, path, platform, tags, warmup } = request;
+        let warmup = warmup.map(|WarmupOptions { iterations }| warmup::WarmupOptions { iterations });
+        let platform = Platform::from_name(&platform)?;
+        Ok(Self { name, version, incarnation, path, platform, tags, warmup })
     }
 }

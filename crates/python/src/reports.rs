@@ -1,13 +1,22 @@
 //! What the data plane tells Python, besides statistics.
 
-use dataplane::admin;
+use dataplane::{admin, plane, warmup::Warmed};
 use pyo3::prelude::*;
 use std::time::Instant;
 
-/// What a load found.
+/// What a load found and did.
 #[pyclass(frozen, get_all, module = "understudy.dataplane._native")]
 pub(crate) struct LoadReport {
     pub(crate) signature_names: Vec<String>,
+    pub(crate) warmup_records: usize,
+    pub(crate) warmup_duration_s: f64,
+}
+
+impl From<plane::LoadReport> for LoadReport {
+    fn from(report: plane::LoadReport) -> Self {
+        let plane::LoadReport { signature_names, warmed: Warmed { records, duration } } = report;
+        Self { signature_names, warmup_records: records, warmup_duration_s: duration.as_secs_f64() }
+    }
 }
 
 /// How an unload went.

@@ -25,10 +25,15 @@ class NativeError(Exception):
 
 @final
 class LoadReport:
-    """What a load found."""
+    """What a load found and did."""
 
     @property
     def signature_names(self) -> list[str]: ...
+    @property
+    def warmup_records(self) -> int:
+        """Recorded requests that were run; 0 when the version brings none, or they were left alone."""
+    @property
+    def warmup_duration_s(self) -> float: ...
 
 @final
 class UnloadReport:
@@ -155,7 +160,7 @@ class DataPlane:
     def open_tensorflow(self, options: TensorFlowOptions) -> str:
         """Opens the libraries (half a second); the runtime's version. A second call answers the same."""
     def load(self, request: LoadRequest) -> LoadReport:
-        """Loads a version in this thread; it is not routed before a publish names it.
+        """Loads a version in this thread and warms it up; it is not routed before a publish names it.
 
         FAILED_PRECONDITION while the same version is loaded, being loaded or being unloaded.
         """

@@ -34,7 +34,7 @@ class NativeDataPlane:
         return _call(self._plane.open_tensorflow, options)
 
     def load(self, request: LoadRequest) -> LoadReport:
-        """Load a version in this thread; it is not routed before a publish names it."""
+        """Load a version in this thread and warm it up; it is not routed before a publish names it."""
         return _call(self._plane.load, request)
 
     def unload(self, servable: ServableId, *, drain_timeout_s: float) -> UnloadReport:

@@ -54,6 +54,17 @@ class TensorFlowOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WarmupOptions:
+    """How the requests that a version brings with it are run before it is ready.
+
+    Attributes:
+        iterations: how often each is run; at least 1.
+    """
+
+    iterations: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadRequest:
     """One version to bring to life.
 
@@ -64,6 +75,7 @@ class LoadRequest:
         path: the version's directory.
         platform: `tensorflow`, or `synthetic` (a model made of Rust, for tests).
         tags: of the MetaGraphDef to load.
+        warmup: how to run the requests that the version brings with it; none: leave them alone.
     """
 
     name: str
@@ -72,3 +84,4 @@ class LoadRequest:
     platform: str
     tags: tuple[str, ...] = ("serve",)
     incarnation: int = 0
+    warmup: WarmupOptions | None = None

@@ -37,6 +37,7 @@ mod standard;
 mod timeout;
 
 pub use methods::{Methods, ServingMethods};
+pub(crate) use predict::PredictCodec;
 
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 

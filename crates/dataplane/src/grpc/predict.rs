@@ -36,14 +36,8 @@ const LIST_BYTES_MAX: usize = 2_048;
 
 pub(super) async fn answer(plane: &Plane, message: Bytes, deadline: Option<Instant>) -> Result<Bytes, Error> {
     let body_bytes = message.len();
-    let request = Request::read(message)?;
-    let spec = request.model_spec.ok_or_else(model_spec::missing)?;
-    let codec = PredictCodec {
-        model: spec.name.clone(),
-        signature_name: spec.signature_name.clone(),
-        inputs: request.inputs,
-        output_filter: request.output_filter,
-    };
+    let (codec, spec) = PredictCodec::read(message)?;
+    let spec = spec.ok_or_else(model_spec::missing)?;
     plane.predict(Call { target: model_spec::target(spec), codec, body_bytes, deadline }).await
 }
 
@@ -114,7 +108,7 @@ fn read_name(value: Bytes) -> Result<String, Fault> {
 
 /// One Predict request on its way through the plane.
 #[derive(Debug)]
-struct PredictCodec {
+pub(crate) struct PredictCodec {
     model: String,
     signature_name: String,
     inputs: BTreeMap<String, Bytes>,
@@ -161,6 +155,15 @@ impl Codec for PredictCodec {
 }
 
 impl PredictCodec {
+    /// Takes a `PredictRequest` apart; what it asks for comes beside, none when it does not say.
+    pub(crate) fn read(message: Bytes) -> Result<(Self, Option<ModelSpec>), Error> {
+        let Request { model_spec, inputs, output_filter } = Request::read(message)?;
+        let named =
+            |name: fn(&ModelSpec) -> &String| model_spec.as_ref().map(name).cloned().unwrap_or_default();
+        let (model, signature_name) = (named(|spec| &spec.name), named(|spec| &spec.signature_name));
+        Ok((Self { model, signature_name, inputs, output_filter }, model_spec))
+    }
+
     fn check_count(&self, signature: &Signature) -> Result<(), Error> {
         let (sent, declared) = (self.inputs.len(), signature.inputs.len());
         if sent == declared || (sent < declared && !signature.defaults.is_empty()) {

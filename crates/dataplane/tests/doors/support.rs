@@ -326,7 +326,15 @@ impl Models {
         dataplane::testing::write_version(&path, "{}").unwrap();
         let platform = Platform::Synthetic;
         self.plane
-            .load(&LoadRequest { name: "m".into(), version, incarnation: 0, path, platform, tags: vec![] })
+            .load(&LoadRequest {
+                name: "m".into(),
+                version,
+                incarnation: 0,
+                path,
+                platform,
+                tags: vec![],
+                warmup: None,
+            })
             .unwrap();
     }
 

@@ -1,0 +1,133 @@
+//! Warm-up: the recorded requests that a version brings with it are run before it answers its first one, so that
+//! no client pays for what a model does only once. Decision 0017 says what a failing record means.
+//!
+//! `records` reads the file, `replay` turns one recorded request into runs. Where the model came from, and what
+//! becomes of it, is not known here.
+
+mod records;
+mod replay;
+
+use crate::{
+    error::{Code, Error},
+    runtime::Model,
+    wire::tensorflow::serving::PredictionLog,
+};
+use bytes::Bytes;
+use prost::Message;
+use records::Records;
+pub use records::frame;
+use std::{
+    fs::{self, File},
+    io::{self, BufReader, Read},
+    num::NonZeroU32,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+/// Where a version keeps its records, seen from its directory.
+pub const FILE: &str = "assets.extra/tf_serving_warmup_requests";
+
+/// How many records a file may have.
+pub const RECORDS_MAX: usize = 1000;
+
+/// So many bytes of a record that is no `PredictionLog` are shown.
+const SHOWN_BYTES_MAX: usize = 64;
+
+/// How to warm up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WarmupOptions {
+    /// How often each record is run.
+    pub iterations: NonZeroU32,
+}
+
+/// What a warm-up did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Warmed {
+    /// Records in the file; 0 when there is none.
+    pub records: usize,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// Runs every record of the version in `directory` on its model, in this thread. No file: nothing to do.
+///
+/// The first record that is not right or fails ends it: with the run's code, `DATA_LOSS` for what is no `TFRecord`
+/// file, `INVALID_ARGUMENT` for what is no `PredictionLog` and for too many, `UNIMPLEMENTED` for a kind that cannot
+/// be replayed. The text names file and record.
+pub fn warm_up(model: &dyn Model, directory: &Path, options: WarmupOptions) -> Result<Warmed, Error> {
+    let begun = Instant::now();
+    let path = directory.join(FILE);
+    let Some((file, bytes)) = open(&path)? else { return Ok(Warmed::default()) };
+    let records = Records::new(BufReader::new(file), bytes);
+    let records = run_all(model, records, options, &path)?;
+    Ok(Warmed { records, duration: begun.elapsed() })
+}
+
+/// How many there were; `path` is for the errors.
+fn run_all(
+    model: &dyn Model,
+    mut records: Records<impl Read>,
+    options: WarmupOptions,
+    path: &Path,
+) -> Result<usize, Error> {
+    let mut count = 0;
+    while let Some(record) = records.next().map_err(|error| at(error, count + 1, path))? {
+        count += 1;
+        let log = PredictionLog::decode(record.clone()).map_err(|_| unparsable(&record, count, path))?;
+        if let Some(log) = log.log_type {
+            replay::replay(model, log, options.iterations).map_err(|error| at(error, count, path))?;
+        }
+        if count > RECORDS_MAX {
+            return Err(Error::invalid_argument(format!(
+                "Number of warmup records exceeds the maximum ({RECORDS_MAX}) at {}",
+                path.display()
+            )));
+        }
+    }
+    Ok(count)
+}
+
+/// The file and its size; none when there is no such file.
+fn open(path: &Path) -> Result<Option<(File, u64)>, Error> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => return Err(unreadable(path, &error)),
+    };
+    // Opening a pipe, for one, could wait for ever.
+    if !metadata.is_file() {
+        return Err(Error::invalid_argument(format!(
+            "{} is not a file; put warm-up records there, or nothing",
+            path.display()
+        )));
+    }
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    Ok(Some((file, metadata.len())))
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Error {
+    let code = match error.kind() {
+        io::ErrorKind::PermissionDenied => Code::PermissionDenied,
+        _ => Code::Unknown,
+    };
+    Error::new(code, format!("cannot read the warm-up records {}: {error}", path.display()))
+}
+
+fn unparsable(bytes: &Bytes, record: usize, path: &Path) -> Error {
+    let shown = bytes.get(..SHOWN_BYTES_MAX).unwrap_or(bytes).escape_ascii();
+    let path = path.display();
+    Error::invalid_argument(format!("Failed to parse warmup record: {shown} from {path} (record {record})"))
+}
+
+/// Says where an error comes from, after its own words.
+fn at(error: Error, record: usize, path: &Path) -> Error {
+    let Error { code, message } = error;
+    Error::new(code, format!("{message} (record {record} of {})", path.display()))
+}
+
+#[cfg(test)]
+mod tests;
