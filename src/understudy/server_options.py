@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
-from understudy.dataplane.options import DataPlaneOptions
+from understudy.dataplane.options import DataPlaneOptions, WarmupOptions
 from understudy.model_config import ServerConfig, Transition
 
 POLL_INTERVAL_S = 1.0
@@ -55,6 +55,7 @@ class ServeOptions:
         admin_address: `host:port` of the operators' API; port 0 picks a free one; none: do not listen.
         admin_is_required: a start fails when that address is taken; otherwise the server does without.
         tensorflow: how TensorFlow runs.
+        warmup: how the requests that a version brings with it are run before it is ready; none: not at all.
         poll_interval_s: between the starts of two looks at base paths; 0: one look each time the
             configuration changes; negative: never.
         load_threads: loads at once; 0 chooses from the machine's cores.
@@ -77,6 +78,7 @@ class ServeOptions:
     admin_address: str | None = None
     admin_is_required: bool = True
     tensorflow: TensorFlowSettings = field(default_factory=TensorFlowSettings)
+    warmup: WarmupOptions | None = field(default_factory=WarmupOptions)
     poll_interval_s: float = POLL_INTERVAL_S
     load_threads: int = 0
     unload_threads: int = 0

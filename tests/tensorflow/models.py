@@ -162,6 +162,32 @@ def counter(out: Path) -> None:
     save(out, {"serving_default": function}, total=total)
 
 
+def sums_examples(out: Path) -> None:
+    """Add the float feature x of all Examples to a variable, and answer each x; `serving_default` tells the sum.
+
+    `classify` answers classes and scores, `regress` outputs.
+    """
+    total = tf.Variable(0.0)
+
+    def read(inputs: tf.Tensor) -> tf.Tensor:
+        x = tf.io.parse_example(inputs, {"x": tf.io.FixedLenFeature([], tf.float32)})["x"]
+        total.assign_add(tf.reduce_sum(x))
+        return x
+
+    def classify(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        x = tf.expand_dims(read(inputs), 1)
+        return {"classes": tf.strings.as_string(x), "scores": x}
+
+    signatures = {
+        "serving_default": tf.function(lambda: {"total": total.read_value()}, input_signature=[]),
+        "classify": tf.function(classify, input_signature=[spec([None], "string", "inputs")]),
+        "regress": tf.function(
+            lambda inputs: {"outputs": read(inputs)}, input_signature=[spec([None], "string", "inputs")]
+        ),
+    }
+    save(out, signatures, total=total)
+
+
 def mlp(out: Path) -> None:
     """Classify 64 features into 10 classes through 128 hidden units, with weights drawn from one seed."""
     draw = tf.random.Generator.from_seed(7)
@@ -241,6 +267,7 @@ BUILDERS: dict[str, Builder] = {
         defaults,
         zero_inputs,
         counter,
+        sums_examples,
         mlp,
     )
 }

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from understudy.cli.main import main
 from understudy.cli.serve import build_options, serve
 from understudy.cli.serve_flags import OPTIONS
-from understudy.dataplane.options import DataPlaneOptions
+from understudy.dataplane.options import DataPlaneOptions, WarmupOptions
 from understudy.model_config import Latest, ModelConfig, ServerConfig
 from understudy.server_options import OnStartupFailure, ServeOptions, TensorFlowSettings
 
@@ -77,7 +77,7 @@ def test_every_flag_reaches_its_option() -> None:
         *("--intra-op-threads", "7", "--inter-op-threads", "8", "--saved-model-tags", "serve,gpu"),
         *("--io-threads", "9", "--runs-max", "10", "--queue-max", "11", "--in-flight-max", "12"),
         *("--connections-max", "13", "--message-bytes-max", "14", "--buffered-bytes-max", "15"),
-        *("--rest-timeout", "1.5", "--cors"),
+        *("--rest-timeout", "1.5", "--cors", "--warmup-iterations", "16"),
     )
     plane = options.data_plane
     assert (plane.grpc_address, plane.rest_address, options.admin_address) == ("[::1]:0", "[::1]:0", None)
@@ -85,6 +85,7 @@ def test_every_flag_reaches_its_option() -> None:
     assert (options.load_retries_max, options.load_retry_interval_s) == (1, 0.5)
     assert (options.drain_timeout_s, options.stop_timeout_s, options.startup_timeout_s) == (4, 5, 6)
     assert options.on_startup_failure is OnStartupFailure.EXIT
+    assert options.warmup == WarmupOptions(iterations=16)
     assert options.tensorflow == TensorFlowSettings(
         library_dir="/tf", intra_op_threads=7, inter_op_threads=8, saved_model_tags=("serve", "gpu")
     )
@@ -103,6 +104,14 @@ def test_the_environment_counts_where_no_flag_is_given(monkeypatch: pytest.Monke
     assert [model.name for model in options.models.models] == ["a", "b"]
     assert options.data_plane.grpc_address == "0.0.0.0:9001"
     assert options.data_plane.rest_address is None
+
+
+def test_versions_are_warmed_up_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert options_for("--model", "a=/a").warmup == WarmupOptions(iterations=1)
+    assert options_for("--model", "a=/a", "--no-warmup", "--warmup-iterations", "3").warmup is None
+    monkeypatch.setenv("UNDERSTUDY_WARMUP", "false")
+    assert options_for("--model", "a=/a").warmup is None
+    assert options_for("--model", "a=/a", "--warmup").warmup == WarmupOptions(iterations=1)
 
 
 def test_a_host_by_name_becomes_an_address() -> None:

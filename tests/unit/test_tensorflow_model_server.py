@@ -10,6 +10,7 @@ from understudy.cli.tensorflow_flags import FLAGS, Flag, FlagType, Treatment
 from understudy.cli.tensorflow_model_server import serve_command_line
 from understudy.cli.tensorflow_reference import build_reference
 from understudy.cli.tensorflow_syntax import build_usage, parse_arguments
+from understudy.dataplane.options import WarmupOptions
 from understudy.errors import Code, ConfigError, DataPlaneError, StartupError, UnderstudyError
 from understudy.machine import machine_memory_bytes
 from understudy.model_config import ModelConfig, ServerConfig, Transition
@@ -273,6 +274,21 @@ def test_honoured_flags_become_options() -> None:
     assert options.tensorflow == TensorFlowSettings(
         intra_op_threads=4, inter_op_threads=4, saved_model_tags=("serve", "gpu")
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "warmup"),
+    [
+        ((), WarmupOptions(iterations=1)),
+        (("--num_request_iterations_for_warmup=3",), WarmupOptions(iterations=3)),
+        (("--num_request_iterations_for_warmup=-2",), WarmupOptions(iterations=1)),
+        (("--enable_model_warmup=false", "--num_request_iterations_for_warmup=3"), None),
+    ],
+)
+def test_recorded_requests_are_replayed_as_often_as_asked_for(
+    arguments: tuple[str, ...], warmup: WarmupOptions | None
+) -> None:
+    assert Served(MODEL, *arguments).only.warmup == warmup
 
 
 def test_a_config_file_comes_before_the_single_model(tmp_path: Path) -> None:

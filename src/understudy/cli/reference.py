@@ -58,7 +58,7 @@ def _table(options: list[click.Option], context: click.Context) -> str:
 
 
 def _row(option: click.Option, context: click.Context) -> str:
-    name = ", ".join(option.opts)
+    name = ", ".join([*option.opts, *option.secondary_opts])
     if not option.is_flag:
         name += f" {option.make_metavar(context)}"
     extra = option.get_help_extra(context)

@@ -11,7 +11,7 @@ from understudy import telemetry
 from understudy.cli.outcome import EXIT_NEGATIVE, Unusable
 from understudy.cli.serve_flags import OPTIONS, ServeFlags
 from understudy.config_text import read_startup_config
-from understudy.dataplane.options import DataPlaneOptions
+from understudy.dataplane.options import DataPlaneOptions, WarmupOptions
 from understudy.errors import ConfigError, UnderstudyError
 from understudy.machine import machine_memory_bytes
 from understudy.model_config import ModelConfig, ServerConfig, Transition
@@ -60,6 +60,7 @@ def build_options(flags: ServeFlags) -> ServeOptions:
             inter_op_threads=flags["inter_op_threads"],
             saved_model_tags=tuple(tag for tag in flags["saved_model_tags"].split(",") if tag),
         ),
+        warmup=WarmupOptions(iterations=flags["warmup_iterations"]) if flags["warmup"] else None,
         poll_interval_s=flags["poll_interval"],
         load_threads=flags["load_threads"],
         unload_threads=flags["unload_threads"],

@@ -5,7 +5,7 @@ from typing import Final, TypedDict
 
 import click
 
-from understudy.dataplane.options import DataPlaneOptions
+from understudy.dataplane.options import DataPlaneOptions, WarmupOptions
 from understudy.model_config import Transition
 from understudy.server_options import (
     DRAIN_TIMEOUT_S,
@@ -29,6 +29,8 @@ THREADS_MAX = 1024
 SECONDS_MAX = 366 * 24 * 3600
 INT32_MAX = 2**31 - 1
 BYTES_MAX = 2**48
+
+WARMUP_ITERATIONS: Final = WarmupOptions().iterations
 
 _LIMITS: Final = DataPlaneOptions(grpc_address=None, rest_address=None)
 """The data plane's own defaults."""
@@ -57,6 +59,8 @@ class ServeFlags(TypedDict):
     memory_limit_bytes: int | None
     memory_limit_fraction: float | None
     label_unavailable: bool
+    warmup: bool
+    warmup_iterations: int
     drain_timeout: float
     stop_timeout: float
     startup_timeout: float
@@ -123,13 +127,14 @@ def _option(
     text: str,
     metavar: str | None = None,
 ) -> click.Option:
+    has_opposite = kind is _FLAG and bool(default)  # what is on by default must be there to be turned off
     return click.Option(
-        [f"--{name}"],
+        [f"--{name}/--no-{name}" if has_opposite else f"--{name}"],
         type=kind,
         default=default,
         multiple=isinstance(default, tuple),
         is_flag=True if kind is _FLAG else None,
-        show_default=default not in {None, ()} and kind is not _FLAG,
+        show_default=has_opposite or (default not in {None, ()} and kind is not _FLAG),
         envvar=f"UNDERSTUDY_{name.upper().replace('-', '_')}",
         show_envvar=True,
         metavar=_METAVARS.get(kind, metavar),
@@ -209,6 +214,13 @@ _LIFE = [
         "Let a new label name a version that is not available (as TensorFlow Serving's "
         "--allow_version_labels_for_unavailable_models).",
     ),
+    _option(
+        "warmup",
+        _FLAG,
+        True,
+        "Run a version's recorded requests (assets.extra/tf_serving_warmup_requests) before it is ready.",
+    ),
+    _option("warmup-iterations", _POSITIVE, WARMUP_ITERATIONS, "How often each of them is run."),
     _option(
         "drain-timeout", _parse_seconds, DRAIN_TIMEOUT_S, "Seconds that an unload waits for last requests."
     ),

@@ -201,17 +201,14 @@ _LOADING = (
         "enable_model_warmup",
         _BOOL,
         True,
-        "replays recorded requests before a version is available",
-        _NO_EFFECT,
-        "recorded requests are not replayed yet; the first requests of a version may be slow",
+        "replays the requests recorded in a version's assets.extra/tf_serving_warmup_requests before it is "
+        "available",
     ),
     Flag(
         "num_request_iterations_for_warmup",
         _INT32,
         0,
-        "times each recorded request is replayed",
-        _NO_EFFECT,
-        "recorded requests are not replayed yet",
+        "times each recorded request is replayed; 0 or less: once",
     ),
     Flag(
         "load_timeout_s",

@@ -9,7 +9,7 @@ from understudy import telemetry
 from understudy.cli.tensorflow_flags import FLAGS, Treatment
 from understudy.cli.tensorflow_syntax import CommandLine, FlagValues, build_usage, parse_arguments
 from understudy.config_text import read_startup_config
-from understudy.dataplane.options import DataPlaneOptions
+from understudy.dataplane.options import DataPlaneOptions, WarmupOptions
 from understudy.errors import Code, ConfigError, DataPlaneError, StartupError, UnderstudyError
 from understudy.machine import machine_memory_bytes
 from understudy.model_config import ModelConfig, ServerConfig, Transition
@@ -71,6 +71,7 @@ def build_options(line: CommandLine) -> ServeOptions:
         admin_address=_loopback(_port(values, "admin_port")),
         admin_is_required="admin_port" in line.given,  # who never heard of it must not stumble over it
         tensorflow=_build_tensorflow(values),
+        warmup=_build_warmup(values),
         poll_interval_s=float(values.integer("file_system_poll_wait_seconds")),
         load_threads=_count(values, "num_load_threads"),
         unload_threads=_count(values, "num_unload_threads"),
@@ -84,6 +85,12 @@ def build_options(line: CommandLine) -> ServeOptions:
         may_label_unavailable=values.boolean("allow_version_labels_for_unavailable_models"),
         on_startup_failure=OnStartupFailure.EXIT,
     )
+
+
+def _build_warmup(values: FlagValues) -> WarmupOptions | None:
+    if not values.boolean("enable_model_warmup"):
+        return None
+    return WarmupOptions(iterations=max(1, values.integer("num_request_iterations_for_warmup")))
 
 
 def _check_doors(values: FlagValues) -> None:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 
 from understudy.dataplane.native import NativeDataPlane
-from understudy.dataplane.options import LoadRequest, TensorFlowOptions
+from understudy.dataplane.options import LoadRequest, TensorFlowOptions, WarmupOptions
 from understudy.model_config import TENSORFLOW_PLATFORM
 from understudy.servable import ServableId
 
@@ -24,6 +24,7 @@ class NativeLoader:
         find_tensorflow: Callable[[], TensorFlowOptions],
         *,
         tags: tuple[str, ...],
+        warmup: WarmupOptions | None,
     ) -> None:
         """Prepares a loader.
 
@@ -31,10 +32,12 @@ class NativeLoader:
             data_plane: where versions live.
             find_tensorflow: says where the libraries are, or raises `DataPlaneError`: not installed.
             tags: of the MetaGraphDef to load.
+            warmup: how to run the requests that versions bring with them; none: leave them alone.
         """
         self._data_plane = data_plane
         self._find_tensorflow = find_tensorflow
         self._tags = tags
+        self._warmup = warmup
         self._opening = threading.Lock()
         self._opened = False
 
@@ -51,7 +54,7 @@ class NativeLoader:
                 self._opened = True
 
     def load(self, servable: ServableId, path: str, platform: str) -> None:
-        """Loads one version; it is not routed yet.
+        """Loads one version and warms it up; it is not routed yet.
 
         Raises:
             DataPlaneError: it cannot be loaded, and why.
@@ -66,6 +69,7 @@ class NativeLoader:
                 path=path,
                 platform=platform,
                 tags=self._tags,
+                warmup=self._warmup,
             )
         )
 

@@ -56,6 +56,7 @@ def build_parts(options: ServeOptions, clock: Clock) -> Parts:
         data_plane,
         lambda: _tensorflow_options(options.tensorflow),
         tags=options.tensorflow.saved_model_tags,
+        warmup=options.warmup,
     )
     desk = Desk(
         Manager(
