@@ -81,6 +81,20 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a source looks for the versions of one model.
+
+    Attributes:
+        base_path: the directory whose numbered children are its versions.
+        versions: the only ones that anybody asks for, ascending; when all of them are there under their plain
+            decimal names, the source need not look for others. None: all that are there.
+    """
+
+    base_path: str
+    versions: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FoundVersion:
     """A version directory that a source saw.
 
@@ -108,6 +122,8 @@ class FoundVersions:
         base_path: where it looked, so that a look begun before a change of configuration can be told
             from one begun after it; none: not said, and taken at its word.
         ignored: sentences about what is named like a version and is none.
+        only: nothing but these versions was looked for, so nothing is said about others; none: all that are
+            there were looked for.
     """
 
     name: str
@@ -115,6 +131,7 @@ class FoundVersions:
     failure: Failure | None = None
     base_path: str | None = None
     ignored: tuple[str, ...] = ()
+    only: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

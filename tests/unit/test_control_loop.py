@@ -1,7 +1,7 @@
 """The control loop on its thread: the order of effects, and what a refused publish holds back."""
 
 import queue
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import pytest
 
@@ -14,7 +14,7 @@ from understudy.errors import Code, DataPlaneError
 from understudy.lifecycle.manager import Manager
 from understudy.model_config import ModelConfig, ServerConfig
 from understudy.routing import RouteUpdate
-from understudy.servable import Event, FoundVersion, FoundVersions, ServableId, Unloaded
+from understudy.servable import Event, FoundVersion, FoundVersions, Place, ServableId, Unloaded
 
 TIMEOUT_S = 20
 
@@ -47,10 +47,13 @@ class World:
         del path
         return Inspection(0, "as ever")
 
-    def set_models(self, models: dict[str, str]) -> None:
+    def set_models(self, models: Mapping[str, Place]) -> None:
         self.done.put(f"look at {sorted(models)}")
 
     def watch(self, servables: frozenset[ServableId]) -> None:
+        del servables
+
+    def guard(self, servables: frozenset[ServableId]) -> None:
         del servables
 
     def ignore_events(self, events: Iterable[Event]) -> None:

@@ -16,6 +16,7 @@ from understudy.servable import (
     Inspected,
     Loaded,
     LoadFailed,
+    Place,
     ServableId,
     Unloaded,
 )
@@ -92,7 +93,7 @@ def ready(*versions: int) -> Ticking:
 def test_a_configuration_sends_the_source_and_is_answered_when_the_model_serves() -> None:
     ticking = Ticking()
     order = ticking.order(model("m"))
-    assert ticking.tick().models == {"m": "/models/m"}
+    assert ticking.tick().models == {"m": Place("/models/m")}
     ticking.see(found("m", 1))
     ((load, platform),) = ticking.tick().loads
     assert (load.servable, platform) == (ServableId("m", 1), "synthetic")
@@ -210,3 +211,74 @@ def test_a_removed_model_is_unloaded_and_remembered() -> None:
     ticking.tick()
     assert ticking.desk.picture.models["m"].removed
     assert [event.kind for event in ticking.desk.journal.of("m")][-1] == "state_changed"
+
+
+def test_versions_that_serve_are_guarded_from_the_tick_in_which_they_do() -> None:
+    ticking = ready(1)
+    assert ticking.tick().guarded is None
+    ticking.see(found("m", 1, 2))
+    assert ticking.tick().guarded is None
+    ticking.desk.finish(Loaded(ServableId("m", 2), 0.1))
+    turn = ticking.tick()
+    assert turn.guarded == frozenset({ServableId("m", 2)})
+    assert turn.watched == frozenset()
+
+
+def test_a_specific_policy_names_the_versions_to_look_for_each_once() -> None:
+    ticking = Ticking()
+    ticking.order(model("m", version_policy=Specific((3, 1, 3))))
+    assert ticking.tick().models == {"m": Place("/models/m", (1, 3))}
+
+
+def test_what_serves_stays_until_there_was_a_look_for_what_replaces_it() -> None:
+    ticking = Ticking()
+    ticking.order(model("m", version_policy=Specific((1,))))
+    ticking.see(replace(found("m", 1), only=(1,)))
+    ticking.tick()
+    ticking.desk.finish(Loaded(ServableId("m", 1), 0.1))
+    ticking.tick()
+    ticking.order(model("m", version_policy=Specific((2,))))
+    assert ticking.tick().unloads == ()
+    ticking.see(replace(found("m", 1), only=(1,)))
+    assert ticking.tick().unloads == ()
+    ticking.see(replace(found("m", 2), only=(2,)))
+    turn = ticking.tick()
+    assert [load.servable.version for load, _ in turn.loads] == [2]
+    assert turn.unloads == ()
+
+
+def serving_by_name(*versions: int, label: int) -> Ticking:
+    """Model m serves these versions by a specific policy, after looks for no others; a label is on one."""
+    ticking = Ticking()
+    config = replace(model("m", version_policy=Specific(versions)), labels=(("stable", label),))
+    ticking.order(config)
+    ticking.see(replace(found("m", *versions), only=versions))
+    ticking.tick()
+    for version in versions:
+        ticking.desk.finish(Loaded(ServableId("m", version), 0.1))
+    ticking.tick()
+    return ticking
+
+
+def test_what_a_label_holds_is_looked_for_until_the_label_has_moved() -> None:
+    ticking = serving_by_name(1, label=1)
+    moved = replace(model("m", version_policy=Specific((2,))), labels=(("stable", 2),))
+    assert not ticking.order(moved).answer.done()
+    assert ticking.tick().models == {"m": Place("/models/m", (1, 2))}
+    ticking.see(replace(found("m", 1, 2), only=(1, 2)))
+    turn = ticking.tick()
+    assert [load.servable.version for load, _ in turn.loads] == [2]
+    assert turn.unloads == ()
+    ticking.desk.finish(Loaded(ServableId("m", 2), 0.1))
+    turn = ticking.tick()
+    assert turn.routes is not None
+    assert [(each.label, each.version) for each in turn.routes.changed[0].labels] == [("stable", 2)]
+
+
+def test_a_label_is_not_refused_for_a_version_that_no_look_was_for() -> None:
+    ticking = serving_by_name(1, label=1)
+    refused = ticking.order(replace(model("m", version_policy=Specific((1, 2))), labels=(("stable", 3),)))
+    with pytest.raises(ConfigError, match="the version policy does not choose it|it is not in"):
+        refused.answer.result(timeout=0)
+    ticking.order(replace(model("m", version_policy=Specific((1, 2))), labels=(("stable", 2),)))
+    assert ticking.desk.picture.configured["m"].labels == (("stable", 2),)

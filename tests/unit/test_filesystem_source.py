@@ -6,7 +6,7 @@ from pathlib import Path
 
 from understudy.clock import SystemClock
 from understudy.errors import Code
-from understudy.servable import FoundVersions, ServableId
+from understudy.servable import FoundVersions, Place, ServableId
 from understudy.sources.filesystem import FileSystemSource
 
 LONG_AGO = 1_000_000_000.0
@@ -31,7 +31,7 @@ def numbers(found: FoundVersions) -> list[int]:
 
 def source_by_hand(seen: Seen, models: dict[str, Path]) -> FileSystemSource:
     source = FileSystemSource(SystemClock(), seen, poll_interval_s=-1)
-    source.set_models({name: str(path) for name, path in models.items()})
+    source.set_models({name: Place(str(path)) for name, path in models.items()})
     return source
 
 
@@ -121,9 +121,9 @@ def test_the_thread_looks_at_once_when_models_are_set_even_if_it_polls_only_once
     seen = Seen()
     source = FileSystemSource(SystemClock(), seen, poll_interval_s=0)
     source.start()
-    source.set_models({"m": str(tmp_path)})
+    source.set_models({"m": Place(str(tmp_path))})
     assert numbers(seen.next()["m"]) == [1]
-    source.set_models({"m": str(tmp_path), "n": str(tmp_path)})
+    source.set_models({"m": Place(str(tmp_path)), "n": Place(str(tmp_path))})
     assert set(seen.next()) == {"m", "n"}
     source.stop(timeout_s=5)
 
@@ -131,7 +131,7 @@ def test_the_thread_looks_at_once_when_models_are_set_even_if_it_polls_only_once
 def test_the_thread_polls_again_and_again(tmp_path: Path) -> None:
     seen = Seen()
     source = FileSystemSource(SystemClock(), seen, poll_interval_s=0.001)
-    source.set_models({"m": str(tmp_path)})
+    source.set_models({"m": Place(str(tmp_path))})
     source.start()
     seen.next()
     (tmp_path / "1").mkdir()

@@ -3,13 +3,15 @@
 No threads and no effects: a tick's effects come back as a `Turn`, which the loop carries out.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from understudy.control.facts import ConfigOrder
+from understudy.control.guarded import GuardedVersions
 from understudy.control.journal import Journal
 from understudy.control.orders import OpenOrders
 from understudy.control.picture import Picture
+from understudy.control.places import assume_found, build_place, is_at
 from understudy.control.settling import NewLabel
 from understudy.errors import ConfigError
 from understudy.lifecycle.actions import Facts, Inspect, Load, StepResult, Unload, Watch, Withdraw
@@ -26,7 +28,7 @@ from understudy.lifecycle.manager import Manager
 from understudy.model_config import ConfigDiff, ModelConfig, ServerConfig, diff
 from understudy.routing import ModelRoute, RouteUpdate, build_route
 from understudy.routing import diff as diff_routes
-from understudy.servable import Event, FoundVersions, ModelSnapshot, Outcome, ServableId
+from understudy.servable import Event, FoundVersions, ModelSnapshot, Outcome, Place, ServableId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +36,9 @@ class Turn:
     """What one tick wants done, in this order.
 
     Attributes:
-        models: base paths by model, for the source; none: as before.
-        watched: versions to fingerprint; none: as before.
+        models: where to look, by model, for the source; none: as before.
+        watched: versions to fingerprint in each look; none: as before.
+        guarded: versions that serve, to fingerprint in turn; none: as before.
         withdrawals: loads not to begin if they have not.
         routes: to publish before any unload starts; none: as before.
         unloads: to start.
@@ -44,8 +47,9 @@ class Turn:
         events: that happened.
     """
 
-    models: dict[str, str] | None
+    models: dict[str, Place] | None
     watched: frozenset[ServableId] | None
+    guarded: frozenset[ServableId] | None
     withdrawals: tuple[Withdraw, ...]
     routes: RouteUpdate | None
     unloads: tuple[Unload, ...]
@@ -96,6 +100,8 @@ class Desk:
         self._orders = OpenOrders()
         self._taken = _Taken()
         self._watched: dict[str, frozenset[int]] = {}
+        self._guarded = GuardedVersions()
+        self._places: dict[str, Place] = {}
 
     def see(self, looks: Iterable[FoundVersions], now: float) -> None:
         """Takes in what a source saw; a model that did not change costs one comparison.
@@ -142,7 +148,8 @@ class Desk:
     def decide(self, now: float) -> Turn:
         """One tick: wishes, then the manager's step, then the routes that follow from it."""
         taken, self._taken = self._taken, _Taken()
-        aspired = self._aspirer.step(now, self.picture.config, taken.looks, self._all_overlays())
+        overlays = self._all_overlays()
+        aspired = self._aspirer.step(now, self.picture.config, taken.looks, overlays)
         facts = Facts(
             removed=aspired.removed,
             aspired=aspired.aspired,
@@ -156,8 +163,9 @@ class Desk:
         events = (*aspired.events, *result.events, *self._tell_labels(now, routes, unloads))
         self.journal.add(events)
         return Turn(
-            models=self._base_paths() if taken.is_reconfigured else None,
+            models=self._note_places(overlays, is_reconfigured=taken.is_reconfigured),
             watched=self._note_watches(result),
+            guarded=self._guarded.note(result),
             withdrawals=tuple(action for action in result.actions if isinstance(action, Withdraw)),
             routes=routes,
             unloads=unloads,
@@ -188,7 +196,7 @@ class Desk:
         for model in (*change.added, *change.changed):
             look = picture.looks.get(model.name)
             known = Known(
-                None if look is None or look.failure is not None else look,
+                None if look is None or look.failure is not None else assume_found(look, model),
                 picture.models.get(model.name),
                 self.overlays.get(model.name, NO_OVERLAY),
             )
@@ -226,21 +234,36 @@ class Desk:
     def _is_of_now(self, look: FoundVersions) -> bool:
         """A look begun before a change of configuration may be at a place that is no longer asked for."""
         config = self.picture.configured.get(look.name)
-        return config is not None and look.base_path in {None, config.base_path}
+        return config is not None and is_at(look, build_place(config))
 
     def _configure(self, config: ServerConfig) -> None:
         configured = {model.name: model for model in config.models}
         looks = {
             name: look
             for name, look in self.picture.looks.items()
-            if name in configured and look.base_path in {None, configured[name].base_path}
+            if name in configured and is_at(look, build_place(configured[name]))
         }
         self.picture = replace(self.picture, config=config, configured=configured, looks=looks)
         self._pinned = {name: pinned for name, pinned in self._pinned.items() if name in configured}
         self._taken.is_reconfigured = True
 
-    def _base_paths(self) -> dict[str, str]:
-        return {model.name: model.base_path for model in self.picture.config.models}
+    def _note_places(
+        self, overlays: Mapping[str, Overlay], *, is_reconfigured: bool
+    ) -> dict[str, Place] | None:
+        """Where to look from now on, if the source was told less; more than is needed does no harm."""
+        is_news = is_reconfigured or any(
+            (place := self._places.get(name)) is not None
+            and place.versions is not None
+            and not overlay.pinned <= set(place.versions)
+            for name, overlay in overlays.items()
+        )
+        if not is_news:
+            return None
+        self._places = {
+            model.name: build_place(model, overlays.get(model.name, NO_OVERLAY).pinned)
+            for model in self.picture.config.models
+        }
+        return self._places
 
     def _platform(self, load: Load) -> str:
         return self.picture.configured[load.servable.name].platform

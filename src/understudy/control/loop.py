@@ -5,7 +5,7 @@ One thread, no locks: the desk belongs to it. It decides nothing about versions 
 
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol, assert_never
@@ -18,7 +18,7 @@ from understudy.errors import DataPlaneError
 from understudy.lifecycle.actions import Unload
 from understudy.model_config import ServerConfig
 from understudy.routing import RouteUpdate
-from understudy.servable import Event, ServableId
+from understudy.servable import Event, Place, ServableId
 
 TICK_INTERVAL_S = 0.1
 """The longest that a tick waits for a fact; retries that are due are noticed this late at most."""
@@ -49,12 +49,16 @@ class Routes(Protocol):
 class Source(Protocol):
     """Reports which versions are there."""
 
-    def set_models(self, models: dict[str, str]) -> None:
-        """From now on these base paths, by model name."""
+    def set_models(self, models: Mapping[str, Place]) -> None:
+        """From now on these places, by model name."""
         ...
 
     def watch(self, servables: frozenset[ServableId]) -> None:
         """Fingerprint these versions in each look."""
+        ...
+
+    def guard(self, servables: frozenset[ServableId]) -> None:
+        """Fingerprint these versions in turn, few in each poll."""
         ...
 
 
@@ -135,6 +139,8 @@ class ControlLoop:
         """Routes first: what is about to be unloaded must not be found by a new request."""
         if turn.models is not None:
             self._source.set_models(turn.models)
+        if turn.guarded is not None:  # before it is no longer watched: the last fingerprint is not forgotten
+            self._source.guard(turn.guarded)
         if turn.watched is not None:
             self._source.watch(turn.watched)
         for withdrawal in turn.withdrawals:

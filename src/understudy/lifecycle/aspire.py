@@ -151,7 +151,7 @@ class Aspirer:
             model, overlay = self._models.get(name), overlays.get(name, NO_OVERLAY)
             if model is None or model.found is None:
                 continue
-            if name in looked or model.is_stale(overlay):
+            if model.is_covered(overlay) and (name in looked or model.is_stale(overlay)):
                 yield model.aspire(now, model.found, overlay, events)
 
 
@@ -162,6 +162,7 @@ class _Model:
     Attributes:
         config: in force.
         found: the last good look; none before it.
+        only: the versions that look was for; none: all that are there.
         failure: of the last look, if that failed; told when it differs from the one before.
         ignored: what was last told to be named like a version and to be none.
         missing: versions last told to be missing.
@@ -170,6 +171,7 @@ class _Model:
 
     config: ModelConfig
     found: tuple[FoundVersion, ...] | None = None
+    only: tuple[int, ...] | None = None
     failure: Failure | None = None
     ignored: tuple[str, ...] = ()
     missing: tuple[int, ...] = ()
@@ -178,6 +180,16 @@ class _Model:
     def is_stale(self, overlay: Overlay) -> bool:
         """Whether the last decision was taken on another policy or overlay."""
         return self.decided_on != (self.config.version_policy, self.config.transition, overlay)
+
+    def is_covered(self, overlay: Overlay) -> bool:
+        """Whether the last good look was for all that policy and pins ask for; if not, the next one decides.
+
+        To decide on less would let go of what serves before the source was asked for what replaces it.
+        """
+        if self.only is None:
+            return True
+        policy = self.config.version_policy
+        return isinstance(policy, Specific) and {*policy.versions, *overlay.pinned} <= set(self.only)
 
     def take(self, now: float, look: FoundVersions, events: list[Event]) -> bool:
         """Takes one look; whether it has something to say about versions."""
@@ -198,7 +210,7 @@ class _Model:
                 if sentence not in self.ignored
             )
         self.ignored = look.ignored
-        self.found = look.versions
+        self.found, self.only = look.versions, look.only
         return True
 
     def aspire(

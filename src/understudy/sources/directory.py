@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from understudy.errors import Code
-from understudy.servable import Failure, FoundVersion
+from understudy.servable import Failure
 
 INT64_MAX = 2**63 - 1
 INT64_MIN = -(2**63)
 FINGERPRINT_FILES_MAX = 100_000
 """Files of one version that a fingerprint looks at; a SavedModel has a handful."""
+NAMED_VERSIONS_MAX = 1_000
+"""Versions asked for by name, each with a call of its own; for more of them one listing is cheaper."""
 
 # What TensorFlow Serving takes for a number: ASCII white space around, one sign, digits.
 _VERSION_NAME = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)[ \t\n\v\f\r]*", re.ASCII)
@@ -36,11 +38,13 @@ class Listing:
         ignored: sentences about children that are named like versions and are none.
         follows_links: a child is a symbolic link, so what is there can change
             without the base path changing.
+        only: nothing but these versions was looked for; none: all that are there.
     """
 
     paths: dict[int, str]
     ignored: tuple[str, ...] = ()
     follows_links: bool = False
+    only: tuple[int, ...] | None = None
 
 
 def version_number(name: str) -> int | None:
@@ -84,8 +88,35 @@ def list_versions(base_path: str) -> Listing:
     return Listing(paths, tuple(ignored), follows_links)
 
 
-def describe_failure(base_path: str, error: OSError) -> Failure:
+def find_named(base_path: str, versions: tuple[int, ...]) -> Listing | None:
+    """Looks for these versions under their plain decimal names, without listing `base_path`.
+
+    None when one of them is not there as a directory: it may be there under another name (`007`), which only
+    a listing shows.
+    """
+    if len(versions) > NAMED_VERSIONS_MAX:
+        return None
+    paths: dict[int, str] = {}
+    follows_links = False
+    for number in versions:
+        path = os.path.join(base_path, str(number))  # noqa: PTH118 (a str crosses)
+        try:
+            mode = os.lstat(path).st_mode
+            if stat.S_ISLNK(mode):
+                follows_links = True
+                mode = os.stat(path).st_mode  # noqa: PTH116 (a str crosses)
+        except OSError:
+            return None
+        if not stat.S_ISDIR(mode):
+            return None
+        paths[number] = path
+    return Listing(paths, follows_links=follows_links, only=versions)
+
+
+def describe_failure(base_path: str, error: OSError | ValueError) -> Failure:
     """Why a base path could not be looked at, and what to do."""
+    if isinstance(error, ValueError):
+        return Failure(Code.INVALID_ARGUMENT, f"{base_path!r} is no path: {error}; change it")
     code = _CODES.get(error.errno or 0, Code.UNAVAILABLE)
     if code is Code.NOT_FOUND:
         return Failure(
@@ -152,8 +183,3 @@ def _walk(path: str) -> Iterator[tuple[bytes, int]]:
 
 def _file_bytes(seen: os.stat_result) -> int:
     return seen.st_size if stat.S_ISREG(seen.st_mode) else 0
-
-
-def found_version(number: int, path: str, *, watched: bool) -> FoundVersion:
-    """A version as a source reports it; only a watched one costs a walk."""
-    return FoundVersion(number, path, fingerprint(path) if watched else None)

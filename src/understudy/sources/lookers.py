@@ -1,0 +1,91 @@
+"""The threads that look. A look that hangs in the file system holds up its own thread and no other look.
+
+Nothing here knows what a look sees (look.py) or who wants it (filesystem.py).
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+
+from understudy.clock import Clock
+from understudy.sources.look import Look, Seen
+
+LOOKERS_MAX = 32
+"""Threads that look, those that hang included: one fewer base paths may hang without disturbing the rest."""
+LOOKER_ADDED_AFTER_S = 0.1
+"""Looks that wait this long get another thread. A healthy file system never needs a second one, and threads
+that ask it ten thousand times a second would only get in each other's way."""
+
+
+class Lookers:
+    """Carries out looks on threads that come and go with the work."""
+
+    def __init__(self, clock: Clock, look: Callable[[Look], Seen], on_late: Callable[[], None]) -> None:
+        """Prepares; no thread is started before there is a look.
+
+        Args:
+            clock: for the time at which each look was begun.
+            look: carries one out; may hang.
+            on_late: called on a looker's thread when a look was answered that nobody waits for any more.
+        """
+        self._clock = clock
+        self._look = look
+        self._on_late = on_late
+        self._lock = threading.Lock()
+        self._pending: deque[Look] = deque()
+        self._answered: deque[Look] = deque()
+        self._lookers = 0
+        self._is_waited_for = False
+        self._idle = threading.Event()
+
+    def begin(self, looks: Iterable[Look]) -> None:
+        """Asks for looks, in this order."""
+        with self._lock:
+            self._pending.extend(looks)
+        self._add_looker()
+
+    def withdraw(self, looks: Collection[Look]) -> None:
+        """These are not wanted any more. One that was begun goes on; its answer is for the caller to drop."""
+        unwanted = set(looks)
+        with self._lock:
+            self._pending = deque(look for look in self._pending if look not in unwanted)
+
+    def wait(self, looks: Collection[Look], until: float) -> list[Look]:
+        """Every look answered since the last call: once these are, or at a time of the clock."""
+        self._is_waited_for = True
+        while not all(look.seen is not None for look in looks):
+            left_s = until - self._clock.now()
+            if left_s <= 0:
+                break
+            if not self._idle.wait(min(left_s, LOOKER_ADDED_AFTER_S)):
+                self._add_looker()
+            self._idle.clear()
+        self._is_waited_for = False  # from here on a late answer tells; then what came before is taken
+        return self.take()
+
+    def take(self) -> list[Look]:
+        """Every look answered since the last call; waits for none."""
+        return [self._answered.popleft() for _ in range(len(self._answered))]
+
+    def _add_looker(self) -> None:
+        with self._lock:
+            if not self._pending or self._lookers >= LOOKERS_MAX:
+                return
+            self._lookers += 1
+        threading.Thread(target=self._run, name="source-look", daemon=True).start()
+
+    def _run(self) -> None:
+        while (look := self._next()) is not None:
+            look.begun_at = self._clock.now()
+            look.seen = self._look(look)
+            self._answered.append(look)
+            if not self._is_waited_for:
+                self._on_late()
+
+    def _next(self) -> Look | None:
+        with self._lock:
+            if self._pending:
+                return self._pending.popleft()
+            self._lookers -= 1
+        self._idle.set()
+        return None
