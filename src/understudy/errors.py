@@ -3,6 +3,7 @@
 UnderstudyError
 ├── ConfigError          a configuration that cannot be taken; says where and why
 ├── DataPlaneError       what the native data plane refused; carries a canonical code
+├── PublishError         an export that is not published; says why and what to do
 └── StartupError         the server cannot start; says what to do
 """
 
@@ -81,6 +82,20 @@ class DataPlaneError(UnderstudyError):
 
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(f"{code.name}: {message}")
+        self.code = code
+        self.message = message
+
+
+class PublishError(UnderstudyError):
+    """An export is not published; nothing is in the base path.
+
+    Attributes:
+        code: canonical code.
+        message: why, and what to do.
+    """
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
         self.code = code
         self.message = message
 

@@ -9,6 +9,7 @@ import click
 _COMMANDS: Final[Mapping[str, str]] = {
     "completion": "understudy.cli.completion",
     "predict": "understudy.cli.predict",
+    "publish": "understudy.cli.publish",
     "serve": "understudy.cli.serve",
     "status": "understudy.cli.status",
     "why": "understudy.cli.why",

@@ -1,0 +1,34 @@
+"""The process in which an export is loaded on trial: `python -m understudy.publish.trial_process`.
+
+Reads a `Trial` from standard input, answers a `Refusal` or null on standard output. Decides nothing.
+"""
+
+import sys
+
+import msgspec
+
+from understudy.dataplane.loaders import NativeLoader
+from understudy.dataplane.native import NativeDataPlane
+from understudy.dataplane.options import DataPlaneOptions, TensorFlowOptions
+from understudy.dataplane.tensorflow_library import find_library_dir
+from understudy.errors import DataPlaneError, StartupError
+from understudy.publish.trial import Refusal, Trial
+from understudy.servable import ServableId
+
+
+def load(trial: Trial) -> Refusal | None:
+    """Loads it; why not."""
+    plane = NativeDataPlane(DataPlaneOptions(grpc_address=None, rest_address=None))
+    loader = NativeLoader(
+        plane, lambda: TensorFlowOptions(library_dir=str(find_library_dir())), tags=trial.tags
+    )
+    try:
+        loader.load(ServableId("export", 1), trial.path, trial.platform)
+    except (DataPlaneError, StartupError) as error:
+        return Refusal(int(error.code), error.message)
+    return None
+
+
+if __name__ == "__main__":
+    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=Trial)
+    sys.stdout.buffer.write(msgspec.json.encode(load(asked)))
