@@ -61,6 +61,7 @@ EVENTS = (
     EventView(NOON, "digits", 2, "state_changed", "Loaded.", State.READY),
     EventView(NOON, "digits", None, "source_failed", "Gone."),
 )
+METRICS = b"understudy_models_configured 2.0\n"
 
 
 @dataclass
@@ -91,6 +92,9 @@ class Stage:
 
     def events(self, name: str) -> tuple[EventView, ...]:
         return tuple(event for event in EVENTS if event.model == name)
+
+    def metrics(self) -> bytes:
+        return METRICS
 
 
 @pytest.fixture
@@ -129,6 +133,12 @@ def test_one_model_is_found_by_name(api: httpx.Client, stage: Stage, name: str) 
 def test_why_tells_the_state_in_words_and_the_events_in_order(api: httpx.Client) -> None:
     answer = msgspec.json.decode(api.get("/v1/models/digits/why").content, type=WhyView)
     assert answer == WhyView(model="digits", summary=summarise(DIGITS), events=EVENTS)
+
+
+def test_the_metrics_page_is_passed_on_as_prometheus_wants_it(api: httpx.Client) -> None:
+    answer = api.get("/metrics")
+    assert answer.content == METRICS
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
 
 
 @pytest.mark.parametrize("path", ["/v1/models/nobody", "/v1/models/nobody/why"])

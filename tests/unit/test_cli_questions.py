@@ -67,6 +67,7 @@ EVENTS = (
     EventView(NOON, "digits", 2, "state_changed", "Loaded", State.READY),
     EventView(NOON, "digits", None, "source_failed", "Gone for a " + "long " * 100 + "while"),
 )
+METRICS = b"understudy_models_configured 2.0\n"
 
 
 class Stage:
@@ -83,6 +84,9 @@ class Stage:
 
     def events(self, name: str) -> tuple[EventView, ...]:
         return tuple(event for event in EVENTS if event.model == name)
+
+    def metrics(self) -> bytes:
+        return METRICS
 
 
 @dataclass

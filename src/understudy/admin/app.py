@@ -22,6 +22,7 @@ from understudy.admin.openapi import build_openapi
 from understudy.admin.summary import summarise
 from understudy.admin.view import AdminView, ModelView, Phase, WhyView
 
+PROMETHEUS_TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 _HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
@@ -55,7 +56,10 @@ def _build_routes(view: AdminView) -> list[Route]:
     async def healthz(_request: Request) -> Response:
         return _answer({"status": "alive"})
 
-    def readyz(_request: Request) -> Response:
+    def metrics(_request: Request) -> Response:
+        return Response(view.metrics(), headers=_HEADERS, media_type=PROMETHEUS_TEXT)
+
+    async def readyz(_request: Request) -> Response:  # like healthz, behind nobody who waits for a thread
         phase = view.phase()
         ready = phase is Phase.SERVING
         return _answer({"status": phase.value}, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
@@ -68,6 +72,7 @@ def _build_routes(view: AdminView) -> list[Route]:
         Route("/v1/models/{name:path}/why", why),  # before its prefix; a name may hold slashes
         Route("/v1/models/{name:path}", model),
         Route("/v1/openapi.json", openapi),
+        Route("/metrics", metrics),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
     ]

@@ -24,6 +24,7 @@ def build_openapi() -> dict[str, JsonValue]:
             "/v1/status": _path("The server and all its models", status),
             "/v1/models/{name}": _path("One model", model, named=True),
             "/v1/models/{name}/why": _path("Why a model is as it is", why, named=True),
+            "/metrics": {"get": {"summary": "Prometheus metrics", "responses": {"200": _METRICS}}},
             "/healthz": _path("Whether the process is alive", _STATUS),
             "/readyz": _path("Whether requests are served", _STATUS, unready=True),
         },
@@ -40,6 +41,10 @@ _ERROR: dict[str, JsonValue] = {
     "type": "object",
     "properties": {"error": {"type": "string"}},
     "required": ["error"],
+}
+_METRICS: dict[str, JsonValue] = {
+    "description": "The page, in Prometheus' text format",
+    "content": {"text/plain": {"schema": {"type": "string"}}},
 }
 
 

@@ -262,3 +262,7 @@ class AdminView(Protocol):
     def events(self, name: str) -> tuple[EventView, ...]:
         """What happened to a model, the newest last."""
         ...
+
+    def metrics(self) -> bytes:
+        """The metrics page, in Prometheus' text format."""
+        ...

@@ -18,6 +18,7 @@ from understudy.dataplane.options import TensorFlowOptions
 from understudy.dataplane.tensorflow_library import find_library_dir
 from understudy.errors import Code, DataPlaneError, StartupError
 from understudy.lifecycle.manager import Manager, ManagerOptions
+from understudy.metrics.tallies import Tallies
 from understudy.servable import Event, FoundVersions, Outcome
 from understudy.server.reload import ReloadDesk
 from understudy.server.view import LiveView
@@ -69,9 +70,11 @@ def build_parts(options: ServeOptions, clock: Clock) -> Parts:
         ),
         DeskOptions(platforms=PLATFORMS, may_label_unavailable=options.may_label_unavailable),
     )
-    loop = ControlLoop(clock, desk, data_plane, Reports(_log_events, _log_failure))
+    tallies = Tallies()
+    loop = ControlLoop(clock, desk, data_plane, _build_reports(tallies))
 
     def report_outcome(outcome: Outcome) -> None:
+        tallies.take_outcome(outcome)
         loop.send(Finished(outcome))
 
     def report_look(found: tuple[FoundVersions, ...]) -> None:
@@ -84,8 +87,23 @@ def build_parts(options: ServeOptions, clock: Clock) -> Parts:
         source=FileSystemSource(clock, report_look, poll_interval_s=options.poll_interval_s),
         effects=Effects(clock, Hands(loader, _inspect), report_outcome, _effect_settings(options)),
         reloads=ReloadDesk(data_plane, loop.order),
-        view=LiveView(clock, desk, data_plane, config_file=options.config_file),
+        view=LiveView(clock, desk, data_plane, tallies=tallies, config_file=options.config_file),
     )
+
+
+def _build_reports(tallies: Tallies) -> Reports:
+    """What the loop reports goes to the log, and is counted."""
+
+    def report_events(events: Iterable[Event]) -> None:
+        for event in events:
+            telemetry.log_event(event)
+            tallies.take_event(event)
+
+    def report_failure(name: str, error: Exception) -> None:
+        _log_failure(name, error)
+        tallies.take_control_failure(name)
+
+    return Reports(report_events, report_failure)
 
 
 def _effect_settings(options: ServeOptions) -> EffectSettings:
@@ -123,8 +141,3 @@ def _tensorflow_options(settings: TensorFlowSettings) -> TensorFlowOptions:
 
 def _log_failure(name: str, error: Exception) -> None:
     telemetry.get_logger().critical(name, reason=f"{type(error).__name__}: {error}", exc_info=error)
-
-
-def _log_events(events: Iterable[Event]) -> None:
-    for event in events:
-        telemetry.log_event(event)

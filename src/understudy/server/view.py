@@ -4,8 +4,8 @@ Reads only what is frozen or safe from any thread; never waits for the control l
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 from understudy.admin.view import (
     EventView,
@@ -18,15 +18,20 @@ from understudy.admin.view import (
     ServerView,
     VersionView,
 )
-from understudy.clock import Clock
+from understudy.clock import Calendar, Clock
 from understudy.control.desk import Desk
 from understudy.control.picture import Picture
 from understudy.dataplane._native import MethodStatistics, Statistics
 from understudy.dataplane.native import NativeDataPlane
 from understudy.errors import Code
+from understudy.metrics.collector import Collector, Sources
+from understudy.metrics.tallies import Tallies
 from understudy.model_config import Latest, ModelConfig
 from understudy.routing import ModelRoute
 from understudy.servable import Failure, ServableId, VersionSnapshot
+
+if TYPE_CHECKING:
+    from understudy.metrics.page import MetricsPage
 
 P50 = 0.5
 P99 = 0.99
@@ -56,9 +61,16 @@ class LiveView:
     """The operators' view of a live server."""
 
     def __init__(
-        self, clock: Clock, desk: Desk, data_plane: NativeDataPlane, *, config_file: str | None
+        self,
+        clock: Clock,
+        desk: Desk,
+        data_plane: NativeDataPlane,
+        *,
+        tallies: Tallies,
+        config_file: str | None,
     ) -> None:
         self._clock = clock
+        self._calendar = Calendar(clock)
         self._desk = desk
         self._data_plane = data_plane
         self._config_file = config_file
@@ -66,6 +78,18 @@ class LiveView:
         self._phase = Phase.STARTING
         self._grpc: str | None = None
         self._rest: str | None = None
+        self._page: MetricsPage | None = None
+        self.collector = Collector(
+            Sources(
+                calendar=self._calendar,
+                picture=lambda: desk.picture,
+                statistics=data_plane.statistics,
+                tallies=tallies,
+                phase=lambda: self._phase.value,
+                phases=tuple(phase.value for phase in Phase),
+                software_version=metadata.version("understudy"),
+            )
+        )
 
     def enter(self, phase: Phase, *, grpc: str | None = None, rest: str | None = None) -> None:
         """From now on the server is in this phase; addresses once they are known."""
@@ -86,8 +110,8 @@ class LiveView:
         return ServerView(
             software=f"Understudy {metadata.version('understudy')}",
             phase=self._phase,
-            started_at=self._when(self._started_at),
-            at=self._when(self._clock.now()),
+            started_at=self._calendar.date(self._started_at),
+            at=self._calendar.date(self._clock.now()),
             generation=picture.table.generation,
             grpc_address=self._grpc,
             rest_address=self._rest,
@@ -108,9 +132,24 @@ class LiveView:
     def events(self, name: str) -> tuple[EventView, ...]:
         """What happened to a model, the newest last."""
         return tuple(
-            EventView(self._when(event.at), event.model, event.version, event.kind, event.reason, event.state)
+            EventView(
+                self._calendar.date(event.at),
+                event.model,
+                event.version,
+                event.kind,
+                event.reason,
+                event.state,
+            )
             for event in self._desk.journal.of(name)
         )
+
+    def metrics(self) -> bytes:
+        """The metrics page, in Prometheus' text format."""
+        if self._page is None:  # two that come at once make it twice, which does no harm
+            from understudy.metrics.page import MetricsPage  # noqa: PLC0415 - a start need not pay for it
+
+            self._page = MetricsPage(self.collector)
+        return self._page.draw()
 
     def _model(self, name: str, picture: Picture, measured: _Measured) -> ModelView:
         config = picture.configured.get(name)
@@ -127,7 +166,7 @@ class LiveView:
             labels=_labels(config, route),
             default_version=route.default_version if route else None,
             found_versions=tuple(found.version for found in look.versions) if look else (),
-            found_at=self._when(polled_at) if look and polled_at is not None else None,
+            found_at=self._calendar.date(polled_at) if look and polled_at is not None else None,
             source_failure=_failure(look.failure) if look else None,
             versions=tuple(
                 self._version(version, measured.of(ServableId(name, version.version, version.incarnation)))
@@ -140,7 +179,7 @@ class LiveView:
         return VersionView(
             version=version.version,
             state=version.state,
-            since=self._when(version.since),
+            since=self._calendar.date(version.since),
             reason=version.reason,
             path=version.path,
             failure=_failure(version.failure),
@@ -151,10 +190,6 @@ class LiveView:
             failures=sum(method.failures for method in methods),
             methods=methods,
         )
-
-    def _when(self, at: float) -> datetime:
-        """A time of the loop's clock as a date."""
-        return datetime.fromtimestamp(self._clock.wall() - (self._clock.now() - at), UTC)
 
 
 def _by_version(statistics: Statistics) -> _Measured:
