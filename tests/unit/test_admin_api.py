@@ -19,10 +19,12 @@ from understudy.admin.view import (
     EventView,
     FailureView,
     LabelView,
+    ModelsView,
     ModelView,
     Phase,
     PolicyView,
     ServerView,
+    UnreadyView,
     VersionView,
     WhyView,
 )
@@ -53,7 +55,7 @@ DIGITS = ModelView(
         VersionView(
             version=2, state=State.READY, since=NOON, reason="It is the highest that loaded", requests=9
         ),
-        VersionView(version=1, state=State.END, since=NOON, reason="Version 2 took over"),
+        VersionView(version=1, state=State.END, since=NOON, reason="Version 2 took over", aspired=False),
     ),
 )
 SLASHED = replace(DIGITS, name="team/ads", versions=(), default_version=None)
@@ -135,6 +137,14 @@ def test_why_tells_the_state_in_words_and_the_events_in_order(api: httpx.Client)
     assert answer == WhyView(model="digits", summary=summarise(DIGITS), events=EVENTS)
 
 
+def test_the_list_of_models_says_who_answers_and_what_does_not(api: httpx.Client) -> None:
+    digits, ads = msgspec.json.decode(api.get("/v1/models").content, type=ModelsView).models
+    assert (digits.name, digits.default_version, digits.ready_versions) == ("digits", 2, (2,))
+    assert digits.unready == (UnreadyView(3, State.ERROR),), "what ended and is not wanted is left out"
+    assert (digits.labels, digits.policy) == (DIGITS.labels, DIGITS.policy)
+    assert (ads.name, ads.default_version, ads.ready_versions, ads.unready) == ("team/ads", None, (), ())
+
+
 def test_the_metrics_page_is_passed_on_as_prometheus_wants_it(api: httpx.Client) -> None:
     answer = api.get("/metrics")
     assert answer.content == METRICS
@@ -184,7 +194,9 @@ def test_a_defect_answers_500_and_keeps_its_text_from_the_network(
 def test_the_api_describes_itself_in_openapi(api: httpx.Client) -> None:
     document = api.get("/v1/openapi.json").json()
     assert document["openapi"].startswith("3.1")
-    assert {"/v1/status", "/v1/models/{name}", "/v1/models/{name}/why"} <= set(document["paths"])
+    assert {"/v1/status", "/v1/models", "/metrics", "/v1/models/{name}", "/v1/models/{name}/why"} <= set(
+        document["paths"]
+    )
     references = {part.split('"')[0] for part in json.dumps(document).split("#/components/schemas/")[1:]}
     assert references == set(document["components"]["schemas"])
 
@@ -298,7 +310,7 @@ def test_the_summary_says_who_answers_and_what_is_wrong() -> None:
     assert summarise(DIGITS) == (
         "digits answers with version 2, ready since 2030-01-02 12:00:00+00:00: It is the highest that loaded. "
         "Version 3 is in state error since 2030-01-02 12:00:00+00:00 (DATA_LOSS): 6 attempts failed. "
-        "Label canary names version 3, which is not ready."
+        "Label canary names version 3, which is not ready: requests by the label are refused."
     )
 
 
@@ -312,6 +324,46 @@ def test_the_summary_says_who_answers_and_what_is_wrong() -> None:
         ),
         (replace(SLASHED, found_versions=()), "No versions were found in /models/digits."),
         (replace(SLASHED, found_at=None), "No look at /models/digits has been finished yet."),
+        (
+            replace(
+                SLASHED,
+                versions=(VersionView(1, State.RETRYING, NOON, "Failed", next_attempt_at=NOON),),
+            ),
+            "Version 1 is in state retrying since 2030-01-02 12:00:00+00:00: Failed. "
+            "Its next attempt is at 2030-01-02 12:00:00+00:00.",
+        ),
+        (
+            replace(SLASHED, versions=(VersionView(1, State.READY, NOON, "Kept", aspired=False),)),
+            "Version 1 is no longer aspired: Kept.",
+        ),
+        (
+            replace(SLASHED, versions=(VersionView(1, State.READY, NOON, "So", files_changed_at=NOON),)),
+            "The files of version 1 were seen at 2030-01-02 12:00:00+00:00 to be changed in place; it serves "
+            "what it loaded. Publish the change under a new number.",
+        ),
+        (
+            replace(
+                SLASHED, versions=(VersionView(1, State.END, NOON, "So", aspired=False, requests_left=2),)
+            ),
+            "2 requests outlived the drain of version 1.",
+        ),
+        (
+            replace(SLASHED, labels=(LabelView("stable", 1, ready=False, missing=True),)),
+            "Label stable names version 1, which is not there: requests by the label are refused.",
+        ),
+        (
+            replace(SLASHED, labels=(LabelView("stable", 1, ready=True, target=2),)),
+            "Label stable moves to version 2 when that is ready; it is not there yet.",
+        ),
+        (
+            replace(
+                SLASHED,
+                labels=(LabelView("stable", 1, ready=True),),
+                versions=(VersionView(1, State.READY, NOON, "Kept", aspired=False),),
+            ),
+            "Label stable names version 1, which is no longer aspired: once it is unloaded, requests by the "
+            "label are refused.",
+        ),
         (replace(DIGITS, configured=False), "The configuration no longer names this model."),
         (
             replace(

@@ -18,6 +18,7 @@ from understudy.admin.view import (
     EventView,
     FailureView,
     LabelView,
+    ModelsView,
     ModelView,
     Phase,
     PolicyView,
@@ -43,7 +44,21 @@ DIGITS = ModelView(
         VersionView(
             3, State.ERROR, NOON, "saved_model.pb is cut short", failure=FailureView("DATA_LOSS", "cut")
         ),
-        VersionView(2, State.READY, NOON, "Loaded", load_duration_s=1.25, requests=41, failures=1),
+        VersionView(
+            2,
+            State.READY,
+            NOON,
+            "Loaded",
+            load_duration_s=1.25,
+            requests=41,
+            failures=1,
+            in_flight=3,
+            waiting_s=0.03,
+            serving_s=7_200.0,
+            estimate_bytes=3 * 2**29,
+            growth_bytes=2**30,
+            files_changed_at=NOON,
+        ),
     ),
 )
 ABSENT = ModelView(
@@ -150,11 +165,11 @@ def test_status_lists_every_model_with_its_versions(admin: str) -> None:
     assert result.exit_code == 0
     lines = [line.split() for line in result.output.splitlines()]
     assert lines[1][:4] == ["MODEL", "DEFAULT", "VERSION", "STATE"]
-    assert lines[2] == ["absent", "-", "-", "none"]
+    assert lines[2] == ["absent", "nobody", "-", "none"]
     assert lines[3][:4] == ["digits", "2", "3", "error"]
-    assert lines[3][-1] == "canary"
+    assert lines[3][-3:] == ["canary", "(not", "ready)"]
     assert lines[4][:2] == ["2", "ready"]
-    assert lines[4][-4:] == ["0", "41", "1", "stable"]
+    assert lines[4][-4:] == ["3", "41", "1", "stable"]
     assert result.output.splitlines()[5] == "absent: NOT_FOUND: Could not find base path /models/absent"
     assert "\x1b" not in result.output
 
@@ -174,7 +189,36 @@ def test_status_of_a_model_that_answers_nobody_is_negative(admin: str) -> None:
     assert "last look failed NOT_FOUND: Could not find base path /models/absent" in words(result)
 
 
-@pytest.mark.parametrize("command", ["status", "why"])
+def test_models_are_listed_a_line_each(admin: str) -> None:
+    result = call("models", "--admin-url", admin)
+    assert result.exit_code == 0
+    lines = [" ".join(line.split()) for line in result.output.splitlines()]
+    assert lines == [
+        "MODEL DEFAULT READY LABELS POLICY NOT READY",
+        "absent nobody - all look failed: NOT_FOUND",
+        "digits 2 2 stable=2, canary=3? latest 1 3 error",
+    ]
+
+
+def test_versions_are_listed_with_their_steps_and_reasons(admin: str) -> None:
+    result = call("versions", "digits", "--admin-url", admin)
+    assert result.exit_code == 0
+    lines = [" ".join(line.split()) for line in result.output.splitlines()]
+    assert lines[0] == "VERSION STATE FOR ASPIRED WAITED LOADED SERVED DRAINED TRIES MEMORY REQUESTS"
+    assert lines[1] == "3 error 0 s yes - - - - 0 - 0"
+    assert lines[2] == "2 ready 0 s yes 30 ms 1.25 s 2 h - 0 1.5 GiB/1 GiB 41, 3 now"
+    assert lines[4:] == [
+        "3: saved_model.pb is cut short; label canary (not ready) leads here",
+        f"2: Loaded; its files were seen at {NOON.astimezone():%b %d %H:%M:%S} to be changed in place; label stable leads here",
+    ]
+
+
+def test_a_model_without_versions_has_a_hint_instead_of_a_table(admin: str) -> None:
+    result = call("versions", "absent", "--admin-url", admin)
+    assert result.output == "absent has no versions. `understudy why absent` says why.\n"
+
+
+@pytest.mark.parametrize("command", ["status", "why", "versions"])
 def test_a_model_that_is_not_there_is_a_negative_answer(admin: str, command: str) -> None:
     result = call(command, "nobody", "--admin-url", admin)
     assert result.exit_code == 1
@@ -187,6 +231,13 @@ def test_programs_get_json(admin: str) -> None:
     one = call("status", "absent", "--json", "--admin-url", admin)
     assert msgspec.json.decode(one.stdout_bytes, type=ModelView) == ABSENT
     assert one.exit_code == 1
+    listed = call("models", "--json", "--admin-url", admin)
+    assert [model.name for model in msgspec.json.decode(listed.stdout_bytes, type=ModelsView).models] == [
+        "absent",
+        "digits",
+    ]
+    versions = call("versions", "digits", "--json", "--admin-url", admin)
+    assert msgspec.json.decode(versions.stdout_bytes, type=ModelView) == DIGITS
     why = call("why", "digits", "--json", "--admin-url", admin)
     assert msgspec.json.decode(why.stdout_bytes, type=WhyView).events == EVENTS
 
@@ -209,9 +260,11 @@ def test_why_tells_the_state_and_the_history(admin: str) -> None:
     [
         ["status", "--admin-url"],
         ["why", "digits", "--admin-url"],
+        ["models", "--admin-url"],
+        ["versions", "digits", "--admin-url"],
         ["predict", "m", "--instances", "[1]", "--rest-url"],
     ],
-    ids=["status", "why", "predict"],
+    ids=["status", "why", "models", "versions", "predict"],
 )
 @pytest.mark.parametrize("scheme", ["http", "no-proxy-for-loopback"])
 def test_a_server_that_cannot_be_reached_is_exit_code_3_and_says_what_to_do(

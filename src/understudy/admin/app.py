@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from understudy.admin.openapi import build_openapi
 from understudy.admin.summary import summarise
-from understudy.admin.view import AdminView, ModelView, Phase, WhyView
+from understudy.admin.view import AdminView, ListedView, ModelsView, ModelView, Phase, WhyView
 
 PROMETHEUS_TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 _HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
@@ -46,6 +46,9 @@ def _build_routes(view: AdminView) -> list[Route]:
     def status(_request: Request) -> Response:
         return _answer(view.server())
 
+    def models(_request: Request) -> Response:
+        return _answer(ModelsView(tuple(ListedView.of(model) for model in view.server().models)))
+
     def model(request: Request) -> Response:
         return _answer(_find(view, request))
 
@@ -69,6 +72,7 @@ def _build_routes(view: AdminView) -> list[Route]:
 
     return [
         Route("/v1/status", status),
+        Route("/v1/models", models),
         Route("/v1/models/{name:path}/why", why),  # before its prefix; a name may hold slashes
         Route("/v1/models/{name:path}", model),
         Route("/v1/openapi.json", openapi),

@@ -4,7 +4,7 @@ from functools import cache
 
 import msgspec
 
-from understudy.admin.view import ModelView, ServerView, WhyView
+from understudy.admin.view import ModelsView, ModelView, ServerView, WhyView
 
 JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 
@@ -14,14 +14,15 @@ API_VERSION = "1"
 @cache
 def build_openapi() -> dict[str, JsonValue]:
     """The document."""
-    (status, model, why), components = msgspec.json.schema_components(
-        [ServerView, ModelView, WhyView], ref_template="#/components/schemas/{name}"
+    (status, models, model, why), components = msgspec.json.schema_components(
+        [ServerView, ModelsView, ModelView, WhyView], ref_template="#/components/schemas/{name}"
     )
     return {
         "openapi": "3.1.0",
         "info": {"title": "Understudy: operators' API", "version": API_VERSION},
         "paths": {
             "/v1/status": _path("The server and all its models", status),
+            "/v1/models": _path("All models, a line each", models),
             "/v1/models/{name}": _path("One model", model, named=True),
             "/v1/models/{name}/why": _path("Why a model is as it is", why, named=True),
             "/metrics": {"get": {"summary": "Prometheus metrics", "responses": {"200": _METRICS}}},

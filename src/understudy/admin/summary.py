@@ -1,20 +1,18 @@
 """A model's present state in a few sentences. Pure: from a picture to words."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
-from understudy.admin.view import LabelView, ModelView, VersionView
+from understudy.admin.view import LabelView, ModelView, VersionView, is_of_concern
 from understudy.servable import State
-
-_SETTLED = {State.READY, State.END}
-"""States that need no sentence of their own."""
 
 
 def summarise(model: ModelView) -> str:
     """What a person would say of the model when asked how it is and why."""
     sentences = [
         _who_answers(model),
-        *(_describe_version(version) for version in model.versions if version.state not in _SETTLED),
-        *(_describe_label(label) for label in model.labels if not label.ready),
+        *(sentence for version in model.versions for sentence in _describe_version(version)),
+        *(sentence for label in model.labels for sentence in _describe_label(label, model)),
         *_describe_source(model),
     ]
     return " ".join(sentences)
@@ -33,14 +31,38 @@ def _who_answers(model: ModelView) -> str:
     return text
 
 
-def _describe_version(version: VersionView) -> str:
-    since = f"Version {version.version} is in state {version.state.value} since {_time(version.since)}"
-    failure = f" ({version.failure.code})" if version.failure else ""
-    return f"{since}{failure}: {_sentence(version.reason)}"
+def _describe_version(version: VersionView) -> Iterator[str]:
+    """What is unusual about it; a version that is ready and wanted, or ended and not, needs no sentence."""
+    number = version.version
+    if version.state is not State.READY and is_of_concern(version):
+        failure = f" ({version.failure.code})" if version.failure else ""
+        since = f"Version {number} is in state {version.state.value} since {_time(version.since)}"
+        yield f"{since}{failure}: {_sentence(version.reason)}"
+    if version.next_attempt_at is not None:
+        yield f"Its next attempt is at {_time(version.next_attempt_at)}."
+    if version.state is State.READY and not version.aspired:
+        yield f"Version {number} is no longer aspired: {_sentence(version.reason)}"
+    if version.files_changed_at is not None and version.state is State.READY:
+        yield (
+            f"The files of version {number} were seen at {_time(version.files_changed_at)} to be changed in "
+            "place; it serves what it loaded. Publish the change under a new number."
+        )
+    if version.requests_left:
+        yield f"{version.requests_left} requests outlived the drain of version {number}."
 
 
-def _describe_label(label: LabelView) -> str:
-    return f"Label {label.label} names version {label.version}, which is not ready."
+def _describe_label(label: LabelView, model: ModelView) -> Iterator[str]:
+    """Where it leads, unless that is where it should and somebody answers there."""
+    names = f"Label {label.label} names version {label.version}"
+    if label.missing:
+        yield f"{names}, which is not there: requests by the label are refused."
+    elif not label.ready:
+        yield f"{names}, which is not ready: requests by the label are refused."
+    if label.target is not None:
+        state = "is not there yet" if label.target_state is None else f"is {label.target_state.value}"
+        yield f"Label {label.label} moves to version {label.target} when that is ready; it {state}."
+    elif label.ready and any(v.version == label.version and not v.aspired for v in model.versions):
+        yield f"{names}, which is no longer aspired: once it is unloaded, requests by the label are refused."
 
 
 def _describe_source(model: ModelView) -> list[str]:

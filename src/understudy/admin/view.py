@@ -41,13 +41,19 @@ class LabelView:
 
     Attributes:
         label: its name.
-        version: the version it names.
+        version: the version it leads to now; before it leads anywhere, the one that is configured.
         ready: whether requests by it are answered now.
+        missing: that version is neither found nor loaded: it was removed, or never was there.
+        target: the version that is configured, while that is another one; it moves when that is ready.
+        target_state: where that one is in its life; none: it is not there.
     """
 
     label: str
     version: int
     ready: bool
+    missing: bool = False
+    target: int | None = None
+    target_state: State | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,14 @@ class MethodView:
 
 
 @dataclass(frozen=True, slots=True)
+class EnteredView:
+    """A state, and when it was last entered."""
+
+    state: State
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class VersionView:
     """One version that the server has, or had.
 
@@ -119,12 +133,24 @@ class VersionView:
         reason: why, as a sentence.
         path: where it was loaded from; empty when not known.
         failure: of its last load attempt, when that failed.
-        attempts: loads begun so far.
-        load_duration_s: of the load that made it ready; none before.
+        attempts: loads begun since it was last new.
+        load_duration_s: of the last attempt that ended; none before.
         in_flight: requests that it is answering now.
         requests: answered since it was loaded.
         failures: of those, answered with an error.
         methods: the same by method and signature.
+        aspired: whether it should be loaded now.
+        next_attempt_at: when the next attempt begins; none unless it is retrying.
+        in_state_s: how long it has been in its state.
+        waiting_s: how long it waited for its turn before the first attempt; none: not known.
+        serving_s: how long it has answered requests, or did; none: it never was ready.
+        unload_duration_s: of the last unload, waiting for its last requests included; none before.
+        requests_left: requests that outlived the last drain.
+        entered: when each state was last entered, in the order of entering.
+        estimate_bytes: memory that it is expected to need; none before anybody looked.
+        growth_bytes: by how much the process grew during its last load; none: not known.
+        files_changed_at: when its files were seen to differ from those it was loaded from; none: never.
+        incarnation: tells apart what was loaded under the same number from different places.
     """
 
     version: int
@@ -139,6 +165,18 @@ class VersionView:
     requests: int = 0
     failures: int = 0
     methods: tuple[MethodView, ...] = ()
+    aspired: bool = True
+    next_attempt_at: datetime | None = None
+    in_state_s: float = 0.0
+    waiting_s: float | None = None
+    serving_s: float | None = None
+    unload_duration_s: float | None = None
+    requests_left: int = 0
+    entered: tuple[EnteredView, ...] = ()
+    estimate_bytes: int | None = None
+    growth_bytes: int | None = None
+    files_changed_at: datetime | None = None
+    incarnation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +208,69 @@ class ModelView:
     found_at: datetime | None = None
     source_failure: FailureView | None = None
     versions: tuple[VersionView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadyView:
+    """A version that should be ready and is not, or that is on its way out."""
+
+    version: int
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class ListedView:
+    """One model in the list of all: who answers, and what does not.
+
+    Attributes:
+        name: as clients name it.
+        configured: whether the configuration in force names it.
+        default_version: who answers a request that names no version and no label; none: nobody.
+        ready_versions: who answers at all, descending.
+        unready: versions that are neither ready nor at rest, and failed ones that are aspired; descending.
+        labels: by label.
+        policy: which versions should live.
+        source_failure: why the last look failed, when it did.
+    """
+
+    name: str
+    configured: bool
+    default_version: int | None
+    ready_versions: tuple[int, ...]
+    unready: tuple[UnreadyView, ...]
+    labels: tuple[LabelView, ...]
+    policy: PolicyView
+    source_failure: FailureView | None = None
+
+    @staticmethod
+    def of(model: ModelView) -> "ListedView":
+        """A model's line."""
+        return ListedView(
+            name=model.name,
+            configured=model.configured,
+            default_version=model.default_version,
+            ready_versions=tuple(each.version for each in model.versions if each.state is State.READY),
+            unready=tuple(
+                UnreadyView(each.version, each.state)
+                for each in model.versions
+                if each.state is not State.READY and is_of_concern(each)
+            ),
+            labels=model.labels,
+            policy=model.policy,
+            source_failure=model.source_failure,
+        )
+
+
+def is_of_concern(version: VersionView) -> bool:
+    """Whether anything is still to come of a version: what ended and is not wanted is only remembered."""
+    return version.aspired or version.state not in {State.END, State.ERROR}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsView:
+    """All models, by name."""
+
+    models: tuple[ListedView, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import click
 import msgspec
 
-from understudy.admin.view import ModelView, ServerView, WhyView
+from understudy.admin.view import ModelsView, ModelView, ServerView, WhyView
 from understudy.cli.connection import connect, send, unexpected
 from understudy.cli.outcome import NegativeAnswer
 
@@ -16,7 +16,7 @@ _HINT = (
     "Is the server running, and is this its admin port? `understudy serve` opens one at 8502 "
     "(--admin-port); name another with --admin-url or UNDERSTUDY_ADMIN_URL."
 )
-_View = TypeVar("_View", ServerView, ModelView, WhyView)
+_View = TypeVar("_View", ServerView, ModelsView, ModelView, WhyView)
 
 admin_url_option = click.option(
     "--admin-url",
@@ -33,6 +33,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the se
 def ask_server(admin_url: str) -> ServerView:
     """The whole server."""
     return _ask(admin_url, "/v1/status", ServerView)
+
+
+def ask_models(admin_url: str) -> ModelsView:
+    """All models, a line each."""
+    return _ask(admin_url, "/v1/models", ModelsView)
 
 
 def ask_model(admin_url: str, name: str) -> ModelView:
@@ -53,7 +58,7 @@ def ask_why(admin_url: str, name: str) -> WhyView:
     return _ask(admin_url, f"/v1/models/{quote(name, safe='')}/why", WhyView)
 
 
-def print_json(view: ServerView | ModelView | WhyView) -> None:
+def print_json(view: ServerView | ModelsView | ModelView | WhyView) -> None:
     """For programs: one JSON document, indented."""
     click.echo(msgspec.json.format(msgspec.json.encode(view), indent=2))
 

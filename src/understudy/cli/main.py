@@ -8,10 +8,12 @@ import click
 
 _COMMANDS: Final[Mapping[str, str]] = {
     "completion": "understudy.cli.completion",
+    "models": "understudy.cli.models",
     "predict": "understudy.cli.predict",
     "publish": "understudy.cli.publish",
     "serve": "understudy.cli.serve",
     "status": "understudy.cli.status",
+    "versions": "understudy.cli.versions",
     "why": "understudy.cli.why",
 }
 """Name of a subcommand, and the module that has it under that name: `serve` must not pay for tables."""

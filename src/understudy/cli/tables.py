@@ -13,6 +13,13 @@ from understudy.servable import State
 PIPE_WIDTH = 10_000
 """Of lines that no terminal limits: a row stays on one line, however long its reason, for grep and such."""
 
+_UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60))
+"""The largest first; one is used from two of it on."""
+_BYTE_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
+
+_LONG: Final = {"MODEL", "LABELS", "POLICY", "NOT READY", "WHY", ""}
+"""Headings of columns whose values may be broken over lines."""
+
 _STYLES: Final = {
     State.READY: "green",
     State.ERROR: "bold red",
@@ -31,21 +38,34 @@ def new_console() -> Console:
 
 
 def new_table(*headings: str) -> Table:
-    """An empty table without lines, which copies well."""
+    """An empty table without lines, which copies well; short values are never broken over lines."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading not in _LONG)
     return table
 
 
 def show_state(state: State) -> Text:
     """A state in its colour."""
-    return Text(state.value, style=_STYLES[state])
+    return Text(state.value, style=_STYLES.get(state, ""))
 
 
 def show_time(moment: datetime) -> str:
     """A moment in the reader's own time zone, to the second."""
-    return moment.astimezone().isoformat(sep=" ", timespec="seconds")
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def show_zone() -> str:
+    """The reader's own time zone."""
+    return f"{datetime.now().astimezone():%Z}"
+
+
+def show_elapsed(seconds: float) -> str:
+    """A duration in its largest unit: `45 s`, `12 min`, `3 h`, `20 d`."""
+    for name, unit_s in _UNITS:
+        if seconds >= 2 * unit_s:
+            return f"{int(seconds // unit_s)} {name}"
+    return f"{max(0, int(seconds))} s"
 
 
 def show_sentence(text: str) -> str:
@@ -54,5 +74,20 @@ def show_sentence(text: str) -> str:
 
 
 def show_seconds(seconds: float | None) -> str:
-    """A duration; a dash when there is none."""
-    return "-" if seconds is None else f"{seconds:.3g} s"
+    """How long something took: `<1 ms`, `37 ms`, `1.25 s`, `12 min`; a dash when it is not known."""
+    if seconds is None:
+        return "-"
+    if seconds < 0.1:
+        return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "<1 ms"
+    return f"{seconds:.3g} s" if seconds < 100 else show_elapsed(seconds)
+
+
+def show_bytes(size: int | None) -> str:
+    """A size in its largest unit; a dash when it is not known."""
+    if size is None:
+        return "-"
+    power = min(len(_BYTE_UNITS) - 1, max(0, abs(size).bit_length() - 1) // 10)
+    scaled = size / 1024**power
+    return (
+        f"{scaled:.0f} {_BYTE_UNITS[power]}" if abs(scaled) >= 100 else f"{scaled:.3g} {_BYTE_UNITS[power]}"
+    )

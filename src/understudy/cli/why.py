@@ -3,7 +3,7 @@
 import click
 
 from understudy.cli.admin_client import admin_url_option, ask_why, json_option, print_json
-from understudy.cli.tables import new_console, new_table, show_sentence, show_state, show_time
+from understudy.cli.tables import new_console, new_table, show_sentence, show_state, show_time, show_zone
 
 
 @click.command()
@@ -18,7 +18,7 @@ def why(model: str, admin_url: str, *, as_json: bool) -> None:
         return
     console = new_console()
     console.print(answer.summary, soft_wrap=True)
-    table = new_table("WHEN", "VERSION", "STATE", "WHAT", "WHY")
+    table = new_table(f"WHEN ({show_zone()})", "VERSION", "STATE", "WHAT", "WHY")
     for event in answer.events:
         table.add_row(
             show_time(event.at),

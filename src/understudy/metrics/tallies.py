@@ -4,7 +4,6 @@ Everything else that the metrics tell is read from the last picture and the data
 """
 
 import threading
-from typing import assert_never
 
 from understudy.metrics.catalogue import (
     CONFIG_ORDERS,
@@ -66,8 +65,6 @@ class Tallies:
                 case Unloaded():
                     self._observe((UNLOAD_DURATION, ()), outcome.duration_s, UNLOAD_BOUNDS_S)
                     self._count(REQUESTS_LEFT, model, by=outcome.requests_left)
-                case _:
-                    assert_never(outcome)
 
     def take_order(self, origin: str, *, applied: bool, at: float) -> None:
         """A configuration was put in force, or refused: by the control loop or already by a parser."""

@@ -3,14 +3,12 @@
 Reads only what is frozen or safe from any thread; never waits for the control loop.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
 from understudy.admin.view import (
     EventView,
-    FailureView,
-    LabelView,
     MethodView,
     ModelView,
     Phase,
@@ -26,9 +24,10 @@ from understudy.dataplane.native import NativeDataPlane
 from understudy.errors import Code
 from understudy.metrics.collector import Collector, Sources
 from understudy.metrics.tallies import Tallies
-from understudy.model_config import Latest, ModelConfig
-from understudy.routing import ModelRoute
-from understudy.servable import Failure, ServableId, VersionSnapshot
+from understudy.model_config import Latest
+from understudy.servable import ServableId, VersionSnapshot
+from understudy.server.labels import build_labels
+from understudy.server.lives import build_failure, build_life
 
 if TYPE_CHECKING:
     from understudy.metrics.page import MetricsPage
@@ -163,11 +162,11 @@ class LiveView:
             base_path=config.base_path if config else "",
             platform=config.platform if config else "",
             policy=PolicyView.of(config.version_policy if config else Latest()),
-            labels=_labels(config, route),
+            labels=build_labels(name, picture),
             default_version=route.default_version if route else None,
             found_versions=tuple(found.version for found in look.versions) if look else (),
             found_at=self._calendar.date(polled_at) if look and polled_at is not None else None,
-            source_failure=_failure(look.failure) if look else None,
+            source_failure=build_failure(look.failure) if look else None,
             versions=tuple(
                 self._version(version, measured.of(ServableId(name, version.version, version.incarnation)))
                 for version in reversed(snapshot.versions if snapshot else ())
@@ -176,15 +175,8 @@ class LiveView:
 
     def _version(self, version: VersionSnapshot, measured: _VersionMeasured) -> VersionView:
         methods = tuple(_method(method) for method in measured.methods)
-        return VersionView(
-            version=version.version,
-            state=version.state,
-            since=self._calendar.date(version.since),
-            reason=version.reason,
-            path=version.path,
-            failure=_failure(version.failure),
-            attempts=version.attempts,
-            load_duration_s=version.load_duration_s,
+        return replace(
+            build_life(version, self._clock.now(), self._calendar),
             in_flight=measured.in_flight,
             requests=sum(method.requests for method in methods),
             failures=sum(method.failures for method in methods),
@@ -217,18 +209,3 @@ def _method(method: MethodStatistics) -> MethodView:
         latency_p50_s=quantiles.get(P50),
         latency_p99_s=quantiles.get(P99),
     )
-
-
-def _labels(config: ModelConfig | None, route: ModelRoute | None) -> tuple[LabelView, ...]:
-    """Labels as configured; one that has not moved yet names the version that answers by it now."""
-    ready = frozenset(route.ready_versions) if route else frozenset()
-    in_force = {each.label: each.version for each in route.labels} if route else {}
-    configured = dict(config.labels) if config else {}
-    return tuple(
-        LabelView(label, in_force.get(label, version), in_force.get(label) in ready)
-        for label, version in sorted(configured.items())
-    )
-
-
-def _failure(failure: Failure | None) -> FailureView | None:
-    return None if failure is None else FailureView(failure.code.name, failure.message)
