@@ -27,6 +27,7 @@ from understudy.servable import (
     FoundVersions,
     Loaded,
     LoadFailed,
+    LoadOverdue,
     ModelSnapshot,
     ServableId,
     State,
@@ -188,6 +189,7 @@ def test_what_happens_is_counted() -> None:
     counted.take_event(Event(0, "m", None, "source_failed", "so"))
     counted.take_outcome(LoadFailed(V, 2.0, GONE))
     counted.take_outcome(Loaded(V, 0.2))
+    counted.take_outcome(LoadOverdue(V, 600.0))
     counted.take_outcome(Unloaded(V, 3.0, requests_left=4))
     counted.take_order("rpc", applied=False, at=1.0)
     counted.take_order("file", applied=True, at=2.0)
@@ -201,6 +203,7 @@ def test_what_happens_is_counted() -> None:
     assert of(values, "understudy_load_duration_seconds_count", model="m", result="failed") == 1
     assert of(values, "understudy_unload_duration_seconds_bucket", le="2.5") == 0
     assert of(values, "understudy_unload_duration_seconds_bucket", le="5.0") == 1
+    assert of(values, "understudy_loads_overdue_total", model="m") == 1
     assert of(values, "understudy_drain_requests_left_total", model="m") == 4
     assert of(values, "understudy_config_orders_total", origin="rpc", result="refused") == 1
     assert of(values, "understudy_config_applied_timestamp_seconds") == WALL + 2

@@ -189,6 +189,7 @@ class ModelView:
         base_path: where its versions are looked for.
         platform: which runtime loads it.
         policy: which versions should live.
+        transition: in which order versions replace each other, `availability_preserving` for example.
         labels: by label.
         default_version: who answers a request that names no version and no label; none: nobody.
         found_versions: numbers that the last good look found, ascending.
@@ -208,6 +209,7 @@ class ModelView:
     found_at: datetime | None = None
     source_failure: FailureView | None = None
     versions: tuple[VersionView, ...] = ()
+    transition: str = ""
 
 
 @dataclass(frozen=True, slots=True)

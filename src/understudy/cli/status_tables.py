@@ -23,6 +23,8 @@ FRESH_STYLE: Final = "reverse"
 NOTES_MAX: Final = 10
 """Lines about what is wrong on a screen that must hold the table, too."""
 
+_FAILED: Final = {State.ERROR, State.RETRYING, State.OVERDUE}
+
 VersionKey = tuple[str, int, int]
 """Model, version, incarnation."""
 NONE: Final[frozenset[VersionKey]] = frozenset()
@@ -135,7 +137,7 @@ def _note(model: ModelView) -> Iterator[str]:
     if model.source_failure:
         yield f"{model.source_failure.code}: {model.source_failure.message}"
     for version in model.versions:
-        if version.state in {State.ERROR, State.RETRYING} and version.aspired:
+        if version.state in _FAILED and version.aspired:
             yield f"version {version.version}: {show_sentence(version.reason)}"
         if version.state is State.UNLOADING and version.in_flight:
             waits = show_elapsed(version.in_state_s)
@@ -153,6 +155,7 @@ def _build_facts(model: ModelView) -> Table:
     facts.add_row("base path", model.base_path)
     facts.add_row("platform", model.platform)
     facts.add_row("policy", str(model.policy))
+    facts.add_row("transition", model.transition.replace("_", " ") or "-")
     facts.add_row("default version", NOBODY if model.default_version is None else str(model.default_version))
     for label in model.labels:
         facts.add_row(f"label {label.label}", explain_label(label))

@@ -25,6 +25,7 @@ _STYLES: Final = {
     State.ERROR: "bold red",
     State.RETRYING: "yellow",
     State.LOADING: "cyan",
+    State.OVERDUE: "bold red",
     State.NEW: "cyan",
     State.UNLOADING: "yellow",
     State.END: "dim",
@@ -47,7 +48,7 @@ def new_table(*headings: str) -> Table:
 
 def show_state(state: State) -> Text:
     """A state in its colour."""
-    return Text(state.value, style=_STYLES.get(state, ""))
+    return Text(state.value, style=_STYLES[state])
 
 
 def show_time(moment: datetime) -> str:

@@ -61,7 +61,7 @@ def versions(model: str, admin_url: str, *, as_json: bool) -> None:
 
 
 def _show_loaded(version: VersionView) -> str:
-    if version.state is State.LOADING:
+    if version.state in {State.LOADING, State.OVERDUE}:
         return f"{show_elapsed(version.in_state_s)}..."
     return show_seconds(version.load_duration_s)
 

@@ -189,6 +189,13 @@ LOAD_DURATION: Final = Metric(
     ("model", "result"),
     "How long attempts to load took, by whether they loaded or failed; waiting for a turn not included",
 )
+LOADS_OVERDUE: Final = Metric(
+    "understudy_loads_overdue_total",
+    _COUNTER,
+    Subject.MODEL,
+    _OF_MODEL,
+    "Attempts to load a version that passed the load deadline; they may still end",
+)
 REQUESTS_LEFT: Final = Metric(
     "understudy_drain_requests_left_total",
     _COUNTER,

@@ -12,13 +12,14 @@ from understudy.metrics.catalogue import (
     LOAD_ATTEMPTS,
     LOAD_DURATION,
     LOAD_FAILURES,
+    LOADS_OVERDUE,
     LOOK_FAILURES,
     REQUESTS_LEFT,
     UNLOAD_DURATION,
     Metric,
 )
 from understudy.metrics.readings import Observations, Reading, Spread
-from understudy.servable import Event, Loaded, LoadFailed, Outcome, State, Unloaded
+from understudy.servable import Event, Loaded, LoadFailed, LoadOverdue, Outcome, State, Unloaded
 
 SERIES_MAX = 200_000
 """Counts that are kept: about ten for each of 20,000 models. What did not change for longest goes first."""
@@ -62,6 +63,8 @@ class Tallies:
                 case LoadFailed():
                     self._count(LOAD_FAILURES, model, outcome.failure.code.name)
                     self._observe((LOAD_DURATION, (model, "failed")), outcome.duration_s, LOAD_BOUNDS_S)
+                case LoadOverdue():
+                    self._count(LOADS_OVERDUE, model)
                 case Unloaded():
                     self._observe((UNLOAD_DURATION, ()), outcome.duration_s, UNLOAD_BOUNDS_S)
                     self._count(REQUESTS_LEFT, model, by=outcome.requests_left)

@@ -87,7 +87,7 @@ def build_parts(options: ServeOptions, clock: Clock) -> Parts:
         source=FileSystemSource(clock, report_look, poll_interval_s=options.poll_interval_s),
         effects=Effects(clock, Hands(loader, _inspect), report_outcome, _effect_settings(options)),
         reloads=ReloadDesk(data_plane, loop.order),
-        view=LiveView(clock, desk, data_plane, tallies=tallies, config_file=options.config_file),
+        view=LiveView(clock, desk, data_plane, tallies=tallies, options=options),
     )
 
 

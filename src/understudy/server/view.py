@@ -28,6 +28,7 @@ from understudy.model_config import Latest
 from understudy.servable import ServableId, VersionSnapshot
 from understudy.server.labels import build_labels
 from understudy.server.lives import build_failure, build_life
+from understudy.server_options import ServeOptions
 
 if TYPE_CHECKING:
     from understudy.metrics.page import MetricsPage
@@ -66,13 +67,13 @@ class LiveView:
         data_plane: NativeDataPlane,
         *,
         tallies: Tallies,
-        config_file: str | None,
+        options: ServeOptions,
     ) -> None:
         self._clock = clock
         self._calendar = Calendar(clock)
         self._desk = desk
         self._data_plane = data_plane
-        self._config_file = config_file
+        self._options = options
         self._started_at = clock.now()
         self._phase = Phase.STARTING
         self._grpc: str | None = None
@@ -87,6 +88,7 @@ class LiveView:
                 phase=lambda: self._phase.value,
                 phases=tuple(phase.value for phase in Phase),
                 software_version=metadata.version("understudy"),
+                memory_limit_bytes=options.memory_limit_bytes,
             )
         )
 
@@ -114,7 +116,7 @@ class LiveView:
             generation=picture.table.generation,
             grpc_address=self._grpc,
             rest_address=self._rest,
-            config_file=self._config_file,
+            config_file=self._options.config_file,
             in_flight=statistics.in_flight,
             connections=statistics.connections,
             refused_overload=statistics.refused_overload,
@@ -162,6 +164,7 @@ class LiveView:
             base_path=config.base_path if config else "",
             platform=config.platform if config else "",
             policy=PolicyView.of(config.version_policy if config else Latest()),
+            transition=((config.transition if config else None) or self._options.transition).value,
             labels=build_labels(name, picture),
             default_version=route.default_version if route else None,
             found_versions=tuple(found.version for found in look.versions) if look else (),
