@@ -30,6 +30,9 @@ class LogStyle(Enum):
     JSON = "json"
 
 
+_WARNINGS: Final = {"source_failed", "files_changed", "label_left_behind"}
+"""Kinds of events that somebody should look at, although nothing stopped."""
+
 Logger = structlog.typing.FilteringBoundLogger
 
 
@@ -82,9 +85,9 @@ def log_event(event: Event) -> None:
 
 
 def _level(event: Event) -> int:
-    if event.state is State.ERROR:
+    if event.state in {State.ERROR, State.OVERDUE}:
         return logging.ERROR
-    if event.state is State.RETRYING or event.kind.endswith("_failed"):
+    if event.state is State.RETRYING or event.kind in _WARNINGS:
         return logging.WARNING
     return logging.INFO
 

@@ -60,7 +60,11 @@ def test_when_how_bad_and_what_come_first() -> None:
         ("state_changed", State.READY, "info"),
         ("state_changed", State.RETRYING, "warning"),
         ("state_changed", State.ERROR, "error"),
+        ("state_changed", State.OVERDUE, "error"),
         ("source_failed", None, "warning"),
+        ("files_changed", None, "warning"),
+        ("label_left_behind", None, "warning"),
+        ("label_moved", None, "info"),
     ],
 )
 def test_trouble_is_louder(kind: str, state: State | None, level: str) -> None:
