@@ -152,18 +152,33 @@ class Inspected:
 
 
 @dataclass(frozen=True, slots=True)
+class WarmUp:
+    """The requests that a version brought with it, run before it was ready.
+
+    Attributes:
+        records: how many; 0: it brought none, or they were not wanted.
+        duration_s: of all of them together.
+    """
+
+    records: int = 0
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """A load attempt succeeded.
 
     Attributes:
         servable: which.
-        duration_s: of the attempt.
+        duration_s: of the attempt, warm-up included.
         growth_bytes: see `VersionSnapshot`.
+        warm_up: what of it was warm-up.
     """
 
     servable: ServableId
     duration_s: float
     growth_bytes: int | None = None
+    warm_up: WarmUp = WarmUp()
 
 
 @dataclass(frozen=True, slots=True)

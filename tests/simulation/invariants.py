@@ -142,7 +142,10 @@ class Referee:
 
     def _check_aspired(self, driver: Driver, model: ModelSnapshot, overlay: Overlay) -> None:
         config = driver.models.get(model.name)
-        aspired = {version.version for version in model.versions if version.aspired}
+        numbers = [version.version for version in model.versions if version.aspired]
+        aspired = set(numbers)
+        if len(numbers) > len(aspired):
+            broken(12, f"{model.name}: two incarnations of one number are aspired: {numbers}")
         if aspired & overlay.quarantined and config is not None:
             broken(12, f"{model.name}: quarantined and aspired: {aspired & overlay.quarantined}")
         look = self.good_looks.get(model.name)

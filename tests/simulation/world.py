@@ -286,6 +286,19 @@ def move_label(world: World) -> None:
         world.configure(name, replace(model, labels=tuple(sorted(labels.items())), transition=transition))
 
 
+def move_base_path(world: World) -> None:
+    """A model's base path moves, or moves back, between two places that hold much the same versions."""
+    name = world.random.choice(MODELS)
+    model = world.models.get(name)
+    if model is None:
+        return
+    there = f"/models/{name}" if model.base_path == f"/other/{name}" else f"/other/{name}"
+    for version in sorted(world.driver.source.found.get(model.base_path, {})):
+        if world.random.random() < 0.5:
+            world.put(there, version, is_good=world.random.random() < 0.9)
+    world.configure(name, replace(model, base_path=there))
+
+
 def kill(world: World) -> None:
     """The process is killed, now and then."""
     if world.random.random() < 0.1:
@@ -353,6 +366,7 @@ DEEDS: tuple[Callable[[World], None], ...] = (
     break_base_path,
     change_config,
     move_label,
+    *(move_base_path,) * 2,
     kill,
     change_overlay,
     remove_model,

@@ -14,7 +14,7 @@ from understudy.errors import Code, DataPlaneError
 from understudy.lifecycle.manager import Manager
 from understudy.model_config import ModelConfig, ServerConfig
 from understudy.routing import RouteUpdate
-from understudy.servable import Event, FoundVersion, FoundVersions, Place, ServableId, Unloaded
+from understudy.servable import Event, FoundVersion, FoundVersions, Place, ServableId, Unloaded, WarmUp
 
 TIMEOUT_S = 20
 
@@ -34,9 +34,10 @@ class World:
         for route in update.changed:
             self.done.put(f"route {route.name} {list(route.ready_versions)}")
 
-    def load(self, servable: ServableId, path: str, platform: str) -> None:
+    def load(self, servable: ServableId, path: str, platform: str) -> WarmUp:
         del path, platform
         self.done.put(f"load {servable}")
+        return WarmUp()
 
     def unload(self, servable: ServableId, *, drain_timeout_s: float) -> int:
         del drain_timeout_s

@@ -19,6 +19,7 @@ from understudy.servable import (
     Outcome,
     ServableId,
     Unloaded,
+    WarmUp,
 )
 from understudy.sources.directory import look_at_files
 from understudy.testing import ManualClock
@@ -37,7 +38,7 @@ class Models:
         self.held: dict[ServableId, bytes] = {}
         self.unloaded: list[ServableId] = []
 
-    def load(self, servable: ServableId, path: str, platform: str) -> None:
+    def load(self, servable: ServableId, path: str, platform: str) -> WarmUp:
         assert platform == "test"
         match Path(path).name:
             case "hangs":
@@ -49,6 +50,9 @@ class Models:
                 raise DataPlaneError(Code.DATA_LOSS, "cannot be read")
             case "large":
                 self.held[servable] = b"x" * GROWN_BYTES
+            case "brings requests":
+                return WarmUp(3, 0.1)
+        return WarmUp()
 
     def unload(self, servable: ServableId, *, drain_timeout_s: float) -> int:
         del drain_timeout_s
@@ -110,6 +114,13 @@ def test_a_load_of_files_that_nobody_could_inspect_is_taken_at_its_word(bench: B
     path.mkdir()
     bench.effects.load(Load(ONE, str(path), 1), "test")
     assert isinstance(bench.next(), Loaded)
+
+
+def test_what_a_load_did_to_warm_up_is_told(bench: Bench) -> None:
+    bench.order("brings requests")
+    outcome = bench.next()
+    assert isinstance(outcome, Loaded)
+    assert outcome.warm_up == WarmUp(3, 0.1)
 
 
 def test_a_failure_is_reported_with_its_code(bench: Bench) -> None:

@@ -31,6 +31,7 @@ from understudy.servable import (
     State,
     Unloaded,
     VersionSnapshot,
+    WarmUp,
 )
 
 CORRUPT = Failure(Code.DATA_LOSS, "corrupt")
@@ -351,6 +352,13 @@ def test_a_load_past_its_deadline_is_told_as_failed_and_serves_if_it_comes_back(
     steps(loaded("m", 1), after_s=1.0)
     version = steps.version("m", 1)
     assert (version.state, version.failure) == (State.READY, None)
+
+
+def test_a_version_that_was_warmed_up_says_so() -> None:
+    steps = Steps()
+    steps(aspire("m", 1))
+    steps(Loaded(ServableId("m", 1), 0.4, warm_up=WarmUp(12, 0.3)))
+    assert steps.version("m", 1).reason == "loaded in 0.4 s, 0.3 s of it for 12 warm-up records, serving"
 
 
 def test_an_overdue_load_holds_up_no_later_version_when_availability_is_preserved() -> None:

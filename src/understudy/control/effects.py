@@ -24,6 +24,7 @@ from understudy.servable import (
     Outcome,
     ServableId,
     Unloaded,
+    WarmUp,
 )
 
 INSPECTION_THREADS = 2
@@ -51,7 +52,7 @@ class Inspection:
 class Loader(Protocol):
     """Brings a version of one platform to life, or fails with `DataPlaneError`. Called on a load thread."""
 
-    def load(self, servable: ServableId, path: str, platform: str) -> None:
+    def load(self, servable: ServableId, path: str, platform: str) -> WarmUp:
         """Opens, validates and warms up; the version is not routed yet."""
         ...
 
@@ -164,22 +165,22 @@ class Effects:
 
     def _load(self, action: Load, platform: str) -> None:
         started, mark = self._clock.now(), self._memory.begin()
-        failure = self._failure_of(partial(self._load_whole, action, platform))
+        came_of_it = _attempt(partial(self._load_whole, action, platform))
         duration_s, growth_bytes = self._clock.now() - started, self._memory.end(mark)
-        if failure is None:
-            self._report(Loaded(action.servable, duration_s, growth_bytes))
+        if isinstance(came_of_it, WarmUp):
+            self._report(Loaded(action.servable, duration_s, growth_bytes, came_of_it))
         else:
-            self._report(LoadFailed(action.servable, duration_s, failure))
+            self._report(LoadFailed(action.servable, duration_s, came_of_it))
 
-    def _load_whole(self, action: Load, platform: str) -> None:
+    def _load_whole(self, action: Load, platform: str) -> WarmUp:
         """Loads; and throws away what was loaded from files that changed meanwhile.
 
         Raises:
             DataPlaneError: it cannot be loaded, and why.
         """
-        self._hands.loader.load(action.servable, action.path, platform)
+        warm_up = self._hands.loader.load(action.servable, action.path, platform)
         if action.fingerprint in {None, self._hands.inspect(action.path).fingerprint}:
-            return
+            return warm_up
         self._hands.loader.unload(action.servable, drain_timeout_s=0.0)
         raise DataPlaneError(
             Code.ABORTED,
@@ -193,12 +194,11 @@ class Effects:
         self._memory.end(mark)
         self._report(Unloaded(action.servable, self._clock.now() - started, requests_left=left))
 
-    @staticmethod
-    def _failure_of(attempt: Callable[[], None]) -> Failure | None:
-        try:
-            attempt()
-        except DataPlaneError as error:
-            return Failure(error.code, error.message)
-        except Exception as error:  # noqa: BLE001 (a loader's bug must not leave its version loading for ever)
-            return Failure(Code.INTERNAL, f"the loader failed unexpectedly: {error!r}")
-        return None
+
+def _attempt(load: Callable[[], WarmUp]) -> WarmUp | Failure:
+    try:
+        return load()
+    except DataPlaneError as error:
+        return Failure(error.code, error.message)
+    except Exception as error:  # noqa: BLE001 (a loader's bug must not leave its version loading for ever)
+        return Failure(Code.INTERNAL, f"the loader failed unexpectedly: {error!r}")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from understudy.dataplane.native import NativeDataPlane
 from understudy.dataplane.options import LoadRequest, TensorFlowOptions, WarmupOptions
 from understudy.model_config import TENSORFLOW_PLATFORM
-from understudy.servable import ServableId
+from understudy.servable import ServableId, WarmUp
 
 LOG_LEVEL_VARIABLE = "TF_CPP_MIN_LOG_LEVEL"
 LOG_WARNINGS_UP = "1"
@@ -53,7 +53,7 @@ class NativeLoader:
                 self._data_plane.open_tensorflow(self._find_tensorflow())
                 self._opened = True
 
-    def load(self, servable: ServableId, path: str, platform: str) -> None:
+    def load(self, servable: ServableId, path: str, platform: str) -> WarmUp:
         """Loads one version and warms it up; it is not routed yet.
 
         Raises:
@@ -61,7 +61,7 @@ class NativeLoader:
         """
         if platform == TENSORFLOW_PLATFORM:
             self.open_tensorflow()
-        self._data_plane.load(
+        report = self._data_plane.load(
             LoadRequest(
                 name=servable.name,
                 version=servable.version,
@@ -72,6 +72,7 @@ class NativeLoader:
                 warmup=self._warmup,
             )
         )
+        return WarmUp(report.warmup_records, report.warmup_duration_s)
 
     def unload(self, servable: ServableId, *, drain_timeout_s: float) -> int:
         """Drains and frees one version; how many requests still held it when the time was up."""

@@ -245,7 +245,7 @@ class ManagedModel:
     def _take_loaded(self, now: float, harness: Harness, outcome: Loaded) -> None:
         harness.load_duration_s = outcome.duration_s
         harness.growth_bytes = outcome.growth_bytes
-        took = reasons.seconds(outcome.duration_s)
+        took = reasons.load_took(outcome)
         if harness.aspired:
             harness.failure = None
             self._move(harness, Trigger.LOADED, now, f"loaded in {took}, serving")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from understudy.servable import Failure, State, Unloaded
+from understudy.servable import Failure, Loaded, State, Unloaded
 
 FILES_REST = "its files rest now, and are not known to have been tried"
 
@@ -12,6 +12,14 @@ def seconds(duration_s: float) -> str:
     if duration_s < 0.1:
         return f"{duration_s * 1000:.0f} ms"
     return f"{duration_s:.1f} s" if duration_s < 10 else f"{duration_s:.0f} s"
+
+
+def load_took(outcome: Loaded) -> str:
+    """How long a load took: `4 s`, or `4 s, 2 s of it for 12 warm-up records`."""
+    if not outcome.warm_up.records:
+        return seconds(outcome.duration_s)
+    warm_up = f"{seconds(outcome.warm_up.duration_s)} of it for {outcome.warm_up.records} warm-up records"
+    return f"{seconds(outcome.duration_s)}, {warm_up}"
 
 
 def amount(size_bytes: int) -> str:
