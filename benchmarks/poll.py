@@ -21,11 +21,12 @@ import msgspec
 
 from benchmarks.machine import Machine, describe
 from understudy.clock import SystemClock
-from understudy.control.desk import Desk
+from understudy.control.desk import Desk, DeskOptions
 from understudy.control.facts import ConfigOrder
 from understudy.lifecycle.manager import Manager
 from understudy.model_config import ModelConfig, ServerConfig
-from understudy.servable import FoundVersions, Loaded
+from understudy.servable import FoundVersions, Inspected, Loaded
+from understudy.sources.directory import fingerprint
 from understudy.sources.filesystem import FileSystemSource
 
 BUDGET_S = 0.5
@@ -65,7 +66,7 @@ class Server:
 
     def __init__(self, folder: Path, models: int) -> None:
         self.clock = SystemClock()
-        self.desk = Desk(Manager(), frozenset({PLATFORM}))
+        self.desk = Desk(Manager(), DeskOptions(platforms=frozenset({PLATFORM})))
         self.source = FileSystemSource(self.clock, self._take, poll_interval_s=-1)
         self.look_s = 0.0
         self._looks: tuple[FoundVersions, ...] = ()
@@ -74,7 +75,7 @@ class Server:
         self.desk.take_order(ConfigOrder(config, "benchmark"))
 
     def poll(self) -> int:
-        """One poll and what follows from it; how many loads that were."""
+        """One poll and what follows from it; how many inspections and loads that were."""
         begun_at = time.process_time()
         self.source.poll()
         self.look_s = time.process_time() - begun_at
@@ -100,10 +101,11 @@ class Server:
             self.source.watch(turn.watched)
         if turn.routes is not None:
             self.desk.note_published(turn.routes)
-        loads = [load for load, _ in turn.loads]
-        for load in loads:
+        for inspect in turn.inspections:
+            self.desk.finish(Inspected(inspect.servable, inspect.path, 0, fingerprint(inspect.path)))
+        for load, _ in turn.loads:
             self.desk.finish(Loaded(load.servable, 0.0))
-        return len(loads)
+        return len(turn.inspections) + len(turn.loads)
 
 
 def lay_out(folder: Path, models: int) -> None:
@@ -134,10 +136,10 @@ def run(folder: Path, models: int) -> PollResults:
     for _ in range(ROUNDS):
         naive.append(list_each(folder, models))
         begun_at = time.process_time()
-        loads = server.poll()
+        orders = server.poll()
         polls.append(time.process_time() - begun_at)
         looks.append(server.look_s)
-        assert loads == 0  # noqa: S101 - an unchanged model is not loaded
+        assert orders == 0  # noqa: S101 - of an unchanged model nothing is ordered
         time.sleep(1.0)
     return PollResults(
         date=dt.datetime.now(tz=dt.UTC).date().isoformat(),

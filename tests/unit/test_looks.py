@@ -162,6 +162,23 @@ def test_a_late_answer_is_reported_by_itself_even_if_nothing_is_polled_again(tmp
     assert polling.disk.asked == [str(path)]
 
 
+def test_a_machine_without_a_thread_to_spare_looks_a_little_later(
+    polling: Polling, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, refusals = threading.Thread.start, [1]
+
+    def start(thread: threading.Thread) -> None:
+        if refusals:
+            refusals.pop()
+            raise RuntimeError("can't start new thread")
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    polling.set_models({"m": base_path(tmp_path / "m", "1")})
+    assert numbers(polling.poll()["m"]) == [1]
+    assert refusals == []
+
+
 def test_a_source_that_never_polls_never_looks(tmp_path: Path) -> None:
     polling = Polling(poll_interval_s=-1)
     polling.source.start()

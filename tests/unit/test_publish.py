@@ -13,7 +13,7 @@ import pytest
 from google.protobuf import json_format
 
 from understudy.errors import Code, PublishError
-from understudy.publish import PublishOptions, publish, rename, staging
+from understudy.publish import PublishOptions, Reference, publish, rename, staging
 from understudy.publish.export import read_export
 from understudy.publish.placing import Placing, place
 from understudy.wire import message_class
@@ -219,6 +219,11 @@ def broken(export: Path) -> None:
     (export / "synthetic.json").write_text(json.dumps({"fail_load": "these weights are cursed"}))
 
 
+def unwarmable(export: Path) -> None:
+    (export / "assets.extra").mkdir()
+    (export / "assets.extra" / "tf_serving_warmup_requests").write_bytes(b"no records")
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
@@ -226,6 +231,7 @@ def broken(export: Path) -> None:
         (link, "is a symbolic link"),
         (pipe, "neither a file nor a directory"),
         (broken, "these weights are cursed"),
+        (unwarmable, "tf_serving_warmup_requests"),
     ],
 )
 def test_a_broken_export_is_refused_with_nothing_in_the_base_path(
@@ -257,6 +263,15 @@ def test_a_version_whose_clients_would_miss_something_is_refused_before_it_is_lo
     assert "version 3" in message
     assert "input x takes DT_INT64 [?], took DT_FLOAT [?]" in message
     assert names(base) == ["3", "4"]
+
+
+def test_a_reference_that_cannot_be_read_is_no_proof_that_clients_miss_nothing(
+    tmp_path: Path, base: Path
+) -> None:
+    options = PublishOptions(reference=Reference(3, str(base / "3"), "serves now"))
+    candidate = write_graph(tmp_path / "candidate", "DT_INT64")
+    message = refusal(lambda: publish(candidate, base_path=base, options=options)).message
+    assert "version 3 cannot be compared with" in message
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,23 @@ def test_a_half_copied_export_is_tried_again_when_it_is_whole(two: Two) -> None:
     assert two.answer("m") == 2.0
 
 
+def test_contents_overwritten_under_a_version_that_serves_are_reported_and_it_serves_on(two: Two) -> None:
+    (two.m.base_path / "1" / "synthetic.json").write_text('{"a": 1.0, "b": 9.0, "version": 1}')
+    two.server.wait_log("files_changed", model="m", version=1)
+    assert two.answer("m") == 1.0
+    two.other_still_changes_over()
+
+
+def test_versions_named_by_the_policy_are_found_one_by_one(tmp_path: Path) -> None:
+    two = Two(tmp_path, policy="specific { versions: 2 versions: 3 }")
+    with two.server as server:
+        two.m.synthetic(2)
+        server.wait_log("state_changed", model="m", version=2, state="ready")
+        two.m.synthetic(3).rename(two.m.base_path / "003")
+        server.wait_log("state_changed", model="m", version=3, state="ready")
+        assert [each["version"] for each in server.status("m")["versions"]] == [3, 2]
+
+
 def test_a_file_named_like_a_version_is_reported_and_displaces_nothing(two: Two) -> None:
     (two.m.base_path / "9").write_text("a stray file")
     line = two.server.wait_log("entry_ignored", model="m")

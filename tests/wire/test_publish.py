@@ -153,6 +153,9 @@ class Failing:
         found = [failed] if (self._base / "1").exists() else []
         return replace(self._model, versions=tuple(found))
 
+    def metrics(self) -> bytes:
+        raise NotImplementedError
+
     def events(self, name: str) -> tuple[EventView, ...]:
         del name
         return ()

@@ -14,7 +14,7 @@ from understudy.model_config import TENSORFLOW_PLATFORM
 from understudy.publish.export import Export, read_export, read_signatures
 from understudy.publish.placing import Placing, foresee, place
 from understudy.publish.trial import try_load
-from understudy.signatures import incompatibilities
+from understudy.signatures import Signatures, incompatibilities
 from understudy.sources.directory import INT64_MAX, list_versions, version_number
 
 LOAD_TIMEOUT_S = 600.0
@@ -159,8 +159,7 @@ def _compare(export: Export, base: Path, options: PublishOptions) -> tuple[Refer
         return None, ()  # it does not say its signatures in a file
     signatures = read_signatures(export.path, options.tags)
     if options.reference is not None:
-        reference = options.reference
-        return reference, incompatibilities(read_signatures(Path(reference.path), options.tags), signatures)
+        return options.reference, _losses(options.reference, signatures, options)
     for reference in _references(base):
         try:
             before = read_signatures(Path(reference.path), options.tags)
@@ -168,6 +167,14 @@ def _compare(export: Export, base: Path, options: PublishOptions) -> tuple[Refer
             continue  # a broken version is no measure, and may be what this one is to replace
         return reference, incompatibilities(before, signatures)
     return None, ()
+
+
+def _losses(reference: Reference, signatures: Signatures, options: PublishOptions) -> tuple[str, ...]:
+    try:
+        before = read_signatures(Path(reference.path), options.tags)
+    except PublishError as error:
+        return (f"nobody knows what: version {reference.version} cannot be compared with ({error.message})",)
+    return incompatibilities(before, signatures)
 
 
 def _references(base: Path) -> list[Reference]:

@@ -9,7 +9,7 @@ import msgspec
 
 from understudy.dataplane.loaders import NativeLoader
 from understudy.dataplane.native import NativeDataPlane
-from understudy.dataplane.options import DataPlaneOptions, TensorFlowOptions
+from understudy.dataplane.options import DataPlaneOptions, TensorFlowOptions, WarmupOptions
 from understudy.dataplane.tensorflow_library import find_library_dir
 from understudy.errors import DataPlaneError, StartupError
 from understudy.publish.trial import Refusal, Trial
@@ -17,10 +17,13 @@ from understudy.servable import ServableId
 
 
 def load(trial: Trial) -> Refusal | None:
-    """Loads it; why not."""
+    """Loads it and warms it up; why not."""
     plane = NativeDataPlane(DataPlaneOptions(grpc_address=None, rest_address=None))
     loader = NativeLoader(
-        plane, lambda: TensorFlowOptions(library_dir=str(find_library_dir())), tags=trial.tags
+        plane,
+        lambda: TensorFlowOptions(library_dir=str(find_library_dir())),
+        tags=trial.tags,
+        warmup=WarmupOptions(),
     )
     try:
         loader.load(ServableId("export", 1), trial.path, trial.platform)

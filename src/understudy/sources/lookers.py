@@ -72,20 +72,27 @@ class Lookers:
             if not self._pending or self._lookers >= LOOKERS_MAX:
                 return
             self._lookers += 1
-        threading.Thread(target=self._run, name="source-look", daemon=True).start()
+        try:
+            threading.Thread(target=self._run, name="source-look", daemon=True).start()
+        except RuntimeError:  # the machine has no thread to spare: asked again when looks still wait
+            self._note_ended()
 
     def _run(self) -> None:
-        while (look := self._next()) is not None:
-            look.begun_at = self._clock.now()
-            look.seen = self._look(look)
-            self._answered.append(look)
-            if not self._is_waited_for:
-                self._on_late()
+        try:
+            while (look := self._next()) is not None:
+                look.begun_at = self._clock.now()
+                look.seen = self._look(look)
+                self._answered.append(look)
+                if not self._is_waited_for:
+                    self._on_late()
+        finally:
+            self._note_ended()
+            self._idle.set()
 
     def _next(self) -> Look | None:
         with self._lock:
-            if self._pending:
-                return self._pending.popleft()
+            return self._pending.popleft() if self._pending else None
+
+    def _note_ended(self) -> None:
+        with self._lock:
             self._lookers -= 1
-        self._idle.set()
-        return None
