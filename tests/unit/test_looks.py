@@ -2,6 +2,7 @@
 
 import os
 import queue
+import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -25,11 +26,16 @@ class Disk:
     def __init__(self, clock: ManualClock) -> None:
         self._clock = clock
         self._hanging: dict[str, threading.Event] = {}
+        self._mounted: set[str] = set()
         self.asked: list[str] = []
         self.hang_s = PATIENCE_S
 
     def hang(self, *paths: Path) -> None:
         self._hanging.update({str(path): threading.Event() for path in paths})
+
+    def mount(self, *paths: Path) -> None:
+        """From now on these are on another file system, all on the same one."""
+        self._mounted.update(map(str, paths))
 
     def release(self) -> None:
         for event in self._hanging.values():
@@ -41,7 +47,12 @@ class Disk:
         if event is not None and not event.is_set():
             self._clock.advance(self.hang_s)
             assert event.wait(TIMEOUT_S)
-        return Path(path).stat()
+        seen = Path(path).stat()
+        if path not in self._mounted:
+            return seen
+        fields = list(seen)
+        fields[stat.ST_DEV] += 1
+        return os.stat_result(fields, {"st_mtime_ns": seen.st_mtime_ns})
 
 
 class Polling:
@@ -133,6 +144,29 @@ def test_when_no_looker_is_left_the_others_are_told_so_and_are_seen_when_one_ret
     assert failure.code is Code.UNAVAILABLE
     polling.disk.release()
     assert numbers(polling.poll_until_read("good")) == [1]
+
+
+def test_a_dead_mount_with_many_models_keeps_few_lookers_and_the_others_are_seen(
+    polling: Polling, tmp_path: Path
+) -> None:
+    dead = {f"a{number}": base_path(tmp_path / f"a{number}", "1") for number in range(2 * LOOKERS_MAX)}
+    good = {f"b{number}": base_path(tmp_path / f"b{number}", "1") for number in range(2 * LOOKERS_MAX)}
+    polling.disk.mount(*dead.values())
+    polling.set_models(dead | good)
+    assert set(polling.poll()) == dead.keys() | good.keys()
+    polling.disk.hang(*dead.values())
+    polling.disk.asked.clear()
+    seen: set[str] = set()
+    while not good.keys() <= seen:
+        seen |= polling.poll().keys() - dead.keys()
+    polling.poll()
+    assert len(set(polling.disk.asked) & set(map(str, dead.values()))) < LOOKERS_MAX // 4
+    polling.clock.advance(LOOK_TIMEOUT_S)
+    codes = {found.failure.code for name, found in polling.poll().items() if found.failure is not None}
+    assert codes == {Code.DEADLINE_EXCEEDED, Code.UNAVAILABLE}
+    polling.disk.release()
+    for name in dead:
+        assert numbers(polling.poll_until_read(name)) == [1]
 
 
 def test_a_model_that_moves_away_from_a_place_that_hangs_is_looked_at_where_it_is_now(

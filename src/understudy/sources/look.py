@@ -73,6 +73,14 @@ class Look:
     seen: Seen | None = None
     overdue: FoundVersions | None = None
 
+    @property
+    def device(self) -> int | None:
+        """The file system that the place was on when it was last looked at; none: not known."""
+        before = self.before
+        if before is None or before.identity is None or before.place.base_path != self.place.base_path:
+            return None
+        return before.identity[0]
+
 
 class Eyes:
     """Carries looks out; keeps nothing between two of them, so that many threads may use it at once."""
