@@ -56,6 +56,8 @@ def test_the_page_follows_a_changeover_a_failed_load_and_requests(tmp_path: Path
         assert before.states() == {("1", "ready")}
         assert before.sum("understudy_default_version", model="m") == 1
         assert before.sum("understudy_phase", phase="serving") == 1
+        estimate_bytes = before.sum("understudy_version_memory_estimate_bytes", model="m", version="1")
+        assert before.sum("understudy_memory_reserved_bytes") == estimate_bytes > 0
         assert before.sum("understudy_load_duration_seconds_count", model="m", result="loaded") == 1
 
         exports.synthetic(2)
