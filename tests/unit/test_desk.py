@@ -154,6 +154,19 @@ def test_a_refused_configuration_changes_nothing() -> None:
     assert ticking.tick().models is None
 
 
+def test_the_picture_tells_since_when_the_configuration_is_in_force() -> None:
+    assert Ticking().desk.picture.configured_at is None
+    ticking = Ticking()
+    ticking.order(model("m"))
+    ticking.tick()
+    since = ticking.desk.picture.configured_at
+    assert since == ticking.now
+    ticking.tick()
+    ticking.order(model("n", "relative/path"))
+    ticking.tick()
+    assert ticking.desk.picture.configured_at == since < ticking.now
+
+
 def test_a_look_at_a_place_that_is_no_longer_asked_for_is_not_believed() -> None:
     ticking = ready(1)
     ticking.order(model("m", "/models/elsewhere"))

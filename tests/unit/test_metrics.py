@@ -60,6 +60,7 @@ def picture_of(*versions: VersionSnapshot, labels: tuple[tuple[str, int], ...] =
         configured={"m": config},
         models={"m": model},
         looks={"m": FoundVersions("m", (), GONE)},
+        configured_at=3.0,
         polled_at=7.0,
         table=RouteTable().apply(RouteUpdate(1, (route,), ())),
     )
@@ -169,6 +170,7 @@ def test_a_model_tells_who_answers_and_whether_its_directory_can_be_read() -> No
     assert of(serving, "understudy_ready_versions", model="m") == 2
     assert of(serving, "understudy_look_failing", model="m") == 1
     assert of(serving, "understudy_last_look_timestamp_seconds") == WALL + 7
+    assert of(serving, "understudy_config_applied_timestamp_seconds") == WALL + 3
     silent = scrape(collector_of(picture_of(version(2, State.ERROR))))
     assert of(silent, "understudy_default_version", model="m") is None
     assert of(silent, "understudy_ready_versions", model="m") == 0
@@ -191,8 +193,7 @@ def test_what_happens_is_counted() -> None:
     counted.take_outcome(Loaded(V, 0.2))
     counted.take_outcome(LoadOverdue(V, 600.0))
     counted.take_outcome(Unloaded(V, 3.0, requests_left=4))
-    counted.take_order("rpc", applied=False, at=1.0)
-    counted.take_order("file", applied=True, at=2.0)
+    counted.take_order("rpc", is_applied=False)
     counted.take_control_failure("routes_refused")
     values = scrape(collector_of(picture_of(), counted))
     assert of(values, "understudy_events_total", kind="source_failed") == 1
@@ -206,7 +207,6 @@ def test_what_happens_is_counted() -> None:
     assert of(values, "understudy_loads_overdue_total", model="m") == 1
     assert of(values, "understudy_drain_requests_left_total", model="m") == 4
     assert of(values, "understudy_config_orders_total", origin="rpc", result="refused") == 1
-    assert of(values, "understudy_config_applied_timestamp_seconds") == WALL + 2
     assert of(values, "understudy_control_failures_total", kind="routes_refused") == 1
 
 

@@ -131,7 +131,11 @@ def test_a_row_fits_on_eighty_columns() -> None:
     ("version", "note"),
     [
         (replace(READY, state=State.ERROR, reason="cut\nshort"), "digits: version 2: cut short"),
-        (replace(READY, state=State.RETRYING, reason="again"), "digits: version 2: again"),
+        (
+            replace(READY, state=State.RETRYING, reason="cut", next_attempt_at=NOON),
+            f"digits: version 2: cut; next attempt at {NOON.astimezone():%H:%M:%S}",
+        ),
+        (replace(READY, state=State.OVERDUE, reason="hangs"), "digits: version 2: hangs"),
         (
             replace(READY, state=State.UNLOADING, aspired=False, in_flight=3),
             "digits: version 2 drains: 3 requests hold it for 2 h",

@@ -160,6 +160,9 @@ class Failing:
         del name
         return ()
 
+    def metrics(self) -> bytes:
+        return b""
+
 
 @pytest.fixture
 def failing(published: Published) -> Iterator[str]:

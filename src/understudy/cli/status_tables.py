@@ -138,7 +138,9 @@ def _note(model: ModelView) -> Iterator[str]:
         yield f"{model.source_failure.code}: {model.source_failure.message}"
     for version in model.versions:
         if version.state in _FAILED and version.aspired:
-            yield f"version {version.version}: {show_sentence(version.reason)}"
+            due_at = version.next_attempt_at
+            again = "" if due_at is None else f"; next attempt at {due_at.astimezone():%H:%M:%S}"
+            yield f"version {version.version}: {show_sentence(version.reason)}{again}"
         if version.state is State.UNLOADING and version.in_flight:
             waits = show_elapsed(version.in_state_s)
             yield f"version {version.version} drains: {version.in_flight} requests hold it for {waits}"

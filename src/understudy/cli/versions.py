@@ -62,7 +62,8 @@ def versions(model: str, admin_url: str, *, as_json: bool) -> None:
 
 def _show_loaded(version: VersionView) -> str:
     if version.state in {State.LOADING, State.OVERDUE}:
-        return f"{show_elapsed(version.in_state_s)}..."
+        began_at = next((each.at for each in version.entered if each.state is State.LOADING), version.since)
+        return f"{show_elapsed(version.in_state_s + (version.since - began_at).total_seconds())}..."
     return show_seconds(version.load_duration_s)
 
 

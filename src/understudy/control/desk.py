@@ -148,6 +148,8 @@ class Desk:
     def decide(self, now: float) -> Turn:
         """One tick: wishes, then the manager's step, then the routes that follow from it."""
         taken, self._taken = self._taken, _Taken()
+        if taken.is_reconfigured:
+            self.picture = replace(self.picture, configured_at=now)
         overlays = self._all_overlays()
         aspired = self._aspirer.step(now, self.picture.config, taken.looks, overlays)
         facts = Facts(

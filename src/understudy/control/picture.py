@@ -18,6 +18,7 @@ class Picture:
     Attributes:
         config: in force.
         configured: the same by name.
+        configured_at: when it came into force; none before the first one.
         models: by name, those that have versions or had some.
         looks: by name, the last look at each configured model.
         polled_at: when the source last reported; none before the first time.
@@ -26,6 +27,7 @@ class Picture:
 
     config: ServerConfig = field(default_factory=ServerConfig)
     configured: Mapping[str, ModelConfig] = field(default_factory=dict)
+    configured_at: float | None = None
     models: Mapping[str, ModelSnapshot] = field(default_factory=dict)
     looks: Mapping[str, FoundVersions] = field(default_factory=dict)
     polled_at: float | None = None

@@ -76,7 +76,7 @@ CONFIG_APPLIED_AT: Final = Metric(
     _GAUGE,
     Subject.SERVER,
     (),
-    "When a configuration was last put in force, or found equal to the one in force",
+    "When the configuration in force came into force",
 )
 CONFIG_ORDERS: Final = Metric(
     "understudy_config_orders_total",

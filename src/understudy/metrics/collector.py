@@ -73,9 +73,6 @@ class Collector:
         phase = sources.phase()
         yield from (Reading(catalogue.PHASE, (each,), each == phase) for each in sources.phases)
         yield Reading(catalogue.CONFIG_REVISION, (), getattr(picture, "config_revision", 0) or 0)
-        configured_at = sources.tallies.configured_at
-        if configured_at is not None:
-            yield Reading(catalogue.CONFIG_APPLIED_AT, (), sources.calendar.seconds(configured_at))
         if sources.memory_limit_bytes is not None:
             yield Reading(catalogue.MEMORY_LIMIT, (), sources.memory_limit_bytes)
 

@@ -22,6 +22,8 @@ def read_picture(picture: Picture, date: Date) -> Iterator[Reading]:
     """All that the picture tells."""
     yield Reading(catalogue.MODELS_CONFIGURED, (), len(picture.configured))
     yield Reading(catalogue.ROUTE_GENERATION, (), picture.table.generation)
+    if picture.configured_at is not None:
+        yield Reading(catalogue.CONFIG_APPLIED_AT, (), date(picture.configured_at))
     if picture.polled_at is not None:
         yield Reading(catalogue.LAST_LOOK_AT, (), date(picture.polled_at))
     yield Reading(catalogue.MEMORY_RESERVED, (), _reserved_bytes(picture))

@@ -37,12 +37,6 @@ class Tallies:
         self._lock = threading.Lock()
         self._counts: dict[_Series, int] = {}
         self._observed: dict[_Series, Observations] = {}
-        self._configured_at: float | None = None
-
-    @property
-    def configured_at(self) -> float | None:
-        """When a configuration was last applied, by the clock of whoever told; none: never."""
-        return self._configured_at
 
     def take_event(self, event: Event) -> None:
         """Something happened to a model."""
@@ -69,12 +63,10 @@ class Tallies:
                     self._observe((UNLOAD_DURATION, ()), outcome.duration_s, UNLOAD_BOUNDS_S)
                     self._count(REQUESTS_LEFT, model, by=outcome.requests_left)
 
-    def take_order(self, origin: str, *, applied: bool, at: float) -> None:
+    def take_order(self, origin: str, *, is_applied: bool) -> None:
         """A configuration was put in force, or refused: by the control loop or already by a parser."""
         with self._lock:
-            self._count(CONFIG_ORDERS, origin, "applied" if applied else "refused")
-            if applied:
-                self._configured_at = at
+            self._count(CONFIG_ORDERS, origin, "applied" if is_applied else "refused")
 
     def take_control_failure(self, kind: str) -> None:
         """What must not happen in the control loop happened."""
