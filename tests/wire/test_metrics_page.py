@@ -1,5 +1,6 @@
 """The metrics page of a live server, before and after versions change and a load fails."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.live.exports import Exports, config_text, model_text
 from tests.live.process import LiveServer
+from tests.live.serving_client import ServingClient
 
 pytestmark = pytest.mark.slow
 
@@ -56,6 +58,8 @@ def test_the_page_follows_a_changeover_a_failed_load_and_requests(tmp_path: Path
         assert before.states() == {("1", "ready")}
         assert before.sum("understudy_default_version", model="m") == 1
         assert before.sum("understudy_phase", phase="serving") == 1
+        assert before.sum("understudy_config_orders_total", origin="startup", result="applied") == 1
+        assert before.sum("understudy_config_applied_timestamp_seconds") > 0
         estimate_bytes = before.sum("understudy_version_memory_estimate_bytes", model="m", version="1")
         assert before.sum("understudy_memory_reserved_bytes") == estimate_bytes > 0
         assert before.sum("understudy_load_duration_seconds_count", model="m", result="loaded") == 1
@@ -96,3 +100,28 @@ def test_a_number_that_is_loaded_again_still_makes_each_series_once(tmp_path: Pa
         server.wait_log("state_changed", version=2, state="end")
         assert ask(server).status_code == 200
         assert Page(server).sum("understudy_requests_total", model="m", version="1", code="OK") == 2
+
+
+def test_configurations_are_counted_by_who_wanted_them_and_what_came_of_it(
+    tmp_path: Path, serving_client: ServingClient
+) -> None:
+    exports = Exports(tmp_path / "m")
+    exports.synthetic(1)
+    with serve(tmp_path, exports.base_path) as server:
+        orders = "understudy_config_orders_total"
+        file = tmp_path / "models.config"
+        file.write_text("model_config_list {")
+        server.signal(signal.SIGHUP)
+        server.wait_log("reload_refused")
+        assert Page(server).sum(orders, origin="file", result="refused") == 1
+        file.write_text(config_text())
+        server.signal(signal.SIGHUP)
+        server.wait_log("reloaded")
+        accepted = model_text("m", exports.base_path)
+        for text in (accepted, accepted + accepted):
+            request = f"config {{ {config_text(text)} }}"
+            serving_client.call(server.grpc, "HandleReloadConfigRequest", request)
+        page = Page(server)
+        assert page.sum(orders, origin="file", result="applied") == 1
+        assert page.sum(orders, origin="rpc", result="applied") == 1
+        assert page.sum(orders, origin="rpc", result="refused") == 1

@@ -47,6 +47,7 @@ class Parts:
     source: FileSystemSource
     effects: Effects
     reloads: ReloadDesk
+    tallies: Tallies
     view: LiveView
 
 
@@ -86,7 +87,8 @@ def build_parts(options: ServeOptions, clock: Clock) -> Parts:
         loop=loop,
         source=FileSystemSource(clock, report_look, poll_interval_s=options.poll_interval_s),
         effects=Effects(clock, Hands(loader, _inspect), report_outcome, _effect_settings(options)),
-        reloads=ReloadDesk(data_plane, loop.order),
+        reloads=ReloadDesk(data_plane, loop.order, tallies),
+        tallies=tallies,
         view=LiveView(clock, desk, data_plane, tallies=tallies, options=options),
     )
 

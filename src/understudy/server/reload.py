@@ -9,6 +9,7 @@ from understudy.dataplane._native import AdminRequest
 from understudy.dataplane.native import NativeDataPlane
 from understudy.errors import Code, ConfigError
 from understudy.lifecycle.labels import unavailable
+from understudy.metrics.tallies import Tallies
 from understudy.model_config import ServerConfig
 from understudy.reload_message import build_reload_response, parse_reload_request
 
@@ -21,9 +22,10 @@ Order = Callable[[ServerConfig, str], Future[Applied]]
 class ReloadDesk:
     """Takes reload requests on a thread of its own; each is answered when its order is."""
 
-    def __init__(self, data_plane: NativeDataPlane, order: Order) -> None:
+    def __init__(self, data_plane: NativeDataPlane, order: Order, tallies: Tallies) -> None:
         self._data_plane = data_plane
         self._order = order
+        self._tallies = tallies
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reload-rpc", daemon=True)
 
@@ -47,12 +49,14 @@ class ReloadDesk:
         try:
             config = parse_reload_request(request.payload)
         except ConfigError as error:
+            self._tallies.take_order("rpc", is_applied=False)
             self._refuse(request.ticket, error)
             return
         self._order(config, "rpc").add_done_callback(lambda answer: self._answer(request.ticket, answer))
 
     def _answer(self, ticket: int, answer: Future[Applied]) -> None:
         error = answer.exception()
+        self._tallies.take_order("rpc", is_applied=error is None)
         if isinstance(error, ConfigError):
             self._refuse(ticket, error)
         elif error is not None:

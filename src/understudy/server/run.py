@@ -107,6 +107,7 @@ class Server:
                 case StopAsked() as stop:
                     return stop
                 case Answered():
+                    self._parts.tallies.take_order("startup", is_applied=answer.exception() is None)
                     self._judge_start(answer.result())
                     return None
                 case ReloadAsked():
@@ -158,12 +159,14 @@ class Server:
         try:
             config = read_changed_config(path)
         except ConfigError as error:
+            self._parts.tallies.take_order("file", is_applied=False)
             self._log.error("reload_refused", file=path, reason=str(error))
             return
         self._inbox.expect(self._parts.loop.order(config, "file"), "file")
 
     def _log_answer(self, answer: Future[Applied], origin: str) -> None:
         error = answer.exception()
+        self._parts.tallies.take_order(origin, is_applied=error is None)
         if error is not None:
             self._log.error("reload_refused", origin=origin, reason=str(error))
         elif models := answer.result().unavailable:
