@@ -18,6 +18,7 @@ INVARIANTS = {
     14: "a step tells everything that changed",
     15: "a label in force leads to where it is to, or to what is kept until it has moved; never to what never was",
     16: "an order is answered within a bounded number of ticks",
+    17: "what is wanted is loaded from where it is found",
 }
 
 

@@ -196,6 +196,7 @@ class Referee:
                 broken(13, f"{model.name}/{version.version} is aspired, and ended: {version.reason}")
             if version.attempts > driver.options.load_retries_max + 1:
                 broken(8, f"{model.name}/{version.version}: attempt {version.attempts}")
+        self._check_places(model)
         preserves_availability = driver.preserves_availability(model.name)
         if preserves_availability and self.ready.get(model.name) and not ready and aspired:
             broken(4, f"{model.name} lost {self.ready[model.name]} while it aspires to {aspired}")
@@ -204,6 +205,15 @@ class Referee:
             broken(1, f"{model.name}: ready are {ready}, the route is {route}")
         if route.default_version != expected_default(model.versions):
             broken(1, f"{model.name}: default {route.default_version} of {model.versions}")
+
+    def _check_places(self, model: ModelSnapshot) -> None:
+        """What serves because it is wanted was loaded from where the last good look found it."""
+        look = self.good_looks.get(model.name)
+        places = {found.version: found.path for found in look.versions} if look else {}
+        for version in model.versions:
+            is_wanted = version.aspired and version.state in RESIDENT - {State.UNLOADING}
+            if is_wanted and version.path != places.get(version.version, version.path):
+                broken(17, f"{model.name}/{version.version} from {version.path}, found at {places}")
 
     def _check_order(self, driver: Driver, order: object) -> None:
         if not isinstance(order, Load) or driver.preserves_availability(order.servable.name):

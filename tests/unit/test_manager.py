@@ -192,6 +192,17 @@ def test_an_inspection_of_a_place_that_is_no_longer_asked_for_says_nothing() -> 
     assert result.actions == (Inspect(servable, "/new/m/1"),)
 
 
+def test_what_was_inspected_elsewhere_is_inspected_again_before_it_loads() -> None:
+    steps = Steps(ManagerOptions(memory_limit_bytes=100))
+    steps.estimates |= {"/models/m/1": 60, "/models/n/1": 90, "/elsewhere/n/1": 5}
+    steps(aspire("m", 1))
+    steps(loaded("m", 1))
+    steps(aspire("m"), aspire("n", 1))
+    assert steps.version("n", 1).estimate_bytes == 90
+    assert loads(steps(aspire("n", 1, where="/elsewhere"))) == ["n/1"]
+    assert steps.version("n", 1).estimate_bytes == 5
+
+
 def test_an_inspection_that_comes_back_when_its_version_is_forgotten_is_no_fault() -> None:
     manager = Manager()
     assert manager.step(0.0, Facts(outcomes=(Inspected(ServableId("m", 1), "/m/1", 5),))).actions == ()

@@ -153,15 +153,12 @@ class Failing:
         found = [failed] if (self._base / "1").exists() else []
         return replace(self._model, versions=tuple(found))
 
-    def metrics(self) -> bytes:
-        raise NotImplementedError
-
     def events(self, name: str) -> tuple[EventView, ...]:
         del name
         return ()
 
     def metrics(self) -> bytes:
-        return b""
+        raise NotImplementedError
 
 
 @pytest.fixture
