@@ -1,12 +1,22 @@
 """Which versions should live."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.errors import Code
 from understudy.lifecycle.aspire import Aspirer, AspireResult, Overlay, aspired_versions, missing_versions
-from understudy.model_config import All, Latest, ModelConfig, ServerConfig, Specific, VersionPolicy
+from understudy.model_config import (
+    All,
+    Latest,
+    ModelConfig,
+    ServerConfig,
+    Specific,
+    Transition,
+    VersionPolicy,
+)
 from understudy.servable import Failure, FoundVersion, FoundVersions
 
 GONE = Failure(Code.NOT_FOUND, "/models/m does not exist")
@@ -136,6 +146,16 @@ def test_a_new_overlay_is_taken_up_without_a_new_look_and_only_once() -> None:
     assert numbers_of(aspirer.step(1.0, server, (), overlays)) == {"m": [1]}
     assert numbers_of(aspirer.step(2.0, server, (), overlays)) == {}
     assert numbers_of(aspirer.step(3.0, server)) == {"m": [2]}
+
+
+def test_a_new_transition_policy_is_taken_up_without_a_new_look_and_only_once() -> None:
+    aspirer = Aspirer()
+    aspirer.step(0.0, config(), [look(1)])
+    (model,) = config().models
+    sparing = ServerConfig((replace(model, transition=Transition.RESOURCE_PRESERVING),))
+    (aspired,) = aspirer.step(1.0, sparing).aspired
+    assert aspired.transition is Transition.RESOURCE_PRESERVING
+    assert aspirer.step(2.0, sparing).aspired == ()
 
 
 def test_missing_versions_are_told_once_for_each_set_of_them() -> None:
