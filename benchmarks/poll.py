@@ -97,7 +97,7 @@ class Server:
             self.source.set_models(turn.models)
         if turn.guarded is not None:
             self.source.guard(turn.guarded)
-        if turn.watched is not None:
+        if turn.watched:
             self.source.watch(turn.watched)
         if turn.routes is not None:
             self.desk.note_published(turn.routes)

@@ -123,8 +123,7 @@ class Driver:
             if turn.routes is not None:
                 self.desk.note_published(turn.routes)
                 updates.append(turn.routes)
-            if turn.watched is not None:
-                self._watch(turn.watched)
+            self.watched.update(turn.watched)
             loads = [load for load, _ in turn.loads]
             orders.extend((*turn.withdrawals, *turn.unloads, *loads))
             self.desk.answer_orders()
@@ -140,9 +139,3 @@ class Driver:
     def inspected(self, order: Inspect) -> Inspected:
         """What an inspection sees now."""
         return self.source.inspect(order.servable, order.path)
-
-    def _watch(self, servables: frozenset[ServableId]) -> None:
-        self.watched = {}
-        for servable in servables:
-            known = self.watched.get(servable.name, frozenset())
-            self.watched[servable.name] = known | {servable.version}

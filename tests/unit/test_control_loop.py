@@ -51,8 +51,8 @@ class World:
     def set_models(self, models: Mapping[str, Place]) -> None:
         self.done.put(f"look at {sorted(models)}")
 
-    def watch(self, servables: frozenset[ServableId]) -> None:
-        del servables
+    def watch(self, changes: Mapping[str, frozenset[int]]) -> None:
+        del changes
 
     def guard(self, servables: frozenset[ServableId]) -> None:
         del servables

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from understudy.clock import SystemClock
 from understudy.errors import Code
-from understudy.servable import FoundVersions, Place, ServableId
+from understudy.servable import FoundVersions, Place
 from understudy.sources.filesystem import FileSystemSource
 
 LONG_AGO = 1_000_000_000.0
@@ -106,7 +106,7 @@ def test_only_watched_versions_have_a_fingerprint_and_it_follows_their_contents(
         (tmp_path / name).mkdir()
     seen = Seen()
     source = source_by_hand(seen, {"m": tmp_path})
-    source.watch(frozenset({ServableId("m", 2)}))
+    source.watch({"m": frozenset({2})})
     source.poll()
     one, two = seen.next()["m"].versions
     assert one.fingerprint is None

@@ -327,10 +327,10 @@ def test_a_watched_version_that_becomes_guarded_keeps_its_fingerprint(
 ) -> None:
     servables = frozenset({ServableId("m", 1)})
     polling.set_models({"m": base_path(tmp_path / "m", "1")})
-    polling.source.watch(servables)
+    polling.source.watch({"m": frozenset({1})})
     watched = polling.poll()["m"]
     polling.source.guard(servables)
-    polling.source.watch(frozenset())
+    polling.source.watch({"m": frozenset()})
     assert polling.poll()["m"] is watched
 
 

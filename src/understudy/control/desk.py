@@ -37,7 +37,7 @@ class Turn:
 
     Attributes:
         models: where to look, by model, for the source; none: as before.
-        watched: versions to fingerprint in each look; none: as before.
+        watched: versions to fingerprint in each look, of the models of which that changed.
         guarded: versions that serve, to fingerprint in turn; none: as before.
         withdrawals: loads not to begin if they have not.
         routes: to publish before any unload starts; none: as before.
@@ -48,7 +48,7 @@ class Turn:
     """
 
     models: dict[str, Place] | None
-    watched: frozenset[ServableId] | None
+    watched: dict[str, frozenset[int]]
     guarded: frozenset[ServableId] | None
     withdrawals: tuple[Withdraw, ...]
     routes: RouteUpdate | None
@@ -99,7 +99,7 @@ class Desk:
         self._pinned: dict[str, frozenset[int]] = {}
         self._orders = OpenOrders()
         self._taken = _Taken()
-        self._watched: dict[str, frozenset[int]] = {}
+        self._watched: set[str] = set()
         self._guarded = GuardedVersions()
         self._places: dict[str, Place] = {}
 
@@ -273,19 +273,20 @@ class Desk:
     def _note_models(self, result: StepResult) -> None:
         if not result.changed and not result.forgotten:
             return
-        models = {name: model for name, model in self.picture.models.items() if name not in result.forgotten}
+        models = dict(self.picture.models)
         models.update((model.name, model) for model in result.changed)
+        for name in result.forgotten:
+            del models[name]
         self.picture = replace(self.picture, models=models)
 
-    def _note_watches(self, result: StepResult) -> frozenset[ServableId] | None:
-        watches = [action for action in result.actions if isinstance(action, Watch)]
-        if not watches:
-            return None
-        self._watched.update((watch.name, watch.versions) for watch in watches)
-        self._watched = {name: versions for name, versions in self._watched.items() if versions}
-        return frozenset(
-            ServableId(name, version) for name, versions in self._watched.items() for version in versions
-        )
+    def _note_watches(self, result: StepResult) -> dict[str, frozenset[int]]:
+        watches = {action.name: action.versions for action in result.actions if isinstance(action, Watch)}
+        for name, versions in watches.items():
+            if versions:
+                self._watched.add(name)
+            else:
+                self._watched.discard(name)
+        return watches
 
     def _build_update(self, result: StepResult, *, of_all: bool) -> RouteUpdate | None:
         """Routes of the models that changed, or of all of them."""

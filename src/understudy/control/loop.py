@@ -53,8 +53,8 @@ class Source(Protocol):
         """From now on these places, by model name."""
         ...
 
-    def watch(self, servables: frozenset[ServableId]) -> None:
-        """Fingerprint these versions in each look."""
+    def watch(self, changes: Mapping[str, frozenset[int]]) -> None:
+        """Fingerprint these versions of these models in each look; of others as before."""
         ...
 
     def guard(self, servables: frozenset[ServableId]) -> None:
@@ -141,7 +141,7 @@ class ControlLoop:
             self._source.set_models(turn.models)
         if turn.guarded is not None:  # before it is no longer watched: the last fingerprint is not forgotten
             self._source.guard(turn.guarded)
-        if turn.watched is not None:
+        if turn.watched:
             self._source.watch(turn.watched)
         for withdrawal in turn.withdrawals:
             self._effects.withdraw(withdrawal)

@@ -1,17 +1,28 @@
 """Operators' orders that wait for their answer: a configuration is answered when what is new has settled."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from understudy.control.facts import Applied, ConfigOrder
+from understudy.control.facts import Applied, ConfigOrder, LabelLeft, Unavailable
 from understudy.control.picture import Picture
-from understudy.control.settling import NewLabel, settled_label, settled_model
+from understudy.control.settling import NewLabel, Settled, settled_label, settled_model
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Waiting:
+    """An order, and what it still waits for, in turn: what has come to rest is not looked at again."""
+
     order: ConfigOrder
-    models: tuple[str, ...]
-    labels: tuple[NewLabel, ...]
+    open: list[str | NewLabel]
+    unavailable: list[Unavailable] = field(default_factory=list)
+    labels_left: list[LabelLeft] = field(default_factory=list)
+
+    def take(self, settled: Settled) -> None:
+        """Notes how the last one ended."""
+        self.open.pop()
+        if settled.unavailable:
+            self.unavailable.append(settled.unavailable)
+        if settled.label_left:
+            self.labels_left.append(settled.label_left)
 
 
 class OpenOrders:
@@ -22,7 +33,8 @@ class OpenOrders:
 
     def open(self, order: ConfigOrder, models: tuple[str, ...], labels: tuple[NewLabel, ...]) -> None:
         """From now on the order waits for these models and labels."""
-        self._waiting.append(_Waiting(order, models, labels))
+        awaited: list[str | NewLabel] = [*models, *labels]
+        self._waiting.append(_Waiting(order, awaited[::-1]))
 
     def answer(self, picture: Picture) -> None:
         """Answers the orders of which everything has settled."""
@@ -30,13 +42,16 @@ class OpenOrders:
 
 
 def _answer(waiting: _Waiting, picture: Picture) -> bool:
-    patient = waiting.order.waits_for_retries
-    settled = [settled_model(picture, name, waits_for_retries=patient) for name in waiting.models]
-    settled += [settled_label(picture, label, waits_for_retries=patient) for label in waiting.labels]
-    ended = [each for each in settled if each is not None]
-    if len(ended) < len(settled):
-        return False
-    unavailable = tuple(each.unavailable for each in ended if each.unavailable)
-    labels_left = tuple(each.label_left for each in ended if each.label_left)
-    waiting.order.answer.set_result(Applied(unavailable, labels_left))
+    while waiting.open:
+        settled = _read(waiting.open[-1], picture, waiting.order)
+        if settled is None:
+            return False
+        waiting.take(settled)
+    waiting.order.answer.set_result(Applied(tuple(waiting.unavailable), tuple(waiting.labels_left)))
     return True
+
+
+def _read(awaited: str | NewLabel, picture: Picture, order: ConfigOrder) -> Settled | None:
+    if isinstance(awaited, NewLabel):
+        return settled_label(picture, awaited, waits_for_retries=order.waits_for_retries)
+    return settled_model(picture, awaited, waits_for_retries=order.waits_for_retries)

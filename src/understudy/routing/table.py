@@ -43,8 +43,10 @@ class RouteTable:
         """
         if update.generation != self.generation + 1:
             raise AssertionError(f"generation {update.generation} after {self.generation}")
-        routes = {name: route for name, route in self.routes.items() if name not in update.removed}
+        routes = dict(self.routes)
         routes.update((route.name, route) for route in update.changed)
+        for name in update.removed:
+            del routes[name]
         return RouteTable(update.generation, MappingProxyType(routes))
 
 

@@ -39,7 +39,7 @@ class _Wanted:
     """
 
     models: Mapping[str, Place] = field(default_factory=dict)
-    watched: ByModel = field(default_factory=dict)
+    watched: dict[str, frozenset[int]] = field(default_factory=dict)
     guarded: frozenset[ServableId] | None = None
     is_due: bool = False
     is_late: bool = False
@@ -97,11 +97,14 @@ class FileSystemSource:
             self._wanted.is_due = self._interval_s >= 0
             self._wake.notify()
 
-    def watch(self, servables: frozenset[ServableId]) -> None:
-        """Fingerprint these versions in each look (it costs I/O)."""
-        watched = _by_model(servables)
+    def watch(self, changes: Mapping[str, frozenset[int]]) -> None:
+        """Fingerprint these versions of these models in each look (it costs I/O); of others as before."""
         with self._wake:
-            self._wanted.watched = watched
+            for name, versions in changes.items():
+                if versions:
+                    self._wanted.watched[name] = versions
+                else:
+                    self._wanted.watched.pop(name, None)
 
     def guard(self, servables: frozenset[ServableId]) -> None:
         """Fingerprint these versions in turn, within a budget; in between the last known one is reported."""
@@ -111,7 +114,7 @@ class FileSystemSource:
     def poll(self) -> None:
         """Looks at every model once and reports; to be called by one thread at a time."""
         with self._wake:
-            models, watched, guarded = self._wanted.models, self._wanted.watched, self._wanted.guarded
+            models, watched, guarded = self._wanted.models, dict(self._wanted.watched), self._wanted.guarded
             self._wanted.guarded = None
         if guarded is not None:
             self._guard.set(guarded)
