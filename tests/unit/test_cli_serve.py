@@ -207,8 +207,8 @@ def test_serve_pays_for_no_tables_and_no_http_client() -> None:
         "from understudy.cli.main import main\n"
         "try: main(['serve', '--model', 'a'])\n"
         "except SystemExit: pass\n"
-        "import understudy.admin.listener\n"
-        "print(sorted({'httpx', 'rich', 'tensorflow', 'numpy'} & set(sys.modules)))\n"
+        "import understudy.admin.listener, understudy.server\n"
+        "print(sorted({'httpx', 'prometheus_client', 'rich', 'tensorflow', 'numpy'} & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert "NAME=BASE_PATH" in done.stderr

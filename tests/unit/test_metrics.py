@@ -33,6 +33,7 @@ from understudy.servable import (
     State,
     Unloaded,
     VersionSnapshot,
+    WarmUp,
 )
 from understudy.testing import ManualClock
 
@@ -190,7 +191,7 @@ def test_what_happens_is_counted() -> None:
     counted.take_event(Event(0, "m", 1, "state_changed", "so", State.LOADING))
     counted.take_event(Event(0, "m", None, "source_failed", "so"))
     counted.take_outcome(LoadFailed(V, 2.0, GONE))
-    counted.take_outcome(Loaded(V, 0.2))
+    counted.take_outcome(Loaded(V, 0.2, warm_up=WarmUp(12, 0.1)))
     counted.take_outcome(LoadOverdue(V, 600.0))
     counted.take_outcome(Unloaded(V, 3.0, requests_left=4))
     counted.take_order("rpc", is_applied=False)
@@ -205,6 +206,8 @@ def test_what_happens_is_counted() -> None:
     assert of(values, "understudy_unload_duration_seconds_bucket", le="2.5") == 0
     assert of(values, "understudy_unload_duration_seconds_bucket", le="5.0") == 1
     assert of(values, "understudy_loads_overdue_total", model="m") == 1
+    assert of(values, "understudy_warm_up_records_total", model="m") == 12
+    assert of(values, "understudy_warm_up_seconds_total", model="m") == 0.1
     assert of(values, "understudy_drain_requests_left_total", model="m") == 4
     assert of(values, "understudy_config_orders_total", origin="rpc", result="refused") == 1
     assert of(values, "understudy_control_failures_total", kind="routes_refused") == 1

@@ -189,6 +189,20 @@ LOAD_DURATION: Final = Metric(
     ("model", "result"),
     "How long attempts to load took, by whether they loaded or failed; waiting for a turn not included",
 )
+WARM_UP_RECORDS: Final = Metric(
+    "understudy_warm_up_records_total",
+    _COUNTER,
+    Subject.MODEL,
+    _OF_MODEL,
+    "Warm-up records that were run while versions loaded",
+)
+WARM_UP_SECONDS: Final = Metric(
+    "understudy_warm_up_seconds_total",
+    _COUNTER,
+    Subject.MODEL,
+    _OF_MODEL,
+    "Seconds of the load durations that were spent on warm-up records",
+)
 LOADS_OVERDUE: Final = Metric(
     "understudy_loads_overdue_total",
     _COUNTER,

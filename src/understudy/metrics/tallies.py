@@ -16,6 +16,8 @@ from understudy.metrics.catalogue import (
     LOOK_FAILURES,
     REQUESTS_LEFT,
     UNLOAD_DURATION,
+    WARM_UP_RECORDS,
+    WARM_UP_SECONDS,
     Metric,
 )
 from understudy.metrics.readings import Observations, Reading, Spread
@@ -35,7 +37,7 @@ class Tallies:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: dict[_Series, int] = {}
+        self._counts: dict[_Series, float] = {}
         self._observed: dict[_Series, Observations] = {}
 
     def take_event(self, event: Event) -> None:
@@ -54,6 +56,8 @@ class Tallies:
             match outcome:
                 case Loaded():
                     self._observe((LOAD_DURATION, (model, "loaded")), outcome.duration_s, LOAD_BOUNDS_S)
+                    self._count(WARM_UP_RECORDS, model, by=outcome.warm_up.records)
+                    self._count(WARM_UP_SECONDS, model, by=outcome.warm_up.duration_s)
                 case LoadFailed():
                     self._count(LOAD_FAILURES, model, outcome.failure.code.name)
                     self._observe((LOAD_DURATION, (model, "failed")), outcome.duration_s, LOAD_BOUNDS_S)
@@ -81,7 +85,7 @@ class Tallies:
                 *(seen.read(metric, labels) for (metric, labels), seen in self._observed.items()),
             )
 
-    def _count(self, metric: Metric, *labels: str, by: int = 1) -> None:
+    def _count(self, metric: Metric, *labels: str, by: float = 1) -> None:
         series = (metric, labels)
         self._counts[series] = self._counts.pop(series, 0) + by
         if len(self._counts) > SERIES_MAX:
