@@ -158,10 +158,11 @@ def test_a_label_that_does_not_answer_has_a_line_even_when_its_version_has_none(
 
 
 def test_a_watched_screen_begins_with_what_is_wrong_and_is_not_filled_with_it() -> None:
-    failure = FailureView("NOT_FOUND", "no such directory")
+    failure = FailureView("NOT_FOUND", "no such directory" + ", none at all" * 20)
     models = tuple(replace(MODEL, name=f"m{n}", source_failure=failure) for n in range(NOTES_MAX + 2))
     shown = lines(build_watched_server(replace(SERVER, models=models), frozenset()))
-    assert shown[1] == "m0: NOT_FOUND: no such directory"
+    assert shown[1].startswith("m0: NOT_FOUND: no such directory, none at all, ")
+    assert shown[1].endswith("…"), "a line each"
     assert shown[1 + NOTES_MAX] == "... and 2 more: `understudy models` lists all"
     assert shown[2 + NOTES_MAX].startswith("MODEL")
 

@@ -41,12 +41,15 @@ def build_server(server: ServerView, fresh: frozenset[VersionKey] = NONE) -> Ren
 
 
 def build_watched_server(server: ServerView, fresh: frozenset[VersionKey]) -> RenderableType:
-    """The same for a screen that cuts what does not fit: what is wrong comes first, and not all of it."""
+    """The same for a screen that cuts what does not fit: what is wrong comes first, briefly."""
     notes = list(_build_notes(server))
     if len(notes) > NOTES_MAX:
         more = len(notes) - NOTES_MAX
         notes[NOTES_MAX:] = [Text(f"... and {more} more: `understudy models` lists all", style="bold")]
-    return Group(_build_heading(server), *notes, _build_versions(server.models, fresh))
+    brief = [_build_heading(server), *notes]
+    for line in brief:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    return Group(*brief, _build_versions(server.models, fresh))
 
 
 def build_model(model: ModelView, fresh: frozenset[VersionKey] = NONE) -> RenderableType:

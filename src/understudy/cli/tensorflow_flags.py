@@ -123,8 +123,8 @@ _LISTENING = (
         "",
         "Prometheus metrics over REST",
         _REFUSED,
-        "there is no Prometheus page yet, and what scrapes it would see a dead target; "
-        "`understudy status` and the operators' API (--admin_port) have the counts",
+        "the page with TensorFlow Serving's names is not there yet, and what scrapes it would see a dead "
+        "target; scrape Understudy's own metrics at /metrics of --admin_port",
     ),
     Flag(
         "admin_port",
