@@ -4,7 +4,8 @@ UnderstudyError
 ├── ConfigError          a configuration that cannot be taken; says where and why
 ├── DataPlaneError       what the native data plane refused; carries a canonical code
 ├── PublishError         an export that is not published; says why and what to do
-└── StartupError         the server cannot start; says what to do
+├── StartupError         the server cannot start; says what to do
+└── StoreError           what must outlive the process cannot be read or written
 """
 
 from enum import IntEnum
@@ -109,6 +110,21 @@ class StartupError(UnderstudyError):
     """
 
     def __init__(self, message: str, *, code: Code = Code.UNKNOWN) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class StoreError(UnderstudyError):
+    """What must outlive the process cannot be read or written. Nothing was changed.
+
+    Attributes:
+        code: UNAVAILABLE when it cannot be opened now, DATA_LOSS when it is damaged or not ours,
+            RESOURCE_EXHAUSTED when there is no space, INTERNAL otherwise.
+        message: what is wrong and what to do.
+    """
+
+    def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
