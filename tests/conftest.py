@@ -14,6 +14,15 @@ MODELS_SCRIPT = Path(__file__).parent / "tensorflow" / "models.py"
 VERSION = 123
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where servers keep their state unless told otherwise: never in the home of whoever runs the tests."""
+    folder = tmp_path_factory.mktemp("state-home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def saved_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with every test model; each exported once, by TensorFlow, in a process of its own."""

@@ -9,11 +9,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from understudy.control.desk import Desk, DeskOptions
-from understudy.control.facts import Applied, ConfigOrder
+from understudy.control.facts import Applied, ConfigOrder, RetryOrder
 from understudy.lifecycle import Inspect, Load, Manager, ManagerOptions, Overlay, Unload, Withdraw
 from understudy.model_config import SUPPORTED_PLATFORMS, ModelConfig, ServerConfig, Transition
 from understudy.routing import RouteTable, RouteUpdate
 from understudy.servable import Event, FoundVersions, Inspected, Outcome, ServableId, State
+from understudy.store.revision import Draft, Origin
 from understudy.testing import FakeSource, ManualClock
 
 Order = Inspect | Load | Withdraw | Unload
@@ -26,6 +27,21 @@ class Step:
     events: tuple[Event, ...]
     updates: tuple[RouteUpdate, ...]
     orders: tuple[Order, ...]
+
+
+class CountingLedger:
+    """Numbers configurations and keeps none: what outlives a process is not the core's."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def record(self, draft: Draft) -> int:
+        del draft
+        self._count += 1
+        return self._count
+
+    def note_declared(self, text: str) -> None:
+        del text
 
 
 @dataclass(slots=True)
@@ -55,6 +71,7 @@ class Driver:
         self.desk = Desk(
             self.manager,
             DeskOptions(platforms=SUPPORTED_PLATFORMS, may_label_unavailable=self.may_label_unavailable),
+            ledger=CountingLedger(),
         )
         self.watched = {}
 
@@ -82,7 +99,7 @@ class Driver:
     def configure(self, models: Iterable[ModelConfig]) -> Future[Applied]:
         """Swaps the configuration, or raises and changes nothing."""
         config = ServerConfig(tuple(sorted(models, key=lambda model: model.name)))
-        order = ConfigOrder(config, "test")
+        order = ConfigOrder(config=config, record=Draft(Origin.RPC, "", ""))
         self.desk.take_order(order)
         if order.answer.done():
             order.answer.result()
@@ -113,7 +130,7 @@ class Driver:
         for outcome in outcomes:
             self.desk.finish(outcome)
         for servable in retries:
-            self.desk.retry(servable)
+            self.desk.take_retry(RetryOrder(servable))
         events: list[Event] = []
         updates: list[RouteUpdate] = []
         orders: list[Order] = []
@@ -126,7 +143,7 @@ class Driver:
             self.watched.update(turn.watched)
             loads = [load for load, _ in turn.loads]
             orders.extend((*turn.withdrawals, *turn.unloads, *loads))
-            self.desk.answer_orders()
+            self.desk.answer_orders(self.clock.now())
             if not self.inspects_at_once:
                 orders.extend(turn.inspections)
                 break

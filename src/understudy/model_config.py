@@ -88,9 +88,9 @@ class ConfigDiff:
         changed: models that differ, as they are to be.
     """
 
-    added: tuple[ModelConfig, ...]
-    removed: tuple[str, ...]
-    changed: tuple[ModelConfig, ...]
+    added: tuple[ModelConfig, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[ModelConfig, ...] = ()
 
 
 def validate(config: ServerConfig, platforms: AbstractSet[str] = SUPPORTED_PLATFORMS) -> None:

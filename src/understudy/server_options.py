@@ -15,6 +15,8 @@ STOP_TIMEOUT_S = 20.0
 """Less than the 30 s after which Kubernetes kills what has not stopped."""
 STARTUP_TIMEOUT_S = 600.0
 """More than all attempts of a load that fails: they take five minutes."""
+RELOAD_TIMEOUT_S = 600.0
+"""As long as a start: who reloads waits for the same models."""
 SAVED_MODEL_TAGS = ("serve",)
 
 
@@ -51,6 +53,9 @@ class ServeOptions:
     Attributes:
         models: what to serve; parsed, not yet validated as a whole.
         config_file: where `models` was read from and may be read again; none when flags named the models.
+        config_poll_interval_s: between two looks at `config_file`; 0: it is read again on SIGHUP only.
+        state_dir: where revisions of the configuration are kept; none: in memory.
+        state_dir_is_required: a start fails when it cannot be used; otherwise the server does without.
         data_plane: addresses and limits of gRPC and REST.
         admin_address: `host:port` of the operators' API; port 0 picks a free one; none: do not listen.
         admin_is_required: a start fails when that address is taken; otherwise the server does without.
@@ -70,10 +75,14 @@ class ServeOptions:
         stop_timeout_s: how long a stop waits for requests in flight.
         on_startup_failure: what becomes of a start when a model fails for good.
         startup_timeout_s: how long the doors wait for models to settle.
+        reload_timeout_s: how long the answer to a reload waits for models that are new.
     """
 
     models: ServerConfig
     config_file: str | None = None
+    config_poll_interval_s: float = 0.0
+    state_dir: str | None = None
+    state_dir_is_required: bool = True
     data_plane: DataPlaneOptions
     admin_address: str | None = None
     admin_is_required: bool = True
@@ -92,3 +101,4 @@ class ServeOptions:
     stop_timeout_s: float = STOP_TIMEOUT_S
     on_startup_failure: OnStartupFailure = OnStartupFailure.SERVE
     startup_timeout_s: float = STARTUP_TIMEOUT_S
+    reload_timeout_s: float = RELOAD_TIMEOUT_S

@@ -28,7 +28,8 @@ def refused(*arguments: str, env: dict[str, str] | None = None) -> Result:
     return result
 
 
-def test_a_model_by_flag_is_served_on_the_usual_ports() -> None:
+def test_a_model_by_flag_is_served_on_the_usual_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
     options = options_for("--model", "digits=/models/digits")
     assert options.models == ServerConfig(models=(ModelConfig(name="digits", base_path="/models/digits"),))
     assert options.config_file is None
@@ -40,8 +41,40 @@ def test_a_model_by_flag_is_served_on_the_usual_ports() -> None:
     assert options.on_startup_failure is OnStartupFailure.SERVE
     assert options.tensorflow == TensorFlowSettings()
     assert options == ServeOptions(
-        models=options.models, data_plane=options.data_plane, admin_address=options.admin_address
+        models=options.models,
+        data_plane=options.data_plane,
+        admin_address=options.admin_address,
+        state_dir="/state/understudy/8502",
+        state_dir_is_required=False,
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "state_dir", "required"),
+    [
+        ([], "/home/ada/.local/state/understudy/8502", False),
+        (["--admin-port", "9"], "/home/ada/.local/state/understudy/9", False),
+        (["--admin-port", "0"], None, False),
+        (["--admin-port", "off"], None, False),
+        (["--state-dir", "none"], None, True),
+        (["--state-dir", "/var/lib/understudy", "--admin-port", "0"], "/var/lib/understudy", True),
+    ],
+)
+def test_the_state_lives_where_it_is_told_to_or_beside_the_user_s_other_state(
+    arguments: list[str],
+    state_dir: str | None,
+    required: bool,  # noqa: FBT001 - a table's column
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/home/ada")
+    options = options_for("--model", "digits=/models/digits", *arguments)
+    assert (options.state_dir, options.state_dir_is_required) == (state_dir, required)
+
+
+def test_how_often_the_file_is_read_and_how_long_a_reload_waits_are_flags() -> None:
+    options = options_for("--model", "m=/m", "--config-poll-interval", "5", "--reload-timeout", "30")
+    assert (options.config_poll_interval_s, options.reload_timeout_s) == (5.0, 30.0)
 
 
 def test_many_models_are_sorted_and_their_paths_seen_from_the_root(

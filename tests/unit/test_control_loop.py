@@ -8,13 +8,15 @@ import pytest
 from understudy.clock import SystemClock
 from understudy.control.desk import Desk, DeskOptions
 from understudy.control.effects import Effects, EffectSettings, Hands, Inspection
-from understudy.control.facts import Finished, VersionsSeen
+from understudy.control.facts import ConfigOrder, Finished, VersionsSeen
 from understudy.control.loop import ControlLoop, Reports
 from understudy.errors import Code, DataPlaneError
 from understudy.lifecycle.manager import Manager
 from understudy.model_config import ModelConfig, ServerConfig
 from understudy.routing import RouteUpdate
 from understudy.servable import Event, FoundVersion, FoundVersions, Place, ServableId, Unloaded, WarmUp
+from understudy.store.revision import Draft, Origin
+from understudy.store.revisions import RevisionStore
 
 TIMEOUT_S = 20
 
@@ -80,16 +82,17 @@ def world() -> World:
 @pytest.fixture
 def loop(world: World) -> Iterator[ControlLoop]:
     clock = SystemClock()
-    desk = Desk(Manager(), DeskOptions(platforms=frozenset({"synthetic"})))
-    loop = ControlLoop(clock, desk, world, Reports(world.ignore_events, world.fail))
     settings = EffectSettings(load_threads=1, unload_threads=1)
-    effects = Effects(
-        clock, Hands(world, world.inspect), lambda outcome: loop.send(Finished(outcome)), settings
-    )
-    loop.start(world, effects)
-    yield loop
-    loop.stop(TIMEOUT_S)
-    effects.stop()
+    with RevisionStore(clock.wall) as ledger:
+        desk = Desk(Manager(), DeskOptions(platforms=frozenset({"synthetic"})), ledger=ledger)
+        loop = ControlLoop(clock, desk, world, Reports(world.ignore_events, world.fail))
+        effects = Effects(
+            clock, Hands(world, world.inspect), lambda outcome: loop.send(Finished(outcome)), settings
+        )
+        loop.start(world, effects)
+        yield loop
+        loop.stop(TIMEOUT_S)
+        effects.stop()
 
 
 def see(loop: ControlLoop, *versions: int) -> None:
@@ -98,10 +101,12 @@ def see(loop: ControlLoop, *versions: int) -> None:
 
 
 def serve_version_1(loop: ControlLoop, world: World) -> None:
-    answer = loop.order(ServerConfig((ModelConfig("m", "/m", "synthetic"),)), "test")
+    config = ServerConfig((ModelConfig("m", "/m", "synthetic"),))
+    order = ConfigOrder(config=config, record=Draft(Origin.RPC, "", "m"))
+    loop.order(order)
     world.until("look at ['m']")
     see(loop, 1)
-    assert answer.result(TIMEOUT_S).unavailable == ()
+    assert order.answer.result(TIMEOUT_S).unavailable == ()
     world.until("route m [1]")
 
 

@@ -1,14 +1,15 @@
 """The control loop's desk, tick by tick, without threads: what a turn orders, and when orders are answered."""
 
+import weakref
 from dataclasses import replace
 
 import pytest
 
 from understudy.control.desk import Desk, DeskOptions, Turn
-from understudy.control.facts import Applied, ConfigOrder, Unavailable
-from understudy.errors import Code, ConfigError
+from understudy.control.facts import ConfigOrder, Recorded, RetryOrder, Unavailable
+from understudy.errors import Code, ConfigError, StoreError
 from understudy.lifecycle.manager import Manager, ManagerOptions
-from understudy.model_config import Latest, ModelConfig, ServerConfig, Specific, VersionPolicy
+from understudy.model_config import ConfigDiff, Latest, ModelConfig, ServerConfig, Specific, VersionPolicy
 from understudy.servable import (
     Failure,
     FoundVersion,
@@ -20,6 +21,8 @@ from understudy.servable import (
     ServableId,
     Unloaded,
 )
+from understudy.store.revision import Draft, Origin
+from understudy.store.revisions import RevisionStore
 
 PLATFORMS = frozenset({"synthetic"})
 BROKEN = Failure(Code.DATA_LOSS, "cannot read saved_model.pb")
@@ -43,8 +46,12 @@ class Ticking:
     """A desk whose routes are always taken, as the data plane does."""
 
     def __init__(self) -> None:
-        self.desk = Desk(Manager(ManagerOptions(load_retries_max=0)), DeskOptions(platforms=PLATFORMS))
+        self.ledger = RevisionStore(lambda: self.now)
+        self.desk = Desk(
+            Manager(ManagerOptions(load_retries_max=0)), DeskOptions(platforms=PLATFORMS), ledger=self.ledger
+        )
         self.now = 0.0
+        weakref.finalize(self, self.ledger.close)
 
     def tick(self) -> Turn:
         self.now += 1
@@ -67,11 +74,18 @@ class Ticking:
         turn = self.desk.decide(self.now)
         if turn.routes is not None:
             self.desk.note_published(turn.routes)
-        self.desk.answer_orders()
+        self.desk.answer_orders(self.now)
         return turn
 
-    def order(self, *models: ModelConfig) -> ConfigOrder:
-        order = ConfigOrder(ServerConfig(tuple(models)), "test")
+    def order(self, *models: ModelConfig, origin: Origin = Origin.RPC) -> ConfigOrder:
+        """Orders these models; the text on record is their names."""
+        return self.give(
+            ConfigOrder(
+                config=ServerConfig(models), record=Draft(origin, "", " ".join(m.name for m in models))
+            )
+        )
+
+    def give(self, order: ConfigOrder) -> ConfigOrder:
         self.desk.take_order(order)
         return order
 
@@ -102,7 +116,7 @@ def test_a_configuration_sends_the_source_and_is_answered_when_the_model_serves(
     turn = ticking.tick()
     assert turn.routes is not None
     assert turn.routes.changed[0].ready_versions == (1,)
-    assert order.answer.result(timeout=0) == Applied()
+    assert order.answer.result(timeout=0).unavailable == ()
 
 
 def test_a_new_model_that_cannot_load_is_named_in_the_answer() -> None:
@@ -112,7 +126,7 @@ def test_a_new_model_that_cannot_load_is_named_in_the_answer() -> None:
     ticking.tick()
     ticking.desk.finish(LoadFailed(ServableId("m", 1), 0.1, BROKEN))
     ticking.tick()
-    assert order.answer.result(timeout=0) == Applied((Unavailable(ServableId("m", 1), BROKEN),))
+    assert order.answer.result(timeout=0).unavailable == (Unavailable(ServableId("m", 1), BROKEN),)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +144,7 @@ def test_a_new_model_of_which_nothing_is_found_does_not_hold_the_answer_up(look:
     assert not order.answer.done()
     ticking.see(look)
     ticking.tick()
-    assert order.answer.result(timeout=0) == Applied()
+    assert order.answer.result(timeout=0).unavailable == ()
 
 
 def test_routes_of_one_tick_already_leave_out_what_it_unloads() -> None:
@@ -295,3 +309,119 @@ def test_a_label_is_not_refused_for_a_version_that_no_look_was_for() -> None:
         refused.answer.result(timeout=0)
     ticking.order(replace(model("m", version_policy=Specific((1, 2))), labels=(("stable", 2),)))
     assert ticking.desk.picture.configured["m"].labels == (("stable", 2),)
+
+
+def test_a_configuration_is_on_record_before_it_is_in_force_and_the_picture_has_its_number() -> None:
+    ticking = Ticking()
+    assert ticking.desk.picture.config_revision == 0
+    ticking.order(model("m"))
+    ticking.order(model("m"), model("n"))
+    newest = ticking.ledger.newest()
+    assert newest is not None
+    assert (newest.head.number, newest.text) == (2, "m n")
+    assert ticking.desk.picture.config_revision == 2
+
+
+def test_what_cannot_be_recorded_is_not_in_force() -> None:
+    ticking = ready(1)
+    before = ticking.desk.picture
+    ticking.ledger.close()
+    order = ticking.order(model("m"), model("n"))
+    with pytest.raises(StoreError, match="could not be written, so nothing was changed"):
+        order.answer.result(timeout=0)
+    assert ticking.desk.picture is before
+    assert ticking.tick().models is None
+
+
+def test_an_equal_configuration_is_answered_at_once_and_makes_no_revision() -> None:
+    ticking = Ticking()
+    ticking.order(model("m"))
+    order = ticking.order(model("m"))
+    applied = order.answer.result(timeout=0)
+    assert (applied.revision, applied.change) == (1, ConfigDiff())
+    assert len(ticking.ledger.history(10)) == 1
+
+
+def test_a_first_configuration_without_models_is_a_revision_too() -> None:
+    ticking = Ticking()
+    ticking.order()
+    assert ticking.desk.picture.config_revision == 1
+
+
+@pytest.mark.parametrize(("origin", "noted"), [(Origin.FILE, True), (Origin.RPC, False)])
+def test_a_file_that_says_what_is_in_force_already_is_noted_for_the_next_start(
+    origin: Origin,
+    noted: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    ticking = Ticking()
+    ticking.order(model("a"), origin=Origin.STARTUP)
+    ticking.order(model("m"))
+    ticking.order(model("m"), origin=origin)
+    assert ticking.ledger.is_declared("m") is noted
+    assert len(ticking.ledger.history(10)) == 2
+
+
+def test_a_resumed_revision_keeps_its_number() -> None:
+    ticking = Ticking()
+    ticking.give(ConfigOrder(config=ServerConfig((model("m"),)), record=Recorded(7)))
+    assert ticking.desk.picture.config_revision == 7
+    assert ticking.ledger.newest() is None
+
+
+def test_a_trial_says_what_would_change_and_changes_nothing() -> None:
+    ticking = ready(1)
+    before = ticking.desk.picture
+    order = ConfigOrder(config=ServerConfig((model("n"),)), record=Draft(Origin.API, "", "n"), is_trial=True)
+    change = ticking.give(order).answer.result(timeout=0).change
+    assert (change.added, change.removed) == ((model("n"),), ("m",))
+    assert ticking.desk.picture is before
+    assert len(ticking.ledger.history(10)) == 1
+
+
+@pytest.mark.parametrize("is_trial", [False, True])
+def test_a_change_of_a_revision_that_is_no_longer_in_force_is_refused(is_trial: bool) -> None:  # noqa: FBT001
+    ticking = ready(1)
+    ticking.order(model("m"), model("n"))
+    order = ConfigOrder(
+        config=ServerConfig(), record=Draft(Origin.API, "", ""), expected_revision=1, is_trial=is_trial
+    )
+    with pytest.raises(ConfigError, match="Revision 2 is in force") as refused:
+        ticking.give(order).answer.result(timeout=0)
+    assert refused.value.code is Code.ABORTED
+    assert ticking.desk.picture.config_revision == 2
+
+
+def test_an_order_whose_time_is_up_is_answered_with_what_is_still_under_way() -> None:
+    ticking = Ticking()
+    order = ConfigOrder(
+        config=ServerConfig((model("m"), model("n", "/models/n"))),
+        record=Draft(Origin.RPC, "", "m n"),
+        deadline=3.0,
+    )
+    ticking.give(order)
+    ticking.see(found("m", 1), found("n", base_path="/models/n"))
+    ticking.tick()
+    ticking.tick()
+    assert not order.answer.done()
+    ticking.tick()
+    applied = order.answer.result(timeout=0)
+    assert (applied.revision, applied.unsettled) == (1, ("m",))
+    ticking.desk.finish(Loaded(ServableId("m", 1), 0.1))
+    turn = ticking.tick()
+    assert turn.routes is not None, "the configuration is in force all the same"
+
+
+def test_a_retry_is_answered_by_the_tick_that_takes_it() -> None:
+    ticking = ready(1)
+    begun, refused = RetryOrder(ServableId("m", 2)), RetryOrder(ServableId("m", 1))
+    ticking.see(found("m", 1, 2))
+    ticking.tick()
+    ticking.desk.finish(LoadFailed(ServableId("m", 2), 0.1, BROKEN))
+    ticking.tick()
+    ticking.desk.take_retry(begun)
+    ticking.desk.take_retry(refused)
+    turn = ticking.tick()
+    assert [load.servable.version for load, _ in turn.loads] == [2]
+    assert begun.answer.result(timeout=0).is_begun
+    answer = refused.answer.result(timeout=0)
+    assert (answer.is_begun, answer.reason) == (False, "not tried again: it is not aspired")

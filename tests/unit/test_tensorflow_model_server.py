@@ -1,5 +1,6 @@
 """The drop-in command: TensorFlow Serving's syntax, checks, texts and exit codes; what flags become."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,8 @@ OWN_FLAGS = {
     "load_timeout_s",
     "memory_limit_bytes",
     "memory_limit_fraction",
+    "reload_timeout_s",
+    "state_dir",
     "transition_policy",
 }
 
@@ -193,6 +196,8 @@ def test_what_is_not_said_is_as_in_tensorflow_serving() -> None:
     assert (options.admin_address, options.admin_is_required) == ("127.0.0.1:8502", False)
     assert options.tensorflow == TensorFlowSettings(saved_model_tags=("serve",))
     assert options.poll_interval_s == 1
+    assert (options.config_poll_interval_s, options.reload_timeout_s) == (0, 600)
+    assert options.state_dir is None, "a restart takes the file or the flags, as in TensorFlow Serving"
     assert (options.load_threads, options.unload_threads) == (0, 0)
     assert (options.load_retries_max, options.load_retry_interval_s) == (5, 60)
     assert options.on_startup_failure is OnStartupFailure.EXIT
@@ -214,6 +219,9 @@ def test_honoured_flags_become_options() -> None:
         "--tensorflow_session_parallelism=4",
         "--saved_model_tags=serve,gpu",
         "--admin_port=9002",
+        "--model_config_file_poll_wait_seconds=5",
+        "--reload_timeout_s=30",
+        "--state_dir=/var/lib/understudy",
     ).only
     assert options.models.models[0].name == "digits"
     assert options.data_plane.grpc_address == "0.0.0.0:9000"
@@ -222,6 +230,8 @@ def test_honoured_flags_become_options() -> None:
     assert options.data_plane.cors
     assert (options.admin_address, options.admin_is_required) == ("127.0.0.1:9002", True)
     assert options.poll_interval_s == -1
+    assert (options.config_poll_interval_s, options.reload_timeout_s) == (5, 30)
+    assert (options.state_dir, options.state_dir_is_required) == ("/var/lib/understudy", True)
     assert (options.load_threads, options.unload_threads) == (3, 2)
     assert (options.load_retries_max, options.load_retry_interval_s) == (0, 1.5)
     assert options.tensorflow == TensorFlowSettings(
@@ -250,6 +260,13 @@ def test_a_config_file_comes_before_the_single_model(tmp_path: Path) -> None:
     options = Served(MODEL, "--model_name=", f"--model_config_file={file}").only
     assert options.models == ServerConfig(models=(ModelConfig(name="a", base_path="/a"),))
     assert options.config_file == str(file)
+
+
+@pytest.mark.parametrize("value", [0, -1])
+def test_without_a_number_of_seconds_the_file_is_not_polled_and_a_reload_waits_for_ever(value: int) -> None:
+    flags = (f"--model_config_file_poll_wait_seconds={value}", f"--reload_timeout_s={value}")
+    options = Served(MODEL, *flags).only
+    assert (options.config_poll_interval_s, options.reload_timeout_s) == (0, math.inf)
 
 
 def test_the_operators_api_can_be_left_off() -> None:

@@ -306,6 +306,7 @@ class ServerView:
         started_at: when the process began to serve or to load.
         at: when this picture was taken.
         generation: of the route table that requests see.
+        config_revision: of the configuration in force; 0 before the first.
         grpc_address: where gRPC listens; none: not.
         rest_address: where REST listens; none: not.
         config_file: where the configuration came from; none: from flags.
@@ -320,6 +321,7 @@ class ServerView:
     started_at: datetime
     at: datetime
     generation: int
+    config_revision: int = 0
     grpc_address: str | None = None
     rest_address: str | None = None
     config_file: str | None = None

@@ -1,6 +1,7 @@
 """`understudy serve`: what its flags become for the server, and the start of it."""
 
 import ipaddress
+import os
 import socket
 from pathlib import Path
 from typing import Unpack
@@ -9,7 +10,7 @@ import click
 
 from understudy import telemetry
 from understudy.cli.outcome import EXIT_NEGATIVE, Unusable
-from understudy.cli.serve_flags import OPTIONS, ServeFlags
+from understudy.cli.serve_flags import OPTIONS, STATE_DIR_NONE, ServeFlags
 from understudy.config_text import read_startup_config
 from understudy.dataplane.options import DataPlaneOptions, WarmupOptions
 from understudy.errors import ConfigError, UnderstudyError
@@ -52,6 +53,9 @@ def build_options(flags: ServeFlags) -> ServeOptions:
     return ServeOptions(
         models=_build_models(flags),
         config_file=_absolute(flags["model_config_file"]),
+        config_poll_interval_s=flags["config_poll_interval"],
+        state_dir=_choose_state_dir(flags),
+        state_dir_is_required=flags["state_dir"] is not None,
         data_plane=_build_data_plane(flags),
         admin_address=_address(flags["admin_host"], flags["admin_port"], "--admin-host"),
         tensorflow=TensorFlowSettings(
@@ -74,6 +78,7 @@ def build_options(flags: ServeFlags) -> ServeOptions:
         stop_timeout_s=flags["stop_timeout"],
         on_startup_failure=OnStartupFailure(flags["on_startup_failure"]),
         startup_timeout_s=flags["startup_timeout"],
+        reload_timeout_s=flags["reload_timeout"],
     )
 
 
@@ -103,6 +108,20 @@ def _build_models(flags: ServeFlags) -> ServerConfig:
         return read_startup_config(file)
     except ConfigError as error:
         raise Unusable(str(error)) from error
+
+
+def _choose_state_dir(flags: ServeFlags) -> str | None:
+    """Where the state lives; none: in memory.
+
+    Without the flag every admin port has a directory of its own, so that two servers of one user do not meet.
+    """
+    given, port = flags["state_dir"], flags["admin_port"]
+    if given is not None:
+        return None if given == STATE_DIR_NONE else _absolute(given)
+    if not port:
+        return None
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return str(Path(home) / "understudy" / str(port))
 
 
 def _parse_model(text: str) -> ModelConfig:

@@ -13,6 +13,7 @@ from understudy.server_options import (
     LOAD_RETRY_INTERVAL_S,
     LOAD_TIMEOUT_S,
     POLL_INTERVAL_S,
+    RELOAD_TIMEOUT_S,
     SAVED_MODEL_TAGS,
     STARTUP_TIMEOUT_S,
     STOP_TIMEOUT_S,
@@ -22,6 +23,7 @@ from understudy.telemetry import LogStyle
 
 PORT_MAX = 65_535
 PORT_OFF = "off"
+STATE_DIR_NONE = "none"
 GRPC_PORT = 8500
 REST_PORT = 8501
 ADMIN_PORT = 8502
@@ -43,6 +45,8 @@ class ServeFlags(TypedDict):
     model_name: str
     model_base_path: str | None
     model_config_file: str | None
+    config_poll_interval: float
+    state_dir: str | None
     host: str
     grpc_port: int | None
     rest_port: int | None
@@ -64,6 +68,7 @@ class ServeFlags(TypedDict):
     drain_timeout: float
     stop_timeout: float
     startup_timeout: float
+    reload_timeout: float
     on_startup_failure: str
     tensorflow_dir: str | None
     intra_op_threads: int
@@ -155,18 +160,35 @@ _MODELS = [
         "A file with a ModelServerConfig in protobuf's text format, as TensorFlow Serving reads it.",
         "FILE",
     ),
+    _option(
+        "config-poll-interval",
+        _parse_seconds,
+        0.0,
+        "Seconds between two looks at the config file; what it says is applied when it has changed. "
+        "0: read again on SIGHUP only.",
+    ),
+    _option(
+        "state-dir",
+        _TEXT,
+        None,
+        "Where revisions of the configuration are kept, so that a restart resumes the last one; "
+        "none: in memory. Without it: a folder named for the admin port in ~/.local/state/understudy "
+        "($XDG_STATE_HOME); in memory when that port is 0 or off.",
+        f"DIR|{STATE_DIR_NONE}",
+    ),
 ]
 
 _DOORS = [
     _option("host", _TEXT, "0.0.0.0", "Where gRPC and REST listen: a name or an address."),  # noqa: S104
     _option("grpc-port", _parse_port, GRPC_PORT, "0 picks a free one."),
     _option("rest-port", _parse_port, REST_PORT, "0 picks a free one."),
-    _option("admin-port", _parse_port, ADMIN_PORT, "For `status`, `why` and probes. 0 picks a free one."),
+    _option("admin-port", _parse_port, ADMIN_PORT, "For the other commands and probes. 0 picks a free one."),
     _option(
         "admin-host",
         _TEXT,
         "127.0.0.1",
-        "Where the operators' API listens. It asks for no password: who reaches it can read everything.",
+        "Where the operators' API listens. It asks for no password: who reaches it can read everything. "
+        "Changes are taken from this machine only.",
     ),
     _option("cors", _FLAG, False, "Let browsers of other origins read REST answers."),
 ]
@@ -230,6 +252,12 @@ _LIFE = [
         _parse_seconds,
         STARTUP_TIMEOUT_S,
         "Seconds that the doors wait for each model to be ready, or to have failed, or not to be there.",
+    ),
+    _option(
+        "reload-timeout",
+        _parse_seconds,
+        RELOAD_TIMEOUT_S,
+        "Seconds that the answer to a reload waits for models that are new.",
     ),
     _option(
         "on-startup-failure",

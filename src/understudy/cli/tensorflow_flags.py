@@ -144,9 +144,25 @@ _MODELS = (
         "model_config_file_poll_wait_seconds",
         _INT32,
         0,
-        "how often to read the config file again; 0 or less: never",
-        _REFUSED,
-        "the file is not watched yet; after a change send SIGHUP, or HandleReloadConfigRequest",
+        "how many seconds between two looks at the config file; 0 or less: never",
+        reason="applied when what the file says has changed, so that a configuration given by RPC is not "
+        "undone by a file that says what it said before",
+    ),
+    Flag(
+        "reload_timeout_s",
+        _INT32,
+        600,
+        "how long the answer to a reload waits for models that are new; 0 or less: for ever",
+        reason="Understudy's own flag; the caller's deadline counts, too, when it is nearer",
+    ),
+    Flag(
+        "state_dir",
+        _STRING,
+        "",
+        "directory for revisions of the configuration, so that a restart resumes the last one; "
+        "empty: in memory",
+        reason="Understudy's own flag; without it a restart takes the file or the flags, as TensorFlow "
+        "Serving does",
     ),
     Flag("model_name", _STRING, "default", "name of the single model"),
     Flag("model_base_path", _STRING, "", "absolute path of the single model: one directory a version"),

@@ -1,5 +1,6 @@
 """The command `tensorflow_model_server`: TensorFlow Serving's flags, checks, texts and exit codes."""
 
+import math
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -67,6 +68,8 @@ def build_options(line: CommandLine) -> ServeOptions:
     return ServeOptions(
         models=models,
         config_file=config_file,
+        config_poll_interval_s=float(max(0, values.integer("model_config_file_poll_wait_seconds"))),
+        state_dir=values.text("state_dir") or None,
         data_plane=_build_data_plane(values),
         admin_address=_loopback(_port(values, "admin_port")),
         admin_is_required="admin_port" in line.given,  # who never heard of it must not stumble over it
@@ -84,6 +87,7 @@ def build_options(line: CommandLine) -> ServeOptions:
         memory_limit_bytes=_memory_limit(values),
         may_label_unavailable=values.boolean("allow_version_labels_for_unavailable_models"),
         on_startup_failure=OnStartupFailure.EXIT,
+        reload_timeout_s=_seconds_or_ever(values, "reload_timeout_s"),
     )
 
 
@@ -192,6 +196,11 @@ def _count(values: FlagValues, name: str) -> int:
     if count < 0:
         raise _invalid(f"--{name}={count} is negative; 0 leaves the choice to the server.")
     return count
+
+
+def _seconds_or_ever(values: FlagValues, name: str) -> float:
+    seconds = values.integer(name)
+    return float(seconds) if seconds > 0 else math.inf
 
 
 def _loopback(port: int) -> str | None:

@@ -6,14 +6,15 @@ No threads and no effects: a tick's effects come back as a `Turn`, which the loo
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from understudy.control.facts import ConfigOrder
+from understudy.control.facts import Applied, ConfigOrder, Recorded, Retried, RetryOrder
 from understudy.control.guarded import GuardedVersions
 from understudy.control.journal import Journal
+from understudy.control.ledger import Ledger
 from understudy.control.orders import OpenOrders
 from understudy.control.picture import Picture
 from understudy.control.places import assume_found, build_place, is_at
 from understudy.control.settling import NewLabel
-from understudy.errors import ConfigError
+from understudy.errors import Code, ConfigError, StoreError
 from understudy.lifecycle.actions import Facts, Inspect, Load, StepResult, Unload, Watch, Withdraw
 from understudy.lifecycle.aspire import NO_OVERLAY, Aspirer, Overlay
 from understudy.lifecycle.labels import (
@@ -64,7 +65,7 @@ class _Taken:
 
     looks: list[FoundVersions] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
-    retries: list[ServableId] = field(default_factory=list)
+    retries: list[RetryOrder] = field(default_factory=list)
     is_reconfigured: bool = False
     rebuilds_routes: bool = False
 
@@ -89,15 +90,17 @@ class Desk:
         overlays: on the version policies of models, beside what labels pin.
     """
 
-    def __init__(self, manager: Manager, options: DeskOptions) -> None:
+    def __init__(self, manager: Manager, options: DeskOptions, *, ledger: Ledger) -> None:
         self.picture = Picture()
         self.journal = Journal()
         self.overlays: dict[str, Overlay] = {}
         self._manager = manager
         self._aspirer = Aspirer()
         self._options = options
+        self._ledger = ledger
         self._pinned: dict[str, frozenset[int]] = {}
         self._orders = OpenOrders()
+        self._retried: list[tuple[RetryOrder, Retried]] = []
         self._taken = _Taken()
         self._watched: set[str] = set()
         self._guarded = GuardedVersions()
@@ -123,16 +126,17 @@ class Desk:
         """Takes in what came of a load or an unload."""
         self._taken.outcomes.append(outcome)
 
-    def retry(self, servable: ServableId) -> None:
-        """Takes in that an operator wants a version tried again."""
-        self._taken.retries.append(servable)
-
     def take_order(self, order: ConfigOrder) -> None:
-        """Puts a configuration in force, whole; or refuses it, changing nothing."""
+        """Puts a configuration in force, whole, once it is recorded; or refuses it, changing nothing."""
         try:
-            change = self._judge(order.config)
-        except ConfigError as error:
+            change = self._judge(order)
+            revision = self._record(order)
+        except (ConfigError, StoreError) as error:
             order.answer.set_exception(error)
+            return
+        applied = Applied(revision, change)
+        if order.is_trial or revision == self.picture.config_revision:
+            order.answer.set_result(applied)
             return
         before = self.picture.configured
         labels = tuple(
@@ -140,10 +144,14 @@ class Desk:
             for model in (*change.added, *change.changed)
             for label, version in changed_labels(before.get(model.name), model)
         )
-        self._configure(order.config)
+        self._configure(order.config, revision)
         for model in change.changed:
             self._pin(model, self.picture.table.routes.get(model.name))
-        self._orders.open(order, tuple(model.name for model in change.added), labels)
+        self._orders.open(order, applied, labels)
+
+    def take_retry(self, order: RetryOrder) -> None:
+        """Takes in that an operator wants a version tried again."""
+        self._taken.retries.append(order)
 
     def decide(self, now: float) -> Turn:
         """One tick: wishes, then the manager's step, then the routes that follow from it."""
@@ -156,7 +164,7 @@ class Desk:
             removed=aspired.removed,
             aspired=aspired.aspired,
             outcomes=tuple(taken.outcomes),
-            retries=tuple(taken.retries),
+            retries=tuple(order.servable for order in taken.retries),
         )
         result = self._manager.step(now, facts)
         self._note_models(result)
@@ -164,6 +172,7 @@ class Desk:
         unloads = tuple(action for action in result.actions if isinstance(action, Unload))
         events = (*aspired.events, *result.events, *self._tell_labels(now, routes, unloads))
         self.journal.add(events)
+        self._retried.extend((order, _read_retried(order.servable, result)) for order in taken.retries)
         return Turn(
             models=self._note_places(overlays, is_reconfigured=taken.is_reconfigured),
             watched=self._note_watches(result),
@@ -188,13 +197,27 @@ class Desk:
         """The last update was refused: the next tick compares all routes with the table in force."""
         self._taken.rebuilds_routes = True
 
-    def answer_orders(self) -> None:
+    def answer_orders(self, now: float) -> None:
         """Answers orders that have come to their end; called when a tick's routes are published."""
-        self._orders.answer(self.picture)
+        self._orders.answer(now, self.picture)
+        for order, retried in self._retried:
+            order.answer.set_result(retried)
+        self._retried.clear()
 
-    def _judge(self, config: ServerConfig) -> ConfigDiff:
+    def _judge(self, order: ConfigOrder) -> ConfigDiff:
+        """What the order changes.
+
+        Raises:
+            ConfigError: it is refused.
+        """
         picture = self.picture
-        change = diff(picture.config, config, self._options.platforms)
+        if order.expected_revision not in {None, picture.config_revision}:
+            raise ConfigError(
+                Code.ABORTED,
+                f"Revision {picture.config_revision} is in force, and the change was made from revision "
+                f"{order.expected_revision}. Look at what is in force now, and change that.",
+            )
+        change = diff(picture.config, order.config, self._options.platforms)
         for model in (*change.added, *change.changed):
             look = picture.looks.get(model.name)
             known = Known(
@@ -209,6 +232,26 @@ class Desk:
                 may_label_unavailable=self._options.may_label_unavailable,
             )
         return change
+
+    def _record(self, order: ConfigOrder) -> int:
+        """The number under which the order's configuration is on record; that in force when it is no news.
+
+        What is in force already is not recorded again, but when the file or the flags say it, that is noted:
+        a start compares with it.
+
+        Raises:
+            StoreError: it cannot be recorded, so it must not be in force.
+        """
+        in_force = self.picture.config_revision
+        if isinstance(order.record, Recorded):
+            return order.record.revision
+        if order.is_trial:
+            return in_force
+        if in_force and order.config == self.picture.config:
+            if order.record.origin.is_declaration:
+                self._ledger.note_declared(order.record.text)
+            return in_force
+        return self._ledger.record(order.record)
 
     def _pin(self, model: ModelConfig, route: ModelRoute | None) -> None:
         pinned = pinned_versions(model, route, self._manager.options.transition)
@@ -238,14 +281,16 @@ class Desk:
         config = self.picture.configured.get(look.name)
         return config is not None and is_at(look, build_place(config))
 
-    def _configure(self, config: ServerConfig) -> None:
+    def _configure(self, config: ServerConfig, revision: int) -> None:
         configured = {model.name: model for model in config.models}
         looks = {
             name: look
             for name, look in self.picture.looks.items()
             if name in configured and is_at(look, build_place(configured[name]))
         }
-        self.picture = replace(self.picture, config=config, configured=configured, looks=looks)
+        self.picture = replace(
+            self.picture, config=config, config_revision=revision, configured=configured, looks=looks
+        )
         self._pinned = {name: pinned for name, pinned in self._pinned.items() if name in configured}
         self._taken.is_reconfigured = True
 
@@ -302,3 +347,14 @@ class Desk:
             for model in models
         ]
         return diff_routes(picture.table, routes, result.forgotten)
+
+
+def _read_retried(servable: ServableId, result: StepResult) -> Retried:
+    """What the step said to the wish: its last event about the version."""
+    about = [
+        event for event in result.events if (event.model, event.version) == (servable.name, servable.version)
+    ]
+    refusal = next((event for event in about if event.kind == "retry_refused"), None)
+    if refusal is not None:
+        return Retried(is_begun=False, reason=refusal.reason)
+    return Retried(is_begun=True, reason=about[-1].reason)

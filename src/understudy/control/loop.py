@@ -6,17 +6,15 @@ One thread, no locks: the desk belongs to it. It decides nothing about versions 
 import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 from understudy.clock import Clock
 from understudy.control.desk import Desk, Turn
 from understudy.control.effects import Effects
-from understudy.control.facts import Applied, ConfigOrder, Fact, Finished, Stop, VersionsSeen
+from understudy.control.facts import ConfigOrder, Fact, Finished, Order, RetryOrder, Stop, VersionsSeen
 from understudy.errors import DataPlaneError
 from understudy.lifecycle.actions import Unload
-from understudy.model_config import ServerConfig
 from understudy.routing import RouteUpdate
 from understudy.servable import Event, Place, ServableId
 
@@ -91,11 +89,10 @@ class ControlLoop:
         """Takes in what the world reports."""
         self._inbox.put(fact)
 
-    def order(self, config: ServerConfig, origin: str, *, waits_for_retries: bool = False) -> Future[Applied]:
-        """Asks for a configuration; see `ConfigOrder`."""
-        order = ConfigOrder(config, origin, waits_for_retries)
+    def order(self, order: Order) -> None:
+        """Asks for something; the order's answer resolves in a tick to come."""
+        order.answer.set_running_or_notify_cancel()  # from here on nobody can take the question back
         self._inbox.put(order)
-        return order.answer
 
     def _run(self) -> None:
         """Ticks until told to stop, or until something happens that the core says cannot.
@@ -129,6 +126,8 @@ class ControlLoop:
                     self._desk.finish(fact.outcome)
                 case ConfigOrder():
                     self._desk.take_order(fact)
+                case RetryOrder():
+                    self._desk.take_retry(fact)
                 case Stop():
                     return False
                 case _:
@@ -153,7 +152,7 @@ class ControlLoop:
         for load, platform in turn.loads:
             self._effects.load(load, platform)
         self._report_events(turn.events)
-        self._desk.answer_orders()
+        self._desk.answer_orders(self._clock.now())
 
     def _publish(self, update: RouteUpdate) -> bool:
         """Whether requests see the update now; if not, the last table stays and the next tick tries again."""

@@ -17,6 +17,7 @@ class Picture:
 
     Attributes:
         config: in force.
+        config_revision: its number; 0 before the first one.
         configured: the same by name.
         configured_at: when it came into force; none before the first one.
         models: by name, those that have versions or had some.
@@ -26,6 +27,7 @@ class Picture:
     """
 
     config: ServerConfig = field(default_factory=ServerConfig)
+    config_revision: int = 0
     configured: Mapping[str, ModelConfig] = field(default_factory=dict)
     configured_at: float | None = None
     models: Mapping[str, ModelSnapshot] = field(default_factory=dict)

@@ -72,7 +72,7 @@ class Collector:
         yield Reading(catalogue.BUILD_INFO, (sources.software_version,), 1)
         phase = sources.phase()
         yield from (Reading(catalogue.PHASE, (each,), each == phase) for each in sources.phases)
-        yield Reading(catalogue.CONFIG_REVISION, (), getattr(picture, "config_revision", 0) or 0)
+        yield Reading(catalogue.CONFIG_REVISION, (), picture.config_revision)
         if sources.memory_limit_bytes is not None:
             yield Reading(catalogue.MEMORY_LIMIT, (), sources.memory_limit_bytes)
 

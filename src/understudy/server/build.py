@@ -20,11 +20,14 @@ from understudy.errors import Code, DataPlaneError, StartupError
 from understudy.lifecycle.manager import Manager, ManagerOptions
 from understudy.metrics.tallies import Tallies
 from understudy.servable import Event, FoundVersions, Outcome
+from understudy.server.config_file import ConfigFile, ConfigFileReader
+from understudy.server.orders import OrderReports
 from understudy.server.reload import ReloadDesk
 from understudy.server.view import LiveView
 from understudy.server_options import ServeOptions, TensorFlowSettings
 from understudy.sources.directory import look_at_files
 from understudy.sources.filesystem import FileSystemSource
+from understudy.store.revisions import RevisionStore
 
 THREADS_MIN = 4
 """Loads that hang leave other threads for the rest, until more are started in their place."""
@@ -47,11 +50,12 @@ class Parts:
     source: FileSystemSource
     effects: Effects
     reloads: ReloadDesk
+    config_file: ConfigFileReader | None
     tallies: Tallies
     view: LiveView
 
 
-def build_parts(options: ServeOptions, clock: Clock) -> Parts:
+def build_parts(options: ServeOptions, clock: Clock, store: RevisionStore) -> Parts:
     """Builds and wires a server's parts."""
     data_plane = NativeDataPlane(options.data_plane)
     loader = NativeLoader(
@@ -70,6 +74,7 @@ def build_parts(options: ServeOptions, clock: Clock) -> Parts:
             )
         ),
         DeskOptions(platforms=PLATFORMS, may_label_unavailable=options.may_label_unavailable),
+        ledger=store,
     )
     tallies = Tallies()
     loop = ControlLoop(clock, desk, data_plane, _build_reports(tallies))
@@ -81,16 +86,31 @@ def build_parts(options: ServeOptions, clock: Clock) -> Parts:
     def report_look(found: tuple[FoundVersions, ...]) -> None:
         loop.send(VersionsSeen(found))
 
+    view = LiveView(clock, desk, data_plane, tallies=tallies, options=options)
+    reports = OrderReports(tallies)
+    timeout_s = options.reload_timeout_s
     return Parts(
         data_plane=data_plane,
         loader=loader,
         loop=loop,
         source=FileSystemSource(clock, report_look, poll_interval_s=options.poll_interval_s),
         effects=Effects(clock, Hands(loader, _inspect), report_outcome, _effect_settings(options)),
-        reloads=ReloadDesk(data_plane, loop.order, tallies),
+        reloads=ReloadDesk(
+            data_plane, clock, loop, view.collector, reports=reports, timeout_s=timeout_s
+        ),
+        config_file=_build_config_file(options, clock, loop, reports),
         tallies=tallies,
-        view=LiveView(clock, desk, data_plane, tallies=tallies, options=options),
+        view=view,
     )
+
+
+def _build_config_file(
+    options: ServeOptions, clock: Clock, loop: ControlLoop, reports: OrderReports
+) -> ConfigFileReader | None:
+    if options.config_file is None:
+        return None
+    file = ConfigFile(options.config_file, options.models, clock)
+    return ConfigFileReader(file, clock, loop, reports=reports, timeout_s=options.reload_timeout_s)
 
 
 def _build_reports(tallies: Tallies) -> Reports:

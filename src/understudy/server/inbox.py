@@ -1,4 +1,4 @@
-"""What the main thread waits for: signals, and answers to the orders it gave."""
+"""What the main thread waits for: signals, and the answer to its first order."""
 
 import queue
 import signal
@@ -25,10 +25,9 @@ class ReloadAsked:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An order's answer is there, or its refusal."""
+    """The start's order has its answer, or its refusal."""
 
     answer: Future[Applied]
-    origin: str
 
 
 Message = StopAsked | ReloadAsked | Answered
@@ -47,9 +46,9 @@ class MainInbox:
         except queue.Empty:
             return None
 
-    def expect(self, answer: Future[Applied], origin: str) -> None:
+    def expect(self, answer: Future[Applied]) -> None:
         """Puts the answer here when it is there."""
-        answer.add_done_callback(lambda done: self._messages.put(Answered(done, origin)))
+        answer.add_done_callback(lambda done: self._messages.put(Answered(done)))
 
     @contextmanager
     def signals(self) -> Iterator[None]:

@@ -1,31 +1,72 @@
 """HandleReloadConfigRequest, answered: requests come from the data plane, orders go to the control loop."""
 
+import math
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol
 
-from understudy.control.facts import Applied, LabelLeft, Unavailable
+from understudy.clock import Clock
+from understudy.control.facts import Applied, ConfigOrder
 from understudy.dataplane._native import AdminRequest
 from understudy.dataplane.native import NativeDataPlane
-from understudy.errors import Code, ConfigError
-from understudy.lifecycle.labels import unavailable
-from understudy.metrics.tallies import Tallies
-from understudy.model_config import ServerConfig
-from understudy.reload_message import build_reload_response, parse_reload_request
+from understudy.errors import Code, ConfigError, StoreError
+from understudy.reload_message import ReloadRequest, build_reload_response, parse_reload_request
+from understudy.server.orders import OrderReports, Orders, build_draft, describe_shortfall
+from understudy.store.revision import Origin
 
 WAIT_S = 0.5
 """How often the thread looks whether it is to end."""
+ANSWER_MARGIN_S = 0.5
+ANSWER_MARGIN_SHARE = 0.2
+"""An answer sets out so much before the caller's deadline, the smaller of the two, so that it arrives."""
 
-Order = Callable[[ServerConfig, str], Future[Applied]]
+
+class Counters(Protocol):
+    """Numbers that only grow, by name."""
+
+    def value(self, name: str) -> int:
+        """How far one has come; 0 for a name that is not known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A request that waits for its order's answer, and where its counters stood when it came."""
+
+    ticket: int
+    before: dict[str, int]
 
 
 class ReloadDesk:
     """Takes reload requests on a thread of its own; each is answered when its order is."""
 
-    def __init__(self, data_plane: NativeDataPlane, order: Order, tallies: Tallies) -> None:
+    def __init__(
+        self,
+        data_plane: NativeDataPlane,
+        clock: Clock,
+        orders: Orders,
+        counters: Counters,
+        *,
+        reports: OrderReports,
+        timeout_s: float,
+    ) -> None:
+        """Prepares.
+
+        Args:
+            data_plane: where requests come from and answers go.
+            clock: the loop's.
+            orders: who puts configurations in force.
+            counters: for the metrics that a request names.
+            reports: told how calls ended.
+            timeout_s: how long a call waits for new models when its caller allows for more.
+        """
         self._data_plane = data_plane
-        self._order = order
-        self._tallies = tallies
+        self._clock = clock
+        self._orders = orders
+        self._counters = counters
+        self._reports = reports
+        self._timeout_s = timeout_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reload-rpc", daemon=True)
 
@@ -46,48 +87,48 @@ class ReloadDesk:
                 self._take(request)
 
     def _take(self, request: AdminRequest) -> None:
+        deadline = self._clock.now() + min(self._timeout_s, _caller_waits_s(request.timeout_s))
         try:
-            config = parse_reload_request(request.payload)
+            asked = parse_reload_request(request.payload)
         except ConfigError as error:
-            self._tallies.take_order("rpc", is_applied=False)
-            self._refuse(request.ticket, error)
+            self._reports.refused(Origin.RPC, error)
+            self._data_plane.refuse_admin(request.ticket, code=error.code, message=str(error))
             return
-        self._order(config, "rpc").add_done_callback(lambda answer: self._answer(request.ticket, answer))
+        call = _Call(request.ticket, self._count(asked))
+        order = ConfigOrder(
+            config=asked.config, record=build_draft(asked.config, Origin.RPC), deadline=deadline
+        )
+        order.answer.add_done_callback(lambda answer: self._answer(call, answer))
+        order.answer.add_done_callback(lambda answer: self._reports.ended(order, answer))
+        self._orders.order(order)
 
-    def _answer(self, ticket: int, answer: Future[Applied]) -> None:
+    def _count(self, asked: ReloadRequest) -> dict[str, int]:
+        return {name: self._counters.value(name) for name in asked.metric_names}
+
+    def _answer(self, call: _Call, answer: Future[Applied]) -> None:
         error = answer.exception()
-        self._tallies.take_order("rpc", is_applied=error is None)
-        if isinstance(error, ConfigError):
-            self._refuse(ticket, error)
-        elif error is not None:
-            self._data_plane.refuse_admin(ticket, code=Code.INTERNAL, message=str(error))
-        elif models := answer.result().unavailable:
-            text = describe_unavailable(models, noun="model")
-            self._data_plane.refuse_admin(ticket, code=Code.UNKNOWN, message=text)
-        elif left := answer.result().labels_left:
-            text = describe_labels_left(left)
-            self._data_plane.refuse_admin(ticket, code=Code.FAILED_PRECONDITION, message=text)
-        else:
-            self._data_plane.answer_admin(ticket, payload=build_reload_response())
-
-    def _refuse(self, ticket: int, error: ConfigError) -> None:
-        self._data_plane.refuse_admin(ticket, code=error.code, message=str(error))
+        if isinstance(error, ConfigError | StoreError):
+            self._data_plane.refuse_admin(call.ticket, code=error.code, message=str(error))
+            return
+        if error is not None:
+            self._data_plane.refuse_admin(call.ticket, code=Code.INTERNAL, message=str(error))
+            return
+        applied = answer.result()
+        if shortfall := describe_shortfall(applied):
+            self._data_plane.refuse_admin(call.ticket, code=_shortfall_code(applied), message=shortfall)
+            return
+        increases = {name: self._counters.value(name) - before for name, before in call.before.items()}
+        self._data_plane.answer_admin(call.ticket, payload=build_reload_response(increases))
 
 
-def describe_labels_left(left: tuple[LabelLeft, ...]) -> str:
-    """TensorFlow Serving's text for labels that could not be assigned, and what becomes of them."""
-    first = left[0]
-    others = f" (and {len(left) - 1} more)" if len(left) > 1 else ""
-    return (
-        f"{unavailable(first.model, first.version)}: {first.reason}{others}; the configuration is in force, "
-        f"and label {first.label} moves when the version is available"
-    )
+def _shortfall_code(applied: Applied) -> Code:
+    if applied.unsettled:
+        return Code.DEADLINE_EXCEEDED
+    return Code.UNKNOWN if applied.unavailable else Code.FAILED_PRECONDITION
 
 
-def describe_unavailable(unavailable: tuple[Unavailable, ...], *, noun: str) -> str:
-    """TensorFlow Serving's text for models that did not become available."""
-    groups = "".join(
-        f"{{{{name: {each.servable.name} version: {each.servable.version}}} due to error: {each.failure}}}, "
-        for each in unavailable
-    )
-    return f"{len(unavailable)} {noun}(s) did not become available: {{{groups}}}"
+def _caller_waits_s(timeout_s: float | None) -> float:
+    """How long after now an answer may set out and still reach its caller in time."""
+    if timeout_s is None:
+        return math.inf
+    return timeout_s - min(ANSWER_MARGIN_S, ANSWER_MARGIN_SHARE * timeout_s)

@@ -1,20 +1,21 @@
 """One server's life: start, serve, reload, stop. What is built here is wired here."""
 
 import threading
-from concurrent.futures import Future
 from contextlib import suppress
 
 from understudy import telemetry
 from understudy.admin.listener import AdminServer
 from understudy.admin.view import Phase
-from understudy.clock import SystemClock
-from understudy.config_text import read_changed_config
+from understudy.clock import Clock, SystemClock
 from understudy.control.facts import Applied
-from understudy.errors import Code, ConfigError, DataPlaneError, StartupError
+from understudy.errors import Code, DataPlaneError, StartupError
+from understudy.model_config import ServerConfig
 from understudy.server.build import Parts, build_parts
 from understudy.server.inbox import Answered, MainInbox, ReloadAsked, StopAsked
-from understudy.server.reload import describe_labels_left, describe_unavailable
+from understudy.server.orders import describe_labels_left, describe_unavailable
+from understudy.server.state import build_first_order, open_store
 from understudy.server_options import OnStartupFailure, ServeOptions
+from understudy.store.revisions import RevisionStore
 
 EXIT_OK = 0
 JOIN_TIMEOUT_S = 5.0
@@ -29,21 +30,24 @@ def run(options: ServeOptions) -> int:
     """
     inbox = MainInbox()
     with inbox.signals():
-        server = Server(options, inbox)
-        try:
-            return server.live()
-        finally:
-            server.end()
+        clock = SystemClock()
+        with open_store(options, clock) as store:
+            server = Server(options, inbox, clock, store)
+            try:
+                return server.live()
+            finally:
+                server.end()
 
 
 class Server:
     """The parts of one server, and where it is in its life."""
 
-    def __init__(self, options: ServeOptions, inbox: MainInbox) -> None:
+    def __init__(self, options: ServeOptions, inbox: MainInbox, clock: Clock, store: RevisionStore) -> None:
         self._options = options
         self._inbox = inbox
-        self._clock = SystemClock()
-        self._parts: Parts = build_parts(options, self._clock)
+        self._clock = clock
+        self._store = store
+        self._parts: Parts = build_parts(options, clock, store)
         self._log = telemetry.get_logger()
         self._admin: AdminServer | None = None
         self._exits_on_failure = options.on_startup_failure is OnStartupFailure.EXIT
@@ -51,13 +55,15 @@ class Server:
     def live(self) -> int:
         """Starts, serves, and stops when asked to."""
         parts, options = self._parts, self._options
-        self._log.info("starting", models=len(options.models.models), config_file=options.config_file)
+        self._log.info("starting", config_file=options.config_file, state_dir=options.state_dir)
+        order = build_first_order(options, self._store, waits_for_retries=self._exits_on_failure)
         admin_address = self._start_admin()
-        self._open_tensorflow_ahead()
+        self._open_tensorflow_ahead(order.config)
+        self._inbox.expect(order.answer)
+        parts.loop.order(order)
         parts.loop.start(parts.source, parts.effects)
         parts.source.start()
-        order = parts.loop.order(options.models, "startup", waits_for_retries=self._exits_on_failure)
-        stop = self._wait_until_settled(order)
+        stop = self._wait_until_settled()
         if stop is None:
             self._open_doors(admin_address)
             stop = self._serve()
@@ -68,6 +74,8 @@ class Server:
         """Ends what may still run; nothing here waits for long."""
         if self._admin is not None:
             self._admin.stop()
+        if self._parts.config_file is not None:
+            self._parts.config_file.stop(JOIN_TIMEOUT_S)
         self._parts.reloads.stop()
         self._parts.source.stop(JOIN_TIMEOUT_S)
         self._parts.loop.stop(JOIN_TIMEOUT_S)
@@ -88,25 +96,24 @@ class Server:
             self._log.warning("admin_is_off", reason=str(error))
             return None
 
-    def _open_tensorflow_ahead(self) -> None:
+    def _open_tensorflow_ahead(self, config: ServerConfig) -> None:
         """Opening the libraries takes half a second: meanwhile everything else starts."""
 
         def open_tensorflow() -> None:
             with suppress(DataPlaneError):  # the first load says it, with the model's name
                 self._parts.loader.open_tensorflow()
 
-        if any(model.platform == "tensorflow" for model in self._options.models.models):
+        if any(model.platform == "tensorflow" for model in config.models):
             threading.Thread(target=open_tensorflow, name="open-tensorflow", daemon=True).start()
 
-    def _wait_until_settled(self, answer: Future[Applied]) -> StopAsked | None:
+    def _wait_until_settled(self) -> StopAsked | None:
         """Waits for the models; a stop that came meanwhile."""
-        self._inbox.expect(answer, "startup")
         deadline = self._clock.now() + self._options.startup_timeout_s
         while (left_s := deadline - self._clock.now()) > 0:
             match self._inbox.next(left_s):
                 case StopAsked() as stop:
                     return stop
-                case Answered():
+                case Answered(answer):
                     self._parts.tallies.take_order("startup", is_applied=answer.exception() is None)
                     self._judge_start(answer.result())
                     return None
@@ -137,6 +144,8 @@ class Server:
         self._parts.data_plane.set_healthy(healthy=True)
         self._parts.view.enter(Phase.SERVING, grpc=bound.grpc, rest=bound.rest)
         self._parts.reloads.start()
+        if self._parts.config_file is not None and self._options.config_poll_interval_s > 0:
+            self._parts.config_file.start(self._options.config_poll_interval_s)
         self._log.info("serving", grpc=bound.grpc, rest=bound.rest, admin=admin_address)
 
     def _serve(self) -> StopAsked:
@@ -146,36 +155,14 @@ class Server:
                     return stop
                 case ReloadAsked():
                     self._reload_file()
-                case Answered(answer, origin):
-                    self._log_answer(answer, origin)
-                case None:
+                case Answered() | None:  # the start's order, settled after its time-out
                     pass
 
     def _reload_file(self) -> None:
-        path = self._options.config_file
-        if path is None:
+        if self._parts.config_file is None:
             self._log.warning("reload_refused", reason="models came from flags: no file to read again")
-            return
-        try:
-            config = read_changed_config(path)
-        except ConfigError as error:
-            self._parts.tallies.take_order("file", is_applied=False)
-            self._log.error("reload_refused", file=path, reason=str(error))
-            return
-        self._inbox.expect(self._parts.loop.order(config, "file"), "file")
-
-    def _log_answer(self, answer: Future[Applied], origin: str) -> None:
-        error = answer.exception()
-        self._parts.tallies.take_order(origin, is_applied=error is None)
-        if error is not None:
-            self._log.error("reload_refused", origin=origin, reason=str(error))
-        elif models := answer.result().unavailable:
-            reason = describe_unavailable(models, noun="model")
-            self._log.warning("reloaded", origin=origin, reason=reason)
-        elif left := answer.result().labels_left:
-            self._log.warning("reloaded", origin=origin, reason=describe_labels_left(left))
         else:
-            self._log.info("reloaded", origin=origin)
+            self._parts.config_file.reload("SIGHUP")
 
     def _drain(self, stop: StopAsked) -> None:
         """Health first, so that balancers look elsewhere; then the doors; then the last requests."""

@@ -114,6 +114,7 @@ class LiveView:
             started_at=self._calendar.date(self._started_at),
             at=self._calendar.date(self._clock.now()),
             generation=picture.table.generation,
+            config_revision=picture.config_revision,
             grpc_address=self._grpc,
             rest_address=self._rest,
             config_file=self._options.config_file,

@@ -1,0 +1,72 @@
+"""The server's memory at its start: the store is opened, and the first configuration chosen from it."""
+
+from pathlib import Path
+
+from understudy import telemetry
+from understudy.clock import Clock
+from understudy.config_message import PLATFORMS
+from understudy.config_text import format_config, parse_config_text
+from understudy.control.facts import ConfigOrder, Recorded
+from understudy.errors import Code, ConfigError, StartupError, StoreError
+from understudy.model_config import ServerConfig, validate
+from understudy.server.start_rule import Take, choose_start
+from understudy.server_options import ServeOptions
+from understudy.store.revision import Draft, Origin, Revision
+from understudy.store.revisions import RevisionStore
+
+
+def open_store(options: ServeOptions, clock: Clock) -> RevisionStore:
+    """The store in the state directory; in memory when there is none, or when a default one is of no use.
+
+    Raises:
+        StartupError: the directory was asked for and cannot be used; or what is in it is damaged.
+    """
+    if options.state_dir is None:
+        return RevisionStore(clock.wall)
+    try:
+        return RevisionStore(clock.wall, Path(options.state_dir))
+    except StoreError as error:
+        if options.state_dir_is_required or error.code is not Code.UNAVAILABLE:
+            raise StartupError(error.message, code=error.code) from error
+        telemetry.get_logger().warning(
+            "state_is_in_memory",
+            reason=f"{error} Configurations given to this server end with it; choose with --state-dir.",
+        )
+        return RevisionStore(clock.wall)
+
+
+def build_first_order(options: ServeOptions, store: RevisionStore, *, waits_for_retries: bool) -> ConfigOrder:
+    """The order for the configuration that a start puts in force.
+
+    Raises:
+        StartupError: the revision on record is to be resumed, and this program cannot take it.
+        StoreError: the record cannot be read or written.
+    """
+    declared = format_config(options.models)
+    choice = choose_start(declared, is_as_before=store.is_declared(declared), newest=store.newest())
+    log = telemetry.get_logger()
+    if isinstance(choice, Take):
+        log.info("config_taken", reason=choice.reason)
+        draft = Draft(Origin.STARTUP, options.config_file or "flags", declared)
+        return ConfigOrder(config=options.models, record=draft, waits_for_retries=waits_for_retries)
+    head = choice.revision.head
+    log.info("config_resumed", revision=head.number, origin=head.origin.value, reason=choice.reason)
+    if choice.revision.text == declared:
+        store.note_declared(declared)
+    return ConfigOrder(
+        config=_parse(choice.revision), record=Recorded(head.number), waits_for_retries=waits_for_retries
+    )
+
+
+def _parse(revision: Revision) -> ServerConfig:
+    try:
+        config = parse_config_text(revision.text) or ServerConfig()
+        validate(config, PLATFORMS)
+    except ConfigError as error:
+        raise StartupError(
+            f"Revision {revision.head.number} of the configuration is to be resumed, and this program cannot "
+            f"take it: {error}. Start the program that recorded it; or change the file or the flags, which "
+            "then win; or name another state directory.",
+            code=error.code,
+        ) from error
+    return config
