@@ -28,6 +28,8 @@ from understudy.model_config import ModelConfig, ServerConfig
 from understudy.servable import FoundVersions, Inspected, Loaded
 from understudy.sources.directory import fingerprint
 from understudy.sources.filesystem import FileSystemSource
+from understudy.store.revision import Draft, Origin
+from understudy.store.revisions import RevisionStore
 
 BUDGET_S = 0.5
 """Of one core, for a poll of ten thousand models: what the project has set itself."""
@@ -66,13 +68,14 @@ class Server:
 
     def __init__(self, folder: Path, models: int) -> None:
         self.clock = SystemClock()
-        self.desk = Desk(Manager(), DeskOptions(platforms=frozenset({PLATFORM})))
+        ledger = RevisionStore(self.clock.wall)
+        self.desk = Desk(Manager(), DeskOptions(platforms=frozenset({PLATFORM})), ledger=ledger)
         self.source = FileSystemSource(self.clock, self._take, poll_interval_s=-1)
         self.look_s = 0.0
         self._looks: tuple[FoundVersions, ...] = ()
         named = [f"model-{number:05}" for number in range(models)]
         config = ServerConfig(tuple(ModelConfig(name, str(folder / name), PLATFORM) for name in named))
-        self.desk.take_order(ConfigOrder(config, "benchmark"))
+        self.desk.take_order(ConfigOrder(config=config, record=Draft(Origin.STARTUP, "benchmark", "")))
 
     def poll(self) -> int:
         """One poll and what follows from it; how many inspections and loads that were."""

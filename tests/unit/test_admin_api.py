@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import pytest
 
-from understudy.admin.app import is_loopback_host
+from understudy.admin.guard import is_loopback_host
 from understudy.admin.listener import AdminServer
 from understudy.admin.summary import summarise
 from understudy.admin.view import (

@@ -11,8 +11,10 @@ import pytest
 from understudy import telemetry
 from understudy.control.facts import Applied, ConfigOrder
 from understudy.errors import Code, ConfigError
+from understudy.metrics.tallies import Tallies
 from understudy.model_config import ConfigDiff, ModelConfig, ServerConfig
 from understudy.server.config_file import SETTLED_AFTER_S, ConfigFile, ConfigFileReader
+from understudy.server.orders import OrderHandling, OrderReports
 from understudy.store.revision import Draft, Origin
 from understudy.telemetry import LogStyle
 from understudy.testing import ManualClock
@@ -40,7 +42,9 @@ class Polling:
         self.orders: list[ConfigOrder] = []
         self.write(text("a"))
         self.file = ConfigFile(str(self.path), config("a"), self.clock)
-        self.reader = ConfigFileReader(self.file, self.clock, self, timeout_s=60.0)
+        self.reader = ConfigFileReader(
+            self.file, self.clock, self, OrderHandling(OrderReports(Tallies()), timeout_s=60.0)
+        )
 
     def order(self, order: ConfigOrder) -> None:
         self.orders.append(order)

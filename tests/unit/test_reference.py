@@ -1,5 +1,6 @@
 """The page about the command line is what the commands say of themselves."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -19,10 +20,18 @@ def test_the_page_in_the_docs_is_made_from_the_commands(rewrite: bool) -> None: 
 
 def test_every_option_of_every_command_stands_on_the_page() -> None:
     page = build_reference()
-    context = click.Context(main, info_name="understudy")
-    for name in main.list_commands(context):
-        command = main.get_command(context, name)
-        assert command is not None
-        assert f"## `understudy {name}`" in page
+    for path, command in commands("understudy", main):
+        assert f"## `{path}`" in page
         options = [param.opts[0] for param in command.params if isinstance(param, click.Option)]
         assert [option for option in options if f"| `{option}" not in page] == []
+
+
+def commands(path: str, group: click.Group) -> Iterator[tuple[str, click.Command]]:
+    """Every command by its path, those in groups, too."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield f"{path} {name}", command
+        if isinstance(command, click.Group):
+            yield from commands(f"{path} {name}", command)

@@ -1,1 +1,1 @@
-"""The operators' HTTP API: what the server is doing, and why. It only reads, so far."""
+"""The operators' HTTP API: what the server is doing, and why; and changes of its configuration."""

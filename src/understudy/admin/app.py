@@ -1,74 +1,76 @@
-"""The operators' API as an ASGI application: paths, JSON, and who may ask.
+"""The operators' API as an ASGI application: what it tells, and its errors.
 
-It knows the server through `AdminView` only, and changes nothing.
+It knows the server through `AdminView` and `Operator` only. Who may ask is guard.py's, changes changes.py's.
 """
 
-import ipaddress
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
-import msgspec
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
+from understudy.admin.answers import HEADERS, answer
+from understudy.admin.changes import build_change_routes
+from understudy.admin.guard import ChangesFromHere, LoopbackHosts
 from understudy.admin.openapi import build_openapi
+from understudy.admin.operator import Operator
 from understudy.admin.summary import summarise
 from understudy.admin.view import AdminView, ListedView, ModelsView, ModelView, Phase, WhyView
 
 PROMETHEUS_TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
-_HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
-def build_app(view: AdminView, *, loopback_only: bool) -> Starlette:
+def build_app(view: AdminView, operator: Operator | None, *, loopback_only: bool) -> Starlette:
     """The application.
 
     Args:
         view: whom to ask.
+        operator: who takes changes and knows the configuration's history; none: nobody.
         loopback_only: answer only requests that name this machine by a loopback name or address. A web page
             of a stranger, opened by an operator, can make the browser ask this port under the page's own
             host name (DNS rebinding); such a request is refused.
     """
     return Starlette(
-        routes=_build_routes(view),
-        middleware=[Middleware(_LoopbackHosts)] if loopback_only else [],
+        routes=[*(build_change_routes(operator) if operator else ()), *_build_routes(view)],
+        middleware=[
+            *([Middleware(LoopbackHosts)] if loopback_only else []),
+            *([Middleware(ChangesFromHere)] if operator else []),
+        ],
         exception_handlers={HTTPException: _answer_http_error, Exception: _answer_defect},
     )
 
 
 def _build_routes(view: AdminView) -> list[Route]:
     def status(_request: Request) -> Response:
-        return _answer(view.server())
+        return answer(view.server())
 
     def models(_request: Request) -> Response:
-        return _answer(ModelsView(tuple(ListedView.of(model) for model in view.server().models)))
+        return answer(ModelsView(tuple(ListedView.of(model) for model in view.server().models)))
 
     def model(request: Request) -> Response:
-        return _answer(_find(view, request))
+        return answer(_find(view, request))
 
     def why(request: Request) -> Response:
         found = _find(view, request)
-        return _answer(WhyView(model=found.name, summary=summarise(found), events=view.events(found.name)))
+        return answer(WhyView(model=found.name, summary=summarise(found), events=view.events(found.name)))
 
     async def healthz(_request: Request) -> Response:
-        return _answer({"status": "alive"})
+        return answer({"status": "alive"})
 
     def metrics(_request: Request) -> Response:
-        return Response(view.metrics(), headers=_HEADERS, media_type=PROMETHEUS_TEXT)
+        return Response(view.metrics(), headers=HEADERS, media_type=PROMETHEUS_TEXT)
 
     async def readyz(_request: Request) -> Response:  # like healthz, behind nobody who waits for a thread
         phase = view.phase()
         ready = phase is Phase.SERVING
-        return _answer({"status": phase.value}, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
+        return answer({"status": phase.value}, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
     def openapi(_request: Request) -> Response:
-        return _answer(build_openapi())
+        return answer(build_openapi())
 
     return [
         Route("/v1/status", status),
@@ -90,50 +92,13 @@ def _find(view: AdminView, request: Request) -> ModelView:
     return found
 
 
-def _answer(body: object, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(
-        msgspec.json.encode(body),
-        status_code=status,
-        headers={**_HEADERS, **(headers or {})},
-        media_type="application/json",
-    )
-
-
 def _answer_http_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
-    return _answer({"error": error.detail}, error.status_code, error.headers)
+    return answer({"error": error.detail}, error.status_code, error.headers)
 
 
 def _answer_defect(_request: Request, _error: Exception) -> Response:
     # uvicorn logs the exception; its text is not for the network.
-    return _answer(
+    return answer(
         {"error": "The server failed to answer; its log says why."}, HTTPStatus.INTERNAL_SERVER_ERROR
     )
-
-
-class _LoopbackHosts:
-    """Refuses requests whose Host header is not a loopback name or address."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or is_loopback_host(Headers(scope=scope).get("host", "")):
-            await self._app(scope, receive, send)
-            return
-        refusal = _answer(
-            {"error": "Ask for localhost, 127.0.0.1 or [::1]: the request's Host header names another host."},
-            HTTPStatus.FORBIDDEN,
-        )
-        await refusal(scope, receive, send)
-
-
-def is_loopback_host(host: str) -> bool:
-    """Whether a Host header names this machine's loopback."""
-    name = host.rpartition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
-    if name.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

@@ -7,6 +7,7 @@ import threading
 import uvicorn
 
 from understudy.admin.app import build_app
+from understudy.admin.operator import Operator
 from understudy.admin.view import AdminView
 from understudy.errors import Code, StartupError
 
@@ -21,7 +22,9 @@ LOOPBACK = "127.0.0.1"
 class AdminServer:
     """Serves the API from `start` to `stop`."""
 
-    def __init__(self, view: AdminView, host: str = LOOPBACK, port: int = 0) -> None:
+    def __init__(
+        self, view: AdminView, host: str = LOOPBACK, port: int = 0, *, operator: Operator | None = None
+    ) -> None:
         """Prepares a server.
 
         Args:
@@ -29,8 +32,10 @@ class AdminServer:
             host: a name or an address to listen on; when it is a loopback address, only requests that name
                 the loopback are answered.
             port: 0 picks a free one.
+            operator: who takes changes; none: the API only reads.
         """
         self._view = view
+        self._operator = operator
         self._host = host
         self._port = port
         self._running: tuple[uvicorn.Server, threading.Thread, socket.socket] | None = None
@@ -42,7 +47,7 @@ class AdminServer:
             StartupError: when the address cannot be bound.
         """
         bound = self._bind()
-        server = uvicorn.Server(_build_config(self._view, bound))
+        server = uvicorn.Server(_build_config(self._view, self._operator, bound))
         thread = threading.Thread(target=server.run, args=([bound],), name="admin-api", daemon=True)
         self._running = server, thread, bound
         thread.start()
@@ -84,10 +89,10 @@ class AdminServer:
         )
 
 
-def _build_config(view: AdminView, bound: socket.socket) -> uvicorn.Config:
+def _build_config(view: AdminView, operator: Operator | None, bound: socket.socket) -> uvicorn.Config:
     loopback = ipaddress.ip_address(bound.getsockname()[0]).is_loopback
     return uvicorn.Config(
-        build_app(view, loopback_only=loopback),
+        build_app(view, operator, loopback_only=loopback),
         loop="asyncio",
         http="h11",
         ws="none",

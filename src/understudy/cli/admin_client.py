@@ -1,22 +1,45 @@
-"""How commands ask the operators' API: the option that names it, one typed answer a question."""
+"""How commands ask the operators' API: the options that many share, one typed answer a question."""
 
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import quote
 
 import click
+import httpx
 import msgspec
 
+from understudy.admin.operator import (
+    WAIT_S,
+    WAIT_S_MAX,
+    ChangeView,
+    ConfigView,
+    HistoryView,
+    NewConfig,
+    NewLabel,
+    RetryView,
+    Rollback,
+)
 from understudy.admin.view import ModelsView, ModelView, ServerView, WhyView
-from understudy.cli.connection import connect, send, unexpected
-from understudy.cli.outcome import NegativeAnswer
+from understudy.cli.connection import TIMEOUT_S, connect, send, unexpected
+from understudy.cli.outcome import NegativeAnswer, Unusable
 
-_HTTP_OK = 200
-_HTTP_NOT_FOUND = 404
 _HINT = (
     "Is the server running, and is this its admin port? `understudy serve` opens one at 8502 "
     "(--admin-port); name another with --admin-url or UNDERSTUDY_ADMIN_URL."
 )
-_View = TypeVar("_View", ServerView, ModelsView, ModelView, WhyView)
+View = ServerView | ModelsView | ModelView | WhyView | ConfigView | HistoryView | ChangeView | RetryView
+_View = TypeVar("_View", bound=View)
+_REFUSALS = frozenset(
+    {
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.INSUFFICIENT_STORAGE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+"""Statuses that are an answer, and the answer is no."""
 
 admin_url_option = click.option(
     "--admin-url",
@@ -26,6 +49,15 @@ admin_url_option = click.option(
     show_envvar=True,
     metavar="URL",
     help="The server's operators' API.",
+)
+wait_option = click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(min=0, max=WAIT_S_MAX),
+    default=WAIT_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for what the change brings.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the server's answer as JSON.")
 
@@ -58,19 +90,115 @@ def ask_why(admin_url: str, name: str) -> WhyView:
     return _ask(admin_url, f"/v1/models/{quote(name, safe='')}/why", WhyView)
 
 
-def print_json(view: ServerView | ModelsView | ModelView | WhyView) -> None:
+def ask_config(admin_url: str) -> ConfigView:
+    """The configuration in force."""
+    return _ask(admin_url, "/v1/config", ConfigView)
+
+
+def ask_revision(admin_url: str, number: int) -> ConfigView:
+    """A revision of the configuration.
+
+    Raises:
+        NegativeAnswer: when there is none of that number on record.
+    """
+    return _ask(admin_url, f"/v1/config/revisions/{number}", ConfigView)
+
+
+def ask_history(admin_url: str, limit: int) -> HistoryView:
+    """The newest revisions."""
+    return _ask(admin_url, f"/v1/config/revisions?limit={limit}", HistoryView)
+
+
+def apply_config(admin_url: str, config: NewConfig) -> ChangeView:
+    """Puts a configuration in force.
+
+    Raises:
+        Unusable: when it cannot be understood.
+        NegativeAnswer: when it is refused.
+    """
+    return _order(admin_url, _Order("POST", "/v1/config", config, config.wait_s), ChangeView)
+
+
+def roll_back(admin_url: str, rollback: Rollback) -> ChangeView:
+    """Puts an earlier revision in force again.
+
+    Raises:
+        NegativeAnswer: when it is not on record, or is refused.
+    """
+    return _order(admin_url, _Order("POST", "/v1/config/rollback", rollback, rollback.wait_s), ChangeView)
+
+
+def set_label(admin_url: str, model: str, label: str, version: int | None) -> ChangeView:
+    """Lets a label lead to a version; none: takes it away.
+
+    Raises:
+        NegativeAnswer: when there is no such model, or no such label to take away.
+    """
+    path = f"/v1/models/{quote(model, safe='')}/labels/{quote(label, safe='')}"
+    order = _Order("DELETE", path) if version is None else _Order("PUT", path, NewLabel(version=version))
+    return _order(admin_url, order, ChangeView)
+
+
+def retry_version(admin_url: str, model: str, version: int) -> RetryView:
+    """Tries to load a version again.
+
+    Raises:
+        NegativeAnswer: when there is none, or it has not failed.
+    """
+    path = f"/v1/models/{quote(model, safe='')}/versions/{version}/retry"
+    return _order(admin_url, _Order("POST", path), RetryView)
+
+
+def print_json(view: View) -> None:
     """For programs: one JSON document, indented."""
     click.echo(msgspec.json.format(msgspec.json.encode(view), indent=2))
 
 
 def _ask(admin_url: str, path: str, view: type[_View]) -> _View:
     with connect(admin_url) as client:
-        response = send(client, client.build_request("GET", path), hint=_HINT)
+        return _read(send(client, client.build_request("GET", path), hint=_HINT), view)
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A change that is asked for.
+
+    Attributes:
+        method: of HTTP.
+        path: of the API.
+        body: as the API takes it; none: it needs none.
+        wait_s: how long the server takes its time to answer.
+    """
+
+    method: str
+    path: str
+    body: NewConfig | Rollback | NewLabel | None = None
+    wait_s: float = 0.0
+
+
+def _order(admin_url: str, order: _Order, view: type[_View]) -> _View:
+    with connect(admin_url, timeout_s=TIMEOUT_S + order.wait_s) as client:
+        request = client.build_request(
+            order.method,
+            order.path,
+            content=b"" if order.body is None else msgspec.json.encode(order.body),
+            headers={"content-type": "application/json"},
+        )
+        return _read(send(client, request, hint=_HINT), view)
+
+
+def _read(response: httpx.Response, view: type[_View]) -> _View:
     try:
-        if response.status_code == _HTTP_NOT_FOUND:
-            raise NegativeAnswer(msgspec.json.decode(response.content, type=dict[str, str])["error"])
-        if response.status_code == _HTTP_OK:
+        if response.status_code == HTTPStatus.OK:
             return msgspec.json.decode(response.content, type=view)
+        if response.status_code == HTTPStatus.BAD_REQUEST:
+            raise Unusable(_error_of(response))
+        if response.status_code in _REFUSALS:
+            raise NegativeAnswer(_error_of(response))
     except (msgspec.MsgspecError, KeyError) as error:
         raise unexpected(response) from error
     raise unexpected(response)
+
+
+def _error_of(response: httpx.Response) -> str:
+    return str(msgspec.json.decode(response.content, type=dict[str, str | int | None])["error"])

@@ -8,11 +8,14 @@ import click
 
 _COMMANDS: Final[Mapping[str, str]] = {
     "completion": "understudy.cli.completion",
+    "config": "understudy.cli.config",
+    "label": "understudy.cli.label",
     "models": "understudy.cli.models",
     "predict": "understudy.cli.predict",
     "publish": "understudy.cli.publish",
     "serve": "understudy.cli.serve",
     "status": "understudy.cli.status",
+    "version": "understudy.cli.version",
     "versions": "understudy.cli.versions",
     "why": "understudy.cli.why",
 }
@@ -44,7 +47,8 @@ def main() -> None:
     \b
     Exit codes:
       0  all is well
-      1  the answer is no: a model that does not serve, a request that was refused, a failed start
+      1  the answer is no: a model that does not serve, a request that was refused, a failed start,
+         configurations that differ
       2  the command line or a file given on it cannot be understood
       3  the server cannot be reached
     """  # noqa: D301 - click's mark for lines that stay as they are

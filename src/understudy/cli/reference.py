@@ -27,11 +27,19 @@ def build_reference() -> str:
     """The whole page, as Markdown."""
     context = click.Context(main, info_name=PROGRAM)
     sections = [_HEAD, *_text(main)]
-    for name in main.list_commands(context):
-        command = main.get_command(context, name)
-        assert command is not None  # noqa: S101 - it was listed
-        sections.extend(_section(command, click.Context(command, parent=context, info_name=name)))
+    sections.extend(_sections(main, context))
     return "\n".join(sections)
+
+
+def _sections(group: click.Group, context: click.Context) -> Iterator[str]:
+    """A group's commands; those of a group within it follow that one."""
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None  # noqa: S101 - it was listed
+        inner = click.Context(command, parent=context, info_name=name)
+        yield from _section(command, inner)
+        if isinstance(command, click.Group):
+            yield from _sections(command, inner)
 
 
 def _section(command: click.Command, context: click.Context) -> Iterator[str]:

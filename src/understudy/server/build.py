@@ -21,7 +21,8 @@ from understudy.lifecycle.manager import Manager, ManagerOptions
 from understudy.metrics.tallies import Tallies
 from understudy.servable import Event, FoundVersions, Outcome
 from understudy.server.config_file import ConfigFile, ConfigFileReader
-from understudy.server.orders import OrderReports
+from understudy.server.operator import LiveOperator
+from understudy.server.orders import OrderHandling, OrderReports
 from understudy.server.reload import ReloadDesk
 from understudy.server.view import LiveView
 from understudy.server_options import ServeOptions, TensorFlowSettings
@@ -53,6 +54,7 @@ class Parts:
     config_file: ConfigFileReader | None
     tallies: Tallies
     view: LiveView
+    operator: LiveOperator
 
 
 def build_parts(options: ServeOptions, clock: Clock, store: RevisionStore) -> Parts:
@@ -87,30 +89,28 @@ def build_parts(options: ServeOptions, clock: Clock, store: RevisionStore) -> Pa
         loop.send(VersionsSeen(found))
 
     view = LiveView(clock, desk, data_plane, tallies=tallies, options=options)
-    reports = OrderReports(tallies)
-    timeout_s = options.reload_timeout_s
+    handling = OrderHandling(OrderReports(tallies), options.reload_timeout_s)
     return Parts(
         data_plane=data_plane,
         loader=loader,
         loop=loop,
         source=FileSystemSource(clock, report_look, poll_interval_s=options.poll_interval_s),
         effects=Effects(clock, Hands(loader, _inspect), report_outcome, _effect_settings(options)),
-        reloads=ReloadDesk(
-            data_plane, clock, loop, view.collector, reports=reports, timeout_s=timeout_s
-        ),
-        config_file=_build_config_file(options, clock, loop, reports),
+        reloads=ReloadDesk(data_plane, clock, loop, view.collector, handling),
+        config_file=_build_config_file(options, clock, loop, handling),
         tallies=tallies,
         view=view,
+        operator=LiveOperator(clock, desk, loop, store, reports=handling.reports),
     )
 
 
 def _build_config_file(
-    options: ServeOptions, clock: Clock, loop: ControlLoop, reports: OrderReports
+    options: ServeOptions, clock: Clock, loop: ControlLoop, handling: OrderHandling
 ) -> ConfigFileReader | None:
     if options.config_file is None:
         return None
     file = ConfigFile(options.config_file, options.models, clock)
-    return ConfigFileReader(file, clock, loop, reports=reports, timeout_s=options.reload_timeout_s)
+    return ConfigFileReader(file, clock, loop, handling)
 
 
 def _build_reports(tallies: Tallies) -> Reports:

@@ -13,7 +13,7 @@ from understudy.config_text import read_changed_config
 from understudy.control.facts import Applied, ConfigOrder
 from understudy.errors import ConfigError
 from understudy.model_config import ServerConfig
-from understudy.server.orders import OrderReports, Orders, build_draft
+from understudy.server.orders import OrderHandling, Orders, build_draft
 from understudy.store.revision import Origin
 
 SETTLED_AFTER_S = 2.0
@@ -88,23 +88,19 @@ class ConfigFile:
 class ConfigFileReader:
     """Orders what the file says: when told to, and by polling on a thread of its own."""
 
-    def __init__(
-        self, file: ConfigFile, clock: Clock, orders: Orders, *, reports: OrderReports, timeout_s: float
-    ) -> None:
+    def __init__(self, file: ConfigFile, clock: Clock, orders: Orders, handling: OrderHandling) -> None:
         """Prepares.
 
         Args:
             file: to read.
             clock: the loop's.
             orders: who takes what it says.
-            reports: told how orders ended.
-            timeout_s: how long the log's word on an order waits for new models.
+            handling: how long the log's word on an order waits for new models; who says it.
         """
         self._file = file
         self._clock = clock
         self._orders = orders
-        self._reports = reports
-        self._timeout_s = timeout_s
+        self._handling = handling
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._trouble = ""
@@ -125,10 +121,10 @@ class ConfigFileReader:
         try:
             config = self._file.read()
         except ConfigError as error:
-            self._reports.refused(Origin.FILE, error)
+            self._handling.reports.refused(Origin.FILE, error)
             return
         order = self._build_order(config, detail)
-        order.answer.add_done_callback(lambda answer: self._reports.ended(order, answer))
+        order.answer.add_done_callback(lambda answer: self._handling.reports.ended(order, answer))
         self._orders.order(order)
 
     def poll(self) -> Future[Applied] | None:
@@ -137,7 +133,7 @@ class ConfigFileReader:
             config = self._file.read_change()
         except ConfigError as error:
             if self._is_new_trouble(error):
-                self._reports.refused(Origin.FILE, error)
+                self._handling.reports.refused(Origin.FILE, error)
             return None
         if config is None:
             return None
@@ -155,7 +151,7 @@ class ConfigFileReader:
         return ConfigOrder(
             config=config,
             record=build_draft(config, Origin.FILE, f"{detail}: {self._file.path}"),
-            deadline=self._clock.now() + self._timeout_s,
+            deadline=self._clock.now() + self._handling.timeout_s,
         )
 
     def _take_answer(self, order: ConfigOrder, answer: Future[Applied]) -> None:
@@ -166,7 +162,7 @@ class ConfigFileReader:
             self._file.forget(order.config)
             if not self._is_new_trouble(error):
                 return
-        self._reports.ended(order, answer)
+        self._handling.reports.ended(order, answer)
 
     def _is_new_trouble(self, error: BaseException) -> bool:
         """Whether the log has not said so yet: a broken file is looked at again and again."""

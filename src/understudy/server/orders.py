@@ -1,6 +1,7 @@
 """How configuration orders are drawn up, and what the log says of their end, whoever gave them."""
 
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Protocol
 
 from understudy import telemetry
@@ -64,6 +65,19 @@ class OrderReports:
             log.warning("reloaded", **asked, reason=shortfall)
         else:
             log.info("reloaded", **asked)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderHandling:
+    """What becomes of orders, whoever gives them.
+
+    Attributes:
+        reports: told how each ended.
+        timeout_s: how long an answer waits for what is new.
+    """
+
+    reports: OrderReports
+    timeout_s: float
 
 
 def describe_shortfall(applied: Applied) -> str:

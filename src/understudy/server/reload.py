@@ -12,7 +12,7 @@ from understudy.dataplane._native import AdminRequest
 from understudy.dataplane.native import NativeDataPlane
 from understudy.errors import Code, ConfigError, StoreError
 from understudy.reload_message import ReloadRequest, build_reload_response, parse_reload_request
-from understudy.server.orders import OrderReports, Orders, build_draft, describe_shortfall
+from understudy.server.orders import OrderHandling, Orders, build_draft, describe_shortfall
 from understudy.store.revision import Origin
 
 WAIT_S = 0.5
@@ -47,9 +47,7 @@ class ReloadDesk:
         clock: Clock,
         orders: Orders,
         counters: Counters,
-        *,
-        reports: OrderReports,
-        timeout_s: float,
+        handling: OrderHandling,
     ) -> None:
         """Prepares.
 
@@ -58,15 +56,13 @@ class ReloadDesk:
             clock: the loop's.
             orders: who puts configurations in force.
             counters: for the metrics that a request names.
-            reports: told how calls ended.
-            timeout_s: how long a call waits for new models when its caller allows for more.
+            handling: how long a call waits for new models, when its caller allows for more; who is told.
         """
         self._data_plane = data_plane
         self._clock = clock
         self._orders = orders
         self._counters = counters
-        self._reports = reports
-        self._timeout_s = timeout_s
+        self._handling = handling
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reload-rpc", daemon=True)
 
@@ -87,11 +83,11 @@ class ReloadDesk:
                 self._take(request)
 
     def _take(self, request: AdminRequest) -> None:
-        deadline = self._clock.now() + min(self._timeout_s, _caller_waits_s(request.timeout_s))
+        deadline = self._clock.now() + min(self._handling.timeout_s, _caller_waits_s(request.timeout_s))
         try:
             asked = parse_reload_request(request.payload)
         except ConfigError as error:
-            self._reports.refused(Origin.RPC, error)
+            self._handling.reports.refused(Origin.RPC, error)
             self._data_plane.refuse_admin(request.ticket, code=error.code, message=str(error))
             return
         call = _Call(request.ticket, self._count(asked))
@@ -99,7 +95,7 @@ class ReloadDesk:
             config=asked.config, record=build_draft(asked.config, Origin.RPC), deadline=deadline
         )
         order.answer.add_done_callback(lambda answer: self._answer(call, answer))
-        order.answer.add_done_callback(lambda answer: self._reports.ended(order, answer))
+        order.answer.add_done_callback(lambda answer: self._handling.reports.ended(order, answer))
         self._orders.order(order)
 
     def _count(self, asked: ReloadRequest) -> dict[str, int]:

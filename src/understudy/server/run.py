@@ -86,7 +86,9 @@ class Server:
         if address is None:
             return None
         host, _, port = address.rpartition(":")
-        self._admin = AdminServer(self._parts.view, host.strip("[]"), int(port))
+        self._admin = AdminServer(
+            self._parts.view, host.strip("[]"), int(port), operator=self._parts.operator
+        )
         try:
             return self._admin.start()
         except StartupError as error:

@@ -46,16 +46,20 @@ def build_first_order(options: ServeOptions, store: RevisionStore, *, waits_for_
     choice = choose_start(declared, is_as_before=store.is_declared(declared), newest=store.newest())
     log = telemetry.get_logger()
     if isinstance(choice, Take):
-        log.info("config_taken", reason=choice.reason)
+        log.info("config_taken", models=len(options.models.models), reason=choice.reason)
         draft = Draft(Origin.STARTUP, options.config_file or "flags", declared)
         return ConfigOrder(config=options.models, record=draft, waits_for_retries=waits_for_retries)
-    head = choice.revision.head
-    log.info("config_resumed", revision=head.number, origin=head.origin.value, reason=choice.reason)
+    head, config = choice.revision.head, _parse(choice.revision)
+    log.info(
+        "config_resumed",
+        revision=head.number,
+        origin=head.origin.value,
+        models=len(config.models),
+        reason=choice.reason,
+    )
     if choice.revision.text == declared:
         store.note_declared(declared)
-    return ConfigOrder(
-        config=_parse(choice.revision), record=Recorded(head.number), waits_for_retries=waits_for_retries
-    )
+    return ConfigOrder(config=config, record=Recorded(head.number), waits_for_retries=waits_for_retries)
 
 
 def _parse(revision: Revision) -> ServerConfig:
