@@ -10,6 +10,10 @@ from types import FrameType
 
 from understudy.control.facts import Applied
 
+SIGNAL_CHECK_S = 0.5
+"""The longest wait without a look for signals. One that comes just before the main thread begins to wait does
+not wake it: its handler runs when the wait ends, so no wait may be without end."""
+
 
 @dataclass(frozen=True, slots=True)
 class StopAsked:
@@ -39,10 +43,10 @@ class MainInbox:
     def __init__(self) -> None:
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
 
-    def next(self, timeout_s: float | None = None) -> Message | None:
-        """The next message; none when the time is up."""
+    def next(self, timeout_s: float = SIGNAL_CHECK_S) -> Message | None:
+        """The next message; none when the time is up, or when it is time to look for signals."""
         try:
-            return self._messages.get(timeout=timeout_s)
+            return self._messages.get(timeout=min(timeout_s, SIGNAL_CHECK_S))
         except queue.Empty:
             return None
 
