@@ -107,6 +107,11 @@ class LiveServer:
         """Sends a signal to the server."""
         self._process.send_signal(number)
 
+    def kill(self) -> None:
+        """Ends the server with no chance to say a word, as a crash does."""
+        self._process.kill()
+        self._process.wait()
+
     def wait_exit(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
         """The exit status, once the process has ended."""
         return self._process.wait(timeout_s)
@@ -114,13 +119,18 @@ class LiveServer:
     def wait_log(self, event: str, *, timeout_s: float = 30, **fields: object) -> LogLine:
         """The next log line with this event and these fields; everything read is kept in `log`."""
         while True:
-            line = self._lines.get(timeout=timeout_s)
-            if line is None:
-                raise AssertionError("the server ended; its last lines:\n" + self.tail())
-            self.log.append(line)
+            line = self.next_log(timeout_s=timeout_s)
             named = line.fields.get("event") == event
             if named and all(line.fields.get(key) == value for key, value in fields.items()):
                 return line
+
+    def next_log(self, *, timeout_s: float = 30) -> LogLine:
+        """The next log line; everything read is kept in `log`."""
+        line = self._lines.get(timeout=timeout_s)
+        if line is None:
+            raise AssertionError("the server ended; its last lines:\n" + self.tail())
+        self.log.append(line)
+        return line
 
     def status(self, model: str) -> ModelStatus:
         """What the operators' API says of a model."""
