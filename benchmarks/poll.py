@@ -21,8 +21,9 @@ import msgspec
 
 from benchmarks.machine import Machine, describe
 from understudy.clock import SystemClock
-from understudy.control.desk import Desk, DeskOptions
+from understudy.control.desk import Desk
 from understudy.control.facts import ConfigOrder
+from understudy.control.judging import Judge
 from understudy.lifecycle.manager import Manager
 from understudy.model_config import ModelConfig, ServerConfig
 from understudy.servable import FoundVersions, Inspected, Loaded
@@ -69,7 +70,7 @@ class Server:
     def __init__(self, folder: Path, models: int) -> None:
         self.clock = SystemClock()
         ledger = RevisionStore(self.clock.wall)
-        self.desk = Desk(Manager(), DeskOptions(platforms=frozenset({PLATFORM})), ledger=ledger)
+        self.desk = Desk(Manager(), Judge(platforms=frozenset({PLATFORM})), ledger=ledger)
         self.source = FileSystemSource(self.clock, self._take, poll_interval_s=-1)
         self.look_s = 0.0
         self._looks: tuple[FoundVersions, ...] = ()

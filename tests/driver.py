@@ -5,11 +5,11 @@ model: whoever drives it decides what comes of each load and unload.
 """
 
 from collections.abc import Iterable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from understudy.control.desk import Desk, DeskOptions
-from understudy.control.facts import Applied, ConfigOrder, RetryOrder
+from understudy.control.desk import Desk
+from understudy.control.facts import ConfigOrder, RetryOrder
+from understudy.control.judging import Judge
 from understudy.lifecycle import Inspect, Load, Manager, ManagerOptions, Overlay, Unload, Withdraw
 from understudy.model_config import SUPPORTED_PLATFORMS, ModelConfig, ServerConfig, Transition
 from understudy.routing import RouteTable, RouteUpdate
@@ -57,7 +57,6 @@ class Driver:
     inspects_at_once: bool = True
     clock: ManualClock = field(default_factory=ManualClock)
     source: FakeSource = field(default_factory=FakeSource)
-    config: ServerConfig = field(default_factory=ServerConfig)
     watched: dict[str, frozenset[int]] = field(default_factory=dict)
     manager: Manager = field(init=False)
     desk: Desk = field(init=False)
@@ -70,10 +69,15 @@ class Driver:
         self.manager = Manager(self.options)
         self.desk = Desk(
             self.manager,
-            DeskOptions(platforms=SUPPORTED_PLATFORMS, may_label_unavailable=self.may_label_unavailable),
+            Judge(platforms=SUPPORTED_PLATFORMS, may_label_unavailable=self.may_label_unavailable),
             ledger=CountingLedger(),
         )
         self.watched = {}
+
+    @property
+    def config(self) -> ServerConfig:
+        """What is in force."""
+        return self.desk.picture.config
 
     @property
     def models(self) -> dict[str, ModelConfig]:
@@ -96,15 +100,14 @@ class Driver:
         transition = (model.transition if model else None) or self.options.transition
         return transition is Transition.AVAILABILITY_PRESERVING
 
-    def configure(self, models: Iterable[ModelConfig]) -> Future[Applied]:
-        """Swaps the configuration, or raises and changes nothing."""
+    def configure(self, models: Iterable[ModelConfig]) -> ConfigOrder:
+        """Orders a configuration: it is in force, or will be judged after the next looks; or raises."""
         config = ServerConfig(tuple(sorted(models, key=lambda model: model.name)))
         order = ConfigOrder(config=config, record=Draft(Origin.RPC, "", ""))
         self.desk.take_order(order)
         if order.answer.done():
             order.answer.result()
-        self.config = config
-        return order.answer
+        return order
 
     def look(self, model: ModelConfig) -> FoundVersions:
         """What the source sees of a model now; it guards the files of what serves."""

@@ -30,6 +30,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.driver import Driver, Step
+from understudy.control.held import REPORTS_WAITED
 from understudy.errors import Code, ConfigError
 from understudy.lifecycle import Load, ManagerOptions, Overlay, Unload, Withdraw
 from understudy.model_config import All, Latest, ModelConfig, Specific, Transition, VersionPolicy
@@ -135,12 +136,19 @@ class Script:
         return []
 
     def _configure(self, model: ModelConfig) -> list[str]:
+        """Orders a configuration; one that must wait for looks gets them."""
+        printed: list[str] = []
         try:
-            self.driver.configure((self.configs | {model.name: model}).values())
+            order = self.driver.configure((self.configs | {model.name: model}).values())
+            if order.config is not self.driver.config:
+                for _ in range(REPORTS_WAITED):
+                    printed.extend(_describe(self._step("look", [])))
+                if order.config is not self.driver.config:
+                    order.answer.result(timeout=0)
         except ConfigError as error:
-            return [f"refused: {error.code.name}: {error}"]
+            return [*printed, f"refused: {error.code.name}: {error}"]
         self.configs[model.name] = model
-        return []
+        return printed
 
     def _change_disk(self, word: str, base_path: str, rest: list[str]) -> None:
         source = self.driver.source

@@ -74,7 +74,7 @@ class Referee:
     steps: int = 0
 
     def note_looks(self, looks: list[FoundVersions], models: Mapping[str, ModelConfig]) -> None:
-        """The looks that the next step takes."""
+        """The looks that a step took, with what was configured when it decided."""
         self.good_looks = {name: look for name, look in self.good_looks.items() if name in models}
         for look in looks:
             if look.failure is None and look.name in models and look.base_path == models[look.name].base_path:

@@ -7,7 +7,6 @@ has to become ready, and every order has to be answered.
 """
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -15,7 +14,7 @@ from tests.driver import Driver, Order, Step
 from tests.simulation.broken import broken
 from tests.simulation.invariants import Referee, check_settled
 from tests.simulation.plane import Plane
-from understudy.control.facts import Applied
+from understudy.control.facts import ConfigOrder
 from understudy.errors import Code, ConfigError
 from understudy.lifecycle import Inspect, Load, ManagerOptions, Overlay, Unload, Withdraw
 from understudy.model_config import All, Latest, ModelConfig, Specific, Transition, VersionPolicy
@@ -59,10 +58,9 @@ class World:
     referee: Referee
     trace: Trace = no_trace
     is_faulty: bool = True
-    models: dict[str, ModelConfig] = field(default_factory=dict)
     late_looks: list[FoundVersions] = field(default_factory=list)
     files: int = 0
-    answers: list[Future[Applied]] = field(default_factory=list)
+    orders: list[ConfigOrder] = field(default_factory=list)
 
     def tick(self) -> None:
         """Something happens, time passes, the core takes a step, and the step is checked and carried out."""
@@ -78,11 +76,12 @@ class World:
         """One step of the core."""
         now = self.driver.clock.now()
         outcomes = self.plane.take_ended(now)
-        self.referee.note_looks(looks, self.driver.models)
         step = self.driver.step(looks=looks, outcomes=outcomes, retries=retries)
+        self.referee.note_looks(looks, self.driver.models)
         if self.trace is not no_trace:
             self._tell(looks, outcomes, step)
         self.referee.check(self.driver, step)
+        self._check_refusals()
         if step.updates:
             self.plane.publish(self.driver.table)
         for order in step.orders:
@@ -108,38 +107,41 @@ class World:
             step = self.step(list(self.driver.look_at_all()), [])
             if step.events or step.updates or step.orders:
                 broken(10, f"it does not stay settled: {step}")
-        if not all(answer.done() for answer in self.answers):
-            broken(16, f"of {len(self.answers)} orders some wait after {ticks} ticks")
-        self.answers.clear()
+        if not all(order.answer.done() for order in self.orders):
+            broken(16, f"of {len(self.orders)} orders some wait after {ticks} ticks")
+        self.orders.clear()
         self.is_faulty = True
         return ticks
+
+    def _check_refusals(self) -> None:
+        for order in self.orders:
+            if order.answer.done() and order.answer.exception() and order.config is self.driver.config:
+                broken(11, f"{order.answer.exception()}, and yet it is in force")
 
     def configure(self, name: str, model: ModelConfig | None) -> None:
         """Adds, changes or removes a model; or is refused, and nothing changes."""
         self.trace(f"configure {name}: {model}")
-        models = {each: config for each, config in self.models.items() if each != name}
+        models = {each: config for each, config in self.driver.models.items() if each != name}
         if model is not None:
             models[name] = model
         before = self.driver.desk.picture
         try:
-            self.answers.append(self.driver.configure(models.values()))
+            self.orders.append(self.driver.configure(models.values()))
         except ConfigError as error:
             self.trace(f"refused: {error}")
             if self.driver.desk.picture is not before:
                 broken(11, f"{error}")
-            return
-        self.models = models
 
     def restart(self) -> None:
         """The process is killed, and a new one begins with the configuration that was in force."""
         self.trace("killed; starts again")
-        overlays = dict(self.driver.overlays)
+        overlays, models = dict(self.driver.overlays), self.driver.models
         self.driver.restart()
         self.driver.overlays.update(overlays)
         self.plane = Plane(self.plane.workers)
         self.referee = Referee()
         self.late_looks.clear()
-        self.answers = [self.driver.configure(self.models.values())]
+        self.orders = [self.driver.configure(models.values())]
 
     def put(self, base_path: str, version: int, *, is_good: bool) -> None:
         """Writes a version's files, or new ones in their place."""
@@ -279,7 +281,7 @@ def change_config(world: World, name: str | None = None) -> None:
 def move_label(world: World) -> None:
     """A label of a model is to name another version, or its transition policy is another one."""
     name = world.random.choice(MODELS)
-    model = world.models.get(name)
+    model = world.driver.models.get(name)
     if model is not None:
         labels = dict(model.labels) | {world.random.choice(LABELS): world.random.randint(1, VERSION_MAX)}
         transition = world.random.choice((None, *Transition))
@@ -289,7 +291,7 @@ def move_label(world: World) -> None:
 def move_base_path(world: World) -> None:
     """A model's base path moves, or moves back, between two places that hold much the same versions."""
     name = world.random.choice(MODELS)
-    model = world.models.get(name)
+    model = world.driver.models.get(name)
     if model is None:
         return
     there = f"/models/{name}" if model.base_path == f"/other/{name}" else f"/other/{name}"

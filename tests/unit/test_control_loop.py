@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 import pytest
 
 from understudy.clock import SystemClock
-from understudy.control.desk import Desk, DeskOptions
+from understudy.control.desk import Desk
 from understudy.control.effects import Effects, EffectSettings, Hands, Inspection
 from understudy.control.facts import ConfigOrder, Finished, VersionsSeen
+from understudy.control.judging import Judge
 from understudy.control.loop import ControlLoop, Reports
 from understudy.errors import Code, DataPlaneError
 from understudy.lifecycle.manager import Manager
@@ -53,6 +54,9 @@ class World:
     def set_models(self, models: Mapping[str, Place]) -> None:
         self.done.put(f"look at {sorted(models)}")
 
+    def look_soon(self) -> None:
+        self.done.put("look again")
+
     def watch(self, changes: Mapping[str, frozenset[int]]) -> None:
         del changes
 
@@ -84,7 +88,7 @@ def loop(world: World) -> Iterator[ControlLoop]:
     clock = SystemClock()
     settings = EffectSettings(load_threads=1, unload_threads=1)
     with RevisionStore(clock.wall) as ledger:
-        desk = Desk(Manager(), DeskOptions(platforms=frozenset({"synthetic"})), ledger=ledger)
+        desk = Desk(Manager(), Judge(platforms=frozenset({"synthetic"})), ledger=ledger)
         loop = ControlLoop(clock, desk, world, Reports(world.ignore_events, world.fail))
         effects = Effects(
             clock, Hands(world, world.inspect), lambda outcome: loop.send(Finished(outcome)), settings

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from understudy.control.desk import Desk, DeskOptions, Turn
+from understudy.control.desk import Desk, Turn
 from understudy.control.facts import ConfigOrder, Recorded, RetryOrder, Unavailable
+from understudy.control.held import HOLD_S_MAX, REPORTS_WAITED
+from understudy.control.judging import Judge
 from understudy.errors import Code, ConfigError, StoreError
 from understudy.lifecycle.manager import Manager, ManagerOptions
 from understudy.model_config import ConfigDiff, Latest, ModelConfig, ServerConfig, Specific, VersionPolicy
@@ -48,7 +50,7 @@ class Ticking:
     def __init__(self) -> None:
         self.ledger = RevisionStore(lambda: self.now)
         self.desk = Desk(
-            Manager(ManagerOptions(load_retries_max=0)), DeskOptions(platforms=PLATFORMS), ledger=self.ledger
+            Manager(ManagerOptions(load_retries_max=0)), Judge(platforms=PLATFORMS), ledger=self.ledger
         )
         self.now = 0.0
         weakref.finalize(self, self.ledger.close)
@@ -304,11 +306,75 @@ def test_what_a_label_holds_is_looked_for_until_the_label_has_moved() -> None:
 
 def test_a_label_is_not_refused_for_a_version_that_no_look_was_for() -> None:
     ticking = serving_by_name(1, label=1)
-    refused = ticking.order(replace(model("m", version_policy=Specific((1, 2))), labels=(("stable", 3),)))
-    with pytest.raises(ConfigError, match="not currently available"):
-        refused.answer.result(timeout=0)
     ticking.order(replace(model("m", version_policy=Specific((1, 2))), labels=(("stable", 2),)))
     assert ticking.desk.picture.configured["m"].labels == (("stable", 2),)
+
+
+def labelled(version: int) -> ModelConfig:
+    return replace(model("m", version_policy=Latest(2)), labels=(("stable", version),))
+
+
+def serving_the_latest() -> Ticking:
+    ticking = Ticking()
+    ticking.order(model("m", version_policy=Latest(2)))
+    ticking.see(found("m", 1))
+    ticking.tick()
+    ticking.desk.finish(Loaded(ServableId("m", 1), 0.1))
+    ticking.tick()
+    return ticking
+
+
+def test_a_label_on_a_version_that_was_not_there_at_the_last_look_is_judged_after_the_next_ones() -> None:
+    ticking = serving_the_latest()
+    order = ticking.order(labelled(2))
+    turn = ticking.tick()
+    assert turn.wants_look
+    ticking.see(found("m", 1))  # may have begun before the order came
+    assert ticking.tick().wants_look
+    assert ticking.desk.picture.config is not order.config
+    ticking.see(found("m", 1, 2))
+    turn = ticking.tick()
+    assert ticking.desk.picture.config is order.config
+    assert [load.servable.version for load, _ in turn.loads] == [2]
+    assert not ticking.tick().wants_look
+    ticking.desk.finish(Loaded(ServableId("m", 2), 0.1))
+    ticking.tick()
+    assert order.answer.result(timeout=0).labels_left == ()
+
+
+def test_a_label_on_a_version_that_the_next_looks_do_not_see_either_is_refused() -> None:
+    ticking = serving_the_latest()
+    before = ticking.desk.picture.config
+    order = ticking.order(labelled(2))
+    for _ in range(REPORTS_WAITED):
+        ticking.tick()
+        ticking.see(found("m", 1))
+    ticking.tick()
+    with pytest.raises(ConfigError, match="Request to assign label to version 2 of model m, which is not"):
+        order.answer.result(timeout=0)
+    assert ticking.desk.picture.config is before
+
+
+def test_an_order_is_not_judged_before_one_that_came_earlier() -> None:
+    ticking = serving_the_latest()
+    first, second = ticking.order(labelled(2)), ticking.order(labelled(1))
+    assert not second.answer.done()
+    for _ in range(REPORTS_WAITED):
+        ticking.see(found("m", 1, 2))
+    ticking.tick()
+    assert ticking.desk.picture.config is second.config
+    assert ticking.desk.picture.config_revision == 3
+    assert first.answer.result(timeout=0).revision == 2
+
+
+def test_a_source_that_does_not_look_keeps_no_order_from_being_judged_for_long() -> None:
+    ticking = serving_the_latest()
+    order = ticking.order(labelled(2))
+    ticking.tick()
+    ticking.now += HOLD_S_MAX
+    ticking.tick()
+    with pytest.raises(ConfigError, match="it is not in /models/m"):
+        order.answer.result(timeout=0)
 
 
 def test_a_configuration_is_on_record_before_it_is_in_force_and_the_picture_has_its_number() -> None:

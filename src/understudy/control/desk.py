@@ -8,26 +8,24 @@ from dataclasses import dataclass, field, replace
 
 from understudy.control.facts import Applied, ConfigOrder, Recorded, Retried, RetryOrder
 from understudy.control.guarded import GuardedVersions
+from understudy.control.held import HeldOrders
 from understudy.control.journal import Journal
+from understudy.control.judging import Judge, new_labels
 from understudy.control.ledger import Ledger
 from understudy.control.orders import OpenOrders
 from understudy.control.picture import Picture
-from understudy.control.places import assume_found, build_place, is_at
-from understudy.control.settling import NewLabel
+from understudy.control.pins import LabelPins
+from understudy.control.places import build_place, is_at
 from understudy.errors import Code, ConfigError, StoreError
 from understudy.lifecycle.actions import Facts, Inspect, Load, StepResult, Unload, Watch, Withdraw
 from understudy.lifecycle.aspire import NO_OVERLAY, Aspirer, Overlay
 from understudy.lifecycle.labels import (
-    Known,
-    changed_labels,
-    judge_labels,
-    pinned_versions,
     tell_left_behind,
     tell_moves,
 )
 from understudy.lifecycle.manager import Manager
-from understudy.model_config import ConfigDiff, ModelConfig, ServerConfig, diff
-from understudy.routing import ModelRoute, RouteUpdate, build_route
+from understudy.model_config import ServerConfig
+from understudy.routing import RouteUpdate, build_route
 from understudy.routing import diff as diff_routes
 from understudy.servable import Event, FoundVersions, ModelSnapshot, Outcome, Place, ServableId
 
@@ -38,6 +36,7 @@ class Turn:
 
     Attributes:
         models: where to look, by model, for the source; none: as before.
+        wants_look: the source should look now, beside the looks that are due in any case.
         watched: versions to fingerprint in each look, of the models of which that changed.
         guarded: versions that serve, to fingerprint in turn; none: as before.
         withdrawals: loads not to begin if they have not.
@@ -49,6 +48,7 @@ class Turn:
     """
 
     models: dict[str, Place] | None
+    wants_look: bool
     watched: dict[str, frozenset[int]]
     guarded: frozenset[ServableId] | None
     withdrawals: tuple[Withdraw, ...]
@@ -67,20 +67,8 @@ class _Taken:
     outcomes: list[Outcome] = field(default_factory=list)
     retries: list[RetryOrder] = field(default_factory=list)
     is_reconfigured: bool = False
+    wants_look: bool = False
     rebuilds_routes: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeskOptions:
-    """What configurations may say.
-
-    Attributes:
-        platforms: that versions can be loaded by.
-        may_label_unavailable: see `judge_labels`.
-    """
-
-    platforms: frozenset[str]
-    may_label_unavailable: bool = False
 
 
 class Desk:
@@ -90,15 +78,16 @@ class Desk:
         overlays: on the version policies of models, beside what labels pin.
     """
 
-    def __init__(self, manager: Manager, options: DeskOptions, *, ledger: Ledger) -> None:
+    def __init__(self, manager: Manager, judge: Judge, *, ledger: Ledger) -> None:
         self.picture = Picture()
         self.journal = Journal()
         self.overlays: dict[str, Overlay] = {}
         self._manager = manager
         self._aspirer = Aspirer()
-        self._options = options
+        self._judge = judge
         self._ledger = ledger
-        self._pinned: dict[str, frozenset[int]] = {}
+        self._pins = LabelPins(manager.options.transition)
+        self._held = HeldOrders()
         self._orders = OpenOrders()
         self._retried: list[tuple[RetryOrder, Retried]] = []
         self._taken = _Taken()
@@ -112,6 +101,10 @@ class Desk:
         Of a model with watched versions every look counts: two that agree say that its files have settled.
         """
         picture = self.picture
+        if self._held:
+            looks = tuple(looks)
+            self._held.note_reports(look.name for look in looks)
+            self._taken.wants_look = True
         fresh = {
             look.name: look
             for look in looks
@@ -127,9 +120,19 @@ class Desk:
         self._taken.outcomes.append(outcome)
 
     def take_order(self, order: ConfigOrder) -> None:
+        """Judges a configuration now, or after the look that it may lack."""
+        unseen = self._judge.unseen(self.picture, order.config, self.overlays)
+        if unseen or self._held:
+            self._held.hold(order, unseen)
+            self._taken.wants_look = True
+        else:
+            self._apply(order)
+
+    def _apply(self, order: ConfigOrder) -> None:
         """Puts a configuration in force, whole, once it is recorded; or refuses it, changing nothing."""
         try:
-            change = self._judge(order)
+            self._check_expected(order)
+            change = self._judge.judge(self.picture, order.config, self.overlays)
             revision = self._record(order)
         except (ConfigError, StoreError) as error:
             order.answer.set_exception(error)
@@ -138,15 +141,9 @@ class Desk:
         if order.is_trial or revision == self.picture.config_revision:
             order.answer.set_result(applied)
             return
-        before = self.picture.configured
-        labels = tuple(
-            NewLabel(model.name, label, version)
-            for model in (*change.added, *change.changed)
-            for label, version in changed_labels(before.get(model.name), model)
-        )
+        labels = new_labels(self.picture, change)
         self._configure(order.config, revision)
-        for model in change.changed:
-            self._pin(model, self.picture.table.routes.get(model.name))
+        self._pins.note_configured(change.changed, self.picture.configured, self.picture.table.routes)
         self._orders.open(order, applied, labels)
 
     def take_retry(self, order: RetryOrder) -> None:
@@ -155,10 +152,12 @@ class Desk:
 
     def decide(self, now: float) -> Turn:
         """One tick: wishes, then the manager's step, then the routes that follow from it."""
+        for order in self._held.take_due(now):
+            self._apply(order)
         taken, self._taken = self._taken, _Taken()
         if taken.is_reconfigured:
             self.picture = replace(self.picture, configured_at=now)
-        overlays = self._all_overlays()
+        overlays = self._pins.add_to(self.overlays)
         aspired = self._aspirer.step(now, self.picture.config, taken.looks, overlays)
         facts = Facts(
             removed=aspired.removed,
@@ -175,6 +174,7 @@ class Desk:
         self._retried.extend((order, _read_retried(order.servable, result)) for order in taken.retries)
         return Turn(
             models=self._note_places(overlays, is_reconfigured=taken.is_reconfigured),
+            wants_look=taken.wants_look and bool(self._held),
             watched=self._note_watches(result),
             guarded=self._guarded.note(result),
             withdrawals=tuple(action for action in result.actions if isinstance(action, Withdraw)),
@@ -188,10 +188,7 @@ class Desk:
     def note_published(self, update: RouteUpdate) -> None:
         """The update of this tick is what requests see now."""
         self.picture = replace(self.picture, table=self.picture.table.apply(update))
-        for route in update.changed:
-            model = self.picture.configured.get(route.name)
-            if route.name in self._pinned and model is not None:
-                self._pin(model, route)
+        self._pins.note_published(update.changed, self.picture.configured)
 
     def rebuild_routes(self) -> None:
         """The last update was refused: the next tick compares all routes with the table in force."""
@@ -204,34 +201,15 @@ class Desk:
             order.answer.set_result(retried)
         self._retried.clear()
 
-    def _judge(self, order: ConfigOrder) -> ConfigDiff:
-        """What the order changes.
-
-        Raises:
-            ConfigError: it is refused.
-        """
-        picture = self.picture
-        if order.expected_revision not in {None, picture.config_revision}:
+    def _check_expected(self, order: ConfigOrder) -> None:
+        """Refuses a change that was made from a configuration that is no longer in force."""
+        in_force = self.picture.config_revision
+        if order.expected_revision not in {None, in_force}:
             raise ConfigError(
                 Code.ABORTED,
-                f"Revision {picture.config_revision} is in force, and the change was made from revision "
+                f"Revision {in_force} is in force, and the change was made from revision "
                 f"{order.expected_revision}. Look at what is in force now, and change that.",
             )
-        change = diff(picture.config, order.config, self._options.platforms)
-        for model in (*change.added, *change.changed):
-            look = picture.looks.get(model.name)
-            known = Known(
-                None if look is None or look.failure is not None else assume_found(look, model),
-                picture.models.get(model.name),
-                self.overlays.get(model.name, NO_OVERLAY),
-            )
-            judge_labels(
-                picture.configured.get(model.name),
-                model,
-                known,
-                may_label_unavailable=self._options.may_label_unavailable,
-            )
-        return change
 
     def _record(self, order: ConfigOrder) -> int:
         """The number under which the order's configuration is on record; that in force when it is no news.
@@ -252,20 +230,6 @@ class Desk:
                 self._ledger.note_declared(order.record.text)
             return in_force
         return self._ledger.record(order.record)
-
-    def _pin(self, model: ModelConfig, route: ModelRoute | None) -> None:
-        pinned = pinned_versions(model, route, self._manager.options.transition)
-        if pinned:
-            self._pinned[model.name] = pinned
-        else:
-            self._pinned.pop(model.name, None)
-
-    def _all_overlays(self) -> dict[str, Overlay]:
-        overlays = dict(self.overlays)
-        for name, pinned in self._pinned.items():
-            overlay = overlays.get(name, NO_OVERLAY)
-            overlays[name] = replace(overlay, pinned=overlay.pinned | pinned)
-        return overlays
 
     def _tell_labels(
         self, now: float, update: RouteUpdate | None, unloads: tuple[Unload, ...]
@@ -291,7 +255,6 @@ class Desk:
         self.picture = replace(
             self.picture, config=config, config_revision=revision, configured=configured, looks=looks
         )
-        self._pinned = {name: pinned for name, pinned in self._pinned.items() if name in configured}
         self._taken.is_reconfigured = True
 
     def _note_places(
@@ -342,7 +305,7 @@ class Desk:
                 model,
                 picture.configured[model.name].labels if model.name in picture.configured else (),
                 picture.table.routes.get(model.name),
-                may_label_unavailable=self._options.may_label_unavailable,
+                may_label_unavailable=self._judge.may_label_unavailable,
             )
             for model in models
         ]

@@ -51,6 +51,10 @@ class Source(Protocol):
         """From now on these places, by model name."""
         ...
 
+    def look_soon(self) -> None:
+        """Look at every model once more, as soon as that can be."""
+        ...
+
     def watch(self, changes: Mapping[str, frozenset[int]]) -> None:
         """Fingerprint these versions of these models in each look; of others as before."""
         ...
@@ -138,6 +142,8 @@ class ControlLoop:
         """Routes first: what is about to be unloaded must not be found by a new request."""
         if turn.models is not None:
             self._source.set_models(turn.models)
+        if turn.wants_look:
+            self._source.look_soon()
         if turn.guarded is not None:  # before it is no longer watched: the last fingerprint is not forgotten
             self._source.guard(turn.guarded)
         if turn.watched:

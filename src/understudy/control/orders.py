@@ -37,7 +37,7 @@ class OpenOrders:
 
 
 def _answer(waiting: _Waiting, now: float, picture: Picture) -> bool:
-    """Whether it is answered; as long as its time is not up, the first that has not settled is enough to wait."""
+    """Whether it is answered: until its time is up, one that has not settled is enough to wait."""
     is_late = now >= waiting.order.deadline
     unsettled: list[Awaited] = []
     while waiting.awaited:

@@ -65,16 +65,39 @@ def judge_labels(
     Raises:
         ConfigError: FAILED_PRECONDITION, in TensorFlow Serving's words, and why.
     """
-    is_new_place = old is None or old.base_path != new.base_path
-    if is_new_place or known.look is None:
+    look = _look_at_place(old, new, known)
+    if look is None:
         return
-    before = dict(old.labels) if old else {}
-    for label, version in changed_labels(old, new):
-        if may_label_unavailable and label not in before:
-            continue
-        reason = _why_never(version, new, known.look, known)
+    for version in _to_be_judged(old, new, may_label_unavailable=may_label_unavailable):
+        reason = _why_never(version, new, look, known)
         if reason is not None:
             raise ConfigError(Code.FAILED_PRECONDITION, f"{unavailable(new.name, version)}: {reason}")
+
+
+def labels_unseen(
+    old: ModelConfig | None, new: ModelConfig, known: Known, *, may_label_unavailable: bool
+) -> bool:
+    """Whether it would be refused for a version that the last look did not see, and another look may see."""
+    look = _look_at_place(old, new, known)
+    if look is None:
+        return False
+    seen = {each.version for each in look.versions}
+    judged = _to_be_judged(old, new, may_label_unavailable=may_label_unavailable)
+    return any(version not in seen for version in judged)
+
+
+def _to_be_judged(old: ModelConfig | None, new: ModelConfig, *, may_label_unavailable: bool) -> Iterator[int]:
+    """The versions that labels name anew, and may not name whatever they are."""
+    before = dict(old.labels) if old else {}
+    for label, version in changed_labels(old, new):
+        if not may_label_unavailable or label in before:
+            yield version
+
+
+def _look_at_place(old: ModelConfig | None, new: ModelConfig, known: Known) -> FoundVersions | None:
+    """The last look, if it was where the model is to be."""
+    is_new_place = old is None or old.base_path != new.base_path
+    return None if is_new_place else known.look
 
 
 def _why_never(version: int, new: ModelConfig, look: FoundVersions, known: Known) -> str | None:

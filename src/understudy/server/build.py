@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from understudy import telemetry
 from understudy.clock import Clock
 from understudy.config_message import PLATFORMS
-from understudy.control.desk import Desk, DeskOptions
+from understudy.control.desk import Desk
 from understudy.control.effects import Effects, EffectSettings, Hands, Inspection
 from understudy.control.facts import Finished, VersionsSeen
+from understudy.control.judging import Judge
 from understudy.control.loop import ControlLoop, Reports
 from understudy.dataplane.loaders import NativeLoader
 from understudy.dataplane.native import NativeDataPlane
@@ -75,7 +76,7 @@ def build_parts(options: ServeOptions, clock: Clock, store: RevisionStore) -> Pa
                 memory_limit_bytes=options.memory_limit_bytes,
             )
         ),
-        DeskOptions(platforms=PLATFORMS, may_label_unavailable=options.may_label_unavailable),
+        Judge(platforms=PLATFORMS, may_label_unavailable=options.may_label_unavailable),
         ledger=store,
     )
     tallies = Tallies()

@@ -97,6 +97,12 @@ class FileSystemSource:
             self._wanted.is_due = self._interval_s >= 0
             self._wake.notify()
 
+    def look_soon(self) -> None:
+        """Looks follow at once, beside those that are due in any case; none when polling is off."""
+        with self._wake:
+            self._wanted.is_due = self._interval_s >= 0
+            self._wake.notify()
+
     def watch(self, changes: Mapping[str, frozenset[int]]) -> None:
         """Fingerprint these versions of these models in each look (it costs I/O); of others as before."""
         with self._wake:

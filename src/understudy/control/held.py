@@ -1,0 +1,55 @@
+"""Orders that wait to be judged: they label versions that nobody has seen yet, and may lack but a look.
+
+Whoever publishes a version and labels it at once must not be refused because the last look is a second old.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from understudy.control.facts import ConfigOrder
+
+REPORTS_WAITED = 2
+"""Of two reports that come after an order, the second is of looks that began after it."""
+HOLD_S_MAX = 3.0
+"""A source that does not report does not keep an order from being judged."""
+
+
+@dataclass(slots=True)
+class _Held:
+    order: ConfigOrder
+    reports: dict[str, int]
+    """How many reports are still waited for, by model."""
+    until: float | None = None
+
+
+class HeldOrders:
+    """Orders in the order in which they came: what comes later is not judged earlier."""
+
+    def __init__(self) -> None:
+        self._held: deque[_Held] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._held)
+
+    def hold(self, order: ConfigOrder, unseen: Iterable[str]) -> None:
+        """Until those models have been looked at, and the orders before it are judged."""
+        self._held.append(_Held(order, dict.fromkeys(unseen, REPORTS_WAITED)))
+
+    def note_reports(self, models: Iterable[str]) -> None:
+        """A source has reported on these models, whatever it saw."""
+        names = set(models)
+        for held in self._held:
+            for name in held.reports.keys() & names:
+                held.reports[name] -= 1
+
+    def take_due(self, now: float) -> list[ConfigOrder]:
+        """Those that are to be judged now."""
+        due = []
+        while self._held:
+            first = self._held[0]
+            first.until = now + HOLD_S_MAX if first.until is None else first.until
+            if any(left > 0 for left in first.reports.values()) and now < first.until:
+                break
+            due.append(self._held.popleft().order)
+        return due
