@@ -40,6 +40,7 @@ def test_a_configuration_is_applied_and_answered_when_new_models_serve(plane: Co
         "removed": [],
         "changed": [],
         "failed": [],
+        "labels_left": [],
         "loading": [],
     }
     assert plane.api.get("/v1/models/n").json()["default_version"] == 1
@@ -76,6 +77,17 @@ def test_a_new_model_that_fails_is_named_and_the_rest_is_in_force(plane: Control
     (failed,) = answer["failed"]
     assert (failed["model"], failed["version"]) == ("n", 2)
     assert "cursed" in failed["message"]
+
+
+def test_a_label_that_cannot_move_is_named_and_the_rest_is_in_force(plane: ControlPlane) -> None:
+    plane.exports["n"].synthetic(2, fail_load="cursed")
+    label = ' version_labels { key: "next" value: 2 } }'
+    model = label.join(plane.text("n").rsplit(" }", 1))
+    answer = plane.api.post("/v1/config", json={"text": model}).json()
+    assert answer["revision"] == 2
+    (left,) = answer["labels_left"]
+    assert (left["model"], left["label"], left["version"]) == ("n", "next", 2)
+    assert "cursed" in left["reason"]
 
 
 def test_an_answer_does_not_wait_longer_than_it_is_told_to(plane: ControlPlane) -> None:

@@ -121,6 +121,23 @@ class FailedView:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class LabelLeftView:
+    """A label that was assigned anew and could not move; it moves when its version is ready after all.
+
+    Attributes:
+        model: its model.
+        label: its name.
+        version: where it is to lead.
+        reason: why it does not.
+    """
+
+    model: str
+    label: str
+    version: int
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeView:
     """What a change did, or would do.
@@ -132,7 +149,9 @@ class ChangeView:
         removed: names of models that are gone.
         changed: names of models that differ; when all three are empty, it was in force already.
         failed: new models that did not become available; the configuration is in force all the same.
-        loading: new models that were still under way when the time to wait was over; likewise.
+        labels_left: labels that could not move; likewise.
+        loading: models that are new, or whose labels are, and that were still under way when the time to
+            wait was over; likewise.
     """
 
     revision: int
@@ -141,6 +160,7 @@ class ChangeView:
     removed: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     failed: tuple[FailedView, ...] = ()
+    labels_left: tuple[LabelLeftView, ...] = ()
     loading: tuple[str, ...] = ()
 
     @property

@@ -143,7 +143,8 @@ def apply(  # noqa: PLR0913 - a command has as many parameters as options
 ) -> None:
     """Put the configuration in FILE in force, whole or not at all, and wait for models that are new.
 
-    The exit code is 1 when it is refused, and when it is in force but a new model does not serve.
+    The exit code is 1 when it is refused, and when it is in force but a new model does not serve or a label
+    has not moved.
     """
     wanted = NewConfig(
         text=_read_file(file),
@@ -220,7 +221,7 @@ def _report(change: ChangeView, *, as_json: bool) -> int:
         print_json(change)
     else:
         _describe(change)
-    return EXIT_NEGATIVE if change.failed or change.loading else 0
+    return EXIT_NEGATIVE if change.failed or change.labels_left or change.loading else 0
 
 
 def _describe(change: ChangeView) -> None:
@@ -236,6 +237,11 @@ def _describe(change: ChangeView) -> None:
     for failed in change.failed:
         click.echo(
             f"Model {failed.model} does not serve: version {failed.version}: {failed.code}: {failed.message}",
+            err=True,
+        )
+    for left in change.labels_left:
+        click.echo(
+            f"Label {left.label} of {left.model} does not lead to version {left.version}: {left.reason}",
             err=True,
         )
     if change.loading:

@@ -12,6 +12,7 @@ from understudy.admin.operator import (
     ConfigView,
     FailedView,
     HistoryView,
+    LabelLeftView,
     NewConfig,
     RetryView,
     RevisionView,
@@ -199,6 +200,9 @@ def _view_change(applied: Applied, *, is_trial: bool) -> ChangeView:
                 each.servable.name, each.servable.version, each.failure.code.name, each.failure.message
             )
             for each in applied.unavailable
+        ),
+        labels_left=tuple(
+            LabelLeftView(each.model, each.label, each.version, each.reason) for each in applied.labels_left
         ),
         loading=applied.unsettled,
     )
