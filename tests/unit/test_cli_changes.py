@@ -152,6 +152,8 @@ def test_a_label_is_waited_for(shell: Shell) -> None:
     assert (nothing.exit_code, "not currently available" in nothing.output) == (1, True)
     shell.plane.exports["team/ads"].synthetic(2, load_ms=5000)
     shell.call("config", "apply", shell.file("team/ads"))
+    while 2 not in shell.plane.api.get("/v1/models/team/ads").json()["found_versions"]:
+        pass  # the look that follows a configuration is on its way
     pending = shell.call("label", "set", "team/ads", "next", "2", "--wait", "0")
     assert pending.exit_code == 1
     assert "next has not moved: version 2 is " in pending.output
