@@ -22,11 +22,12 @@ Order = Inspect | Load | Withdraw | Unload
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step came to: events, the routes to publish, then the orders to carry out."""
+    """What one step came to: events, the routes to publish, then the orders to carry out; is a look wanted?"""
 
     events: tuple[Event, ...]
     updates: tuple[RouteUpdate, ...]
     orders: tuple[Order, ...]
+    wants_look: bool = False
 
 
 class CountingLedger:
@@ -154,7 +155,7 @@ class Driver:
                 break
             for each in turn.inspections:
                 self.desk.finish(self.inspected(each))
-        return Step(tuple(events), tuple(updates), tuple(orders))
+        return Step(tuple(events), tuple(updates), tuple(orders), turn.wants_look)
 
     def inspected(self, order: Inspect) -> Inspected:
         """What an inspection sees now."""

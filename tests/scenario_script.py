@@ -12,7 +12,7 @@ lines that start with `#` are prose. Commands:
     vanish NAME / return NAME    the base path cannot be read / can be read again
     quarantine NAME V        from now on never aspired
     restart                  the process is killed and begins anew with the configuration in force
-    look                     the source looks at every model; one step
+    look                     the source looks at every model; one step, and more if other looks are awaited
     wait SECONDS             time passes; one step
     loaded NAME/V SECONDS    a load succeeds; one step
     failed NAME/V CODE TEXT  a load fails; one step
@@ -30,7 +30,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.driver import Driver, Step
-from understudy.control.held import REPORTS_WAITED
 from understudy.errors import Code, ConfigError
 from understudy.lifecycle import Load, ManagerOptions, Overlay, Unload, Withdraw
 from understudy.model_config import All, Latest, ModelConfig, Specific, Transition, VersionPolicy
@@ -141,8 +140,7 @@ class Script:
         try:
             order = self.driver.configure((self.configs | {model.name: model}).values())
             if order.config is not self.driver.config:
-                for _ in range(REPORTS_WAITED):
-                    printed.extend(_describe(self._step("look", [])))
+                printed.extend(_describe(self._look()))
                 if order.config is not self.driver.config:
                     order.answer.result(timeout=0)
         except ConfigError as error:
@@ -166,11 +164,23 @@ class Script:
             case _:
                 raise ValueError(f"cannot read: {word} {rest}")
 
+    def _look(self) -> Step:
+        step = self.driver.step(looks=self.driver.look_at_all())
+        while step.wants_look:
+            more = self.driver.step(looks=self.driver.look_at_all())
+            step = Step(
+                step.events + more.events,
+                step.updates + more.updates,
+                step.orders + more.orders,
+                more.wants_look,
+            )
+        return step
+
     def _step(self, word: str, arguments: list[str]) -> Step:
         driver = self.driver
         match word, arguments:
             case "look", []:
-                return driver.step(looks=driver.look_at_all())
+                return self._look()
             case "wait", [duration]:
                 driver.clock.advance(float(duration))
                 return driver.step()

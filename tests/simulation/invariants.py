@@ -12,7 +12,7 @@ from tests.simulation.broken import broken
 from understudy.errors import Code
 from understudy.lifecycle import Load
 from understudy.lifecycle.aspire import Overlay
-from understudy.model_config import All, Latest, ModelConfig
+from understudy.model_config import All, Latest, ModelConfig, Transition, VersionPolicy
 from understudy.routing import ModelRoute
 from understudy.servable import FoundVersions, ModelSnapshot, ServableId, State, VersionSnapshot
 
@@ -45,6 +45,8 @@ RESIDENT = {State.LOADING, State.OVERDUE, State.READY, State.UNLOADING}
 GONE = {State.END, State.ERROR}
 NO_OVERLAY = Overlay()
 SNAPSHOTS_EVERY = 10
+LOOKS_WAITED = 3
+"""The core waits for two reports; a report that came in the very step of the change does not count."""
 
 
 @dataclass(slots=True)
@@ -55,6 +57,9 @@ class Referee:
         states: of each version, as the events told them.
         ready: the READY versions of each model after the last step.
         good_looks: the last look at each model that did not fail.
+        policies: of each model, as last seen.
+        waits: looks that must pass until a model's new policies are held against it: one may be older than
+            what they name.
         generation: of the last update.
         judged: for each model which frozen things it was last judged by; the same are not judged twice.
         kept: those things, so that no other takes the place of one that was forgotten.
@@ -66,6 +71,8 @@ class Referee:
     states: dict[ServableId, State] = field(default_factory=dict)
     ready: dict[str, set[int]] = field(default_factory=dict)
     good_looks: dict[str, FoundVersions] = field(default_factory=dict)
+    policies: dict[str, tuple[VersionPolicy, Transition | None]] = field(default_factory=dict)
+    waits: dict[str, int] = field(default_factory=dict)
     generation: int = 0
     judged: dict[str, tuple[int, ...]] = field(default_factory=dict)
     kept: dict[str, tuple[object, ...]] = field(default_factory=dict)
@@ -76,9 +83,17 @@ class Referee:
     def note_looks(self, looks: list[FoundVersions], models: Mapping[str, ModelConfig]) -> None:
         """The looks that a step took, with what was configured when it decided."""
         self.good_looks = {name: look for name, look in self.good_looks.items() if name in models}
+        self._note_policies(models)
         for look in looks:
+            self.waits[look.name] = max(0, self.waits.get(look.name, 0) - 1)
             if look.failure is None and look.name in models and look.base_path == models[look.name].base_path:
                 self.good_looks[look.name] = look
+
+    def _note_policies(self, models: Mapping[str, ModelConfig]) -> None:
+        for name, model in models.items():
+            if self.policies.get(name, _policies(model)) != _policies(model):
+                self.waits[name] = LOOKS_WAITED
+        self.policies = {name: _policies(model) for name, model in models.items()}
 
     def check(self, driver: Driver, step: Step) -> None:
         """Every invariant that can be seen after a step."""
@@ -157,7 +172,7 @@ class Referee:
             expected = expected_versions(config, look, overlay)
             found = {version.version for version in look.versions} - overlay.quarantined
             named = set(self.labels.get(model.name, {}).values())
-            if not expected <= aspired <= expected | (named & found):
+            if not self.waits.get(model.name) and not expected <= aspired <= expected | (named & found):
                 broken(12, f"{model.name}: {aspired} instead of {expected}, labels named {named}")
 
     def _check_labels(
@@ -198,7 +213,13 @@ class Referee:
                 broken(8, f"{model.name}/{version.version}: attempt {version.attempts}")
         self._check_places(model)
         preserves_availability = driver.preserves_availability(model.name)
-        if preserves_availability and self.ready.get(model.name) and not ready and aspired:
+        if (
+            preserves_availability
+            and not self.waits.get(model.name)
+            and self.ready.get(model.name)
+            and not ready
+            and aspired
+        ):
             broken(4, f"{model.name} lost {self.ready[model.name]} while it aspires to {aspired}")
         self.ready[model.name] = ready
         if route is None or set(route.ready_versions) != ready:
@@ -216,12 +237,18 @@ class Referee:
                 broken(17, f"{model.name}/{version.version} from {version.path}, found at {places}")
 
     def _check_order(self, driver: Driver, order: object) -> None:
-        if not isinstance(order, Load) or driver.preserves_availability(order.servable.name):
+        if not isinstance(order, Load) or self.waits.get(order.servable.name):
+            return
+        if driver.preserves_availability(order.servable.name):
             return
         model = next(m for m in driver.manager.snapshots() if m.name == order.servable.name)
         for version in model.versions:
             if version.state in RESIDENT and not version.aspired:
                 broken(5, f"{order.servable} loads beside {version.version}, {version.state}")
+
+
+def _policies(model: ModelConfig) -> tuple[VersionPolicy, Transition | None]:
+    return model.version_policy, model.transition
 
 
 def _is_aspired(model: ModelSnapshot, servable: ServableId) -> bool:

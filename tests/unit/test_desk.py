@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from understudy.control.awaited import REPORTS_WAITED
 from understudy.control.desk import Desk, Turn
 from understudy.control.facts import ConfigOrder, Recorded, RetryOrder, Unavailable
-from understudy.control.held import HOLD_S_MAX, REPORTS_WAITED
+from understudy.control.held import HOLD_S_MAX
 from understudy.control.judging import Judge
 from understudy.errors import Code, ConfigError, StoreError
 from understudy.lifecycle.manager import Manager, ManagerOptions
@@ -353,6 +354,31 @@ def test_a_label_on_a_version_that_the_next_looks_do_not_see_either_is_refused()
     with pytest.raises(ConfigError, match="Request to assign label to version 2 of model m, which is not"):
         order.answer.result(timeout=0)
     assert ticking.desk.picture.config is before
+
+
+def test_a_policy_for_a_version_just_published_alone_lets_nothing_go_before_it_was_looked_for() -> None:
+    ticking = serving_the_latest()
+    ticking.order(model("m", version_policy=Specific((2,))))
+    turn = ticking.tick()
+    assert (turn.unloads, turn.wants_look) == ((), True)
+    ticking.see(found("m", 1))  # may have begun before version 2 was there
+    turn = ticking.tick()
+    assert (turn.unloads, turn.wants_look) == ((), True)
+    ticking.see(found("m", 1, 2))
+    turn = ticking.tick()
+    assert [load.servable.version for load, _ in turn.loads] == [2]
+    assert (turn.unloads, turn.wants_look) == ((), False)
+    ticking.desk.finish(Loaded(ServableId("m", 2), 0.1))
+    assert [unload.servable.version for unload in ticking.tick().unloads] == [1]
+
+
+def test_a_policy_for_a_version_that_is_not_there_is_realized_when_looks_have_said_so() -> None:
+    ticking = serving_the_latest()
+    ticking.order(model("m", version_policy=Specific((2,))))
+    for _ in range(REPORTS_WAITED):
+        assert ticking.tick().unloads == ()
+        ticking.see(found("m", 1))
+    assert [unload.servable.version for unload in ticking.tick().unloads] == [1]
 
 
 def test_an_order_is_not_judged_before_one_that_came_earlier() -> None:

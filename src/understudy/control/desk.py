@@ -6,6 +6,7 @@ No threads and no effects: a tick's effects come back as a `Turn`, which the loo
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from understudy.control.awaited import AwaitedLooks
 from understudy.control.facts import Applied, ConfigOrder, Recorded, Retried, RetryOrder
 from understudy.control.guarded import GuardedVersions
 from understudy.control.held import HeldOrders
@@ -15,7 +16,7 @@ from understudy.control.ledger import Ledger
 from understudy.control.orders import OpenOrders
 from understudy.control.picture import Picture
 from understudy.control.pins import LabelPins
-from understudy.control.places import build_place, is_at
+from understudy.control.places import build_place, is_at, may_be_older
 from understudy.errors import Code, ConfigError, StoreError
 from understudy.lifecycle.actions import Facts, Inspect, Load, StepResult, Unload, Watch, Withdraw
 from understudy.lifecycle.aspire import NO_OVERLAY, Aspirer, Overlay
@@ -24,7 +25,7 @@ from understudy.lifecycle.labels import (
     tell_moves,
 )
 from understudy.lifecycle.manager import Manager
-from understudy.model_config import ServerConfig
+from understudy.model_config import ModelConfig, ServerConfig
 from understudy.routing import RouteUpdate, build_route
 from understudy.routing import diff as diff_routes
 from understudy.servable import Event, FoundVersions, ModelSnapshot, Outcome, Place, ServableId
@@ -67,7 +68,6 @@ class _Taken:
     outcomes: list[Outcome] = field(default_factory=list)
     retries: list[RetryOrder] = field(default_factory=list)
     is_reconfigured: bool = False
-    wants_look: bool = False
     rebuilds_routes: bool = False
 
 
@@ -88,6 +88,7 @@ class Desk:
         self._ledger = ledger
         self._pins = LabelPins(manager.options.transition)
         self._held = HeldOrders()
+        self._awaited = AwaitedLooks()
         self._orders = OpenOrders()
         self._retried: list[tuple[RetryOrder, Retried]] = []
         self._taken = _Taken()
@@ -101,10 +102,11 @@ class Desk:
         Of a model with watched versions every look counts: two that agree say that its files have settled.
         """
         picture = self.picture
-        if self._held:
+        if self._held or self._awaited:
             looks = tuple(looks)
-            self._held.note_reports(look.name for look in looks)
-            self._taken.wants_look = True
+            names = {look.name for look in looks}
+            self._held.note_reports(names)
+            self._awaited.note_reports(names)
         fresh = {
             look.name: look
             for look in looks
@@ -124,7 +126,6 @@ class Desk:
         unseen = self._judge.unseen(self.picture, order.config, self.overlays)
         if unseen or self._held:
             self._held.hold(order, unseen)
-            self._taken.wants_look = True
         else:
             self._apply(order)
 
@@ -142,6 +143,7 @@ class Desk:
             order.answer.set_result(applied)
             return
         labels = new_labels(self.picture, change)
+        self._awaited.wait_for(model.name for model in change.changed if self._may_know_too_little(model))
         self._configure(order.config, revision)
         self._pins.note_configured(change.changed, self.picture.configured, self.picture.table.routes)
         self._orders.open(order, applied, labels)
@@ -158,7 +160,9 @@ class Desk:
         if taken.is_reconfigured:
             self.picture = replace(self.picture, configured_at=now)
         overlays = self._pins.add_to(self.overlays)
-        aspired = self._aspirer.step(now, self.picture.config, taken.looks, overlays)
+        aspired = self._aspirer.step(
+            now, self.picture.config, taken.looks, overlays, undecided=self._awaited.models()
+        )
         facts = Facts(
             removed=aspired.removed,
             aspired=aspired.aspired,
@@ -174,7 +178,7 @@ class Desk:
         self._retried.extend((order, _read_retried(order.servable, result)) for order in taken.retries)
         return Turn(
             models=self._note_places(overlays, is_reconfigured=taken.is_reconfigured),
-            wants_look=taken.wants_look and bool(self._held),
+            wants_look=bool(self._held or self._awaited),
             watched=self._note_watches(result),
             guarded=self._guarded.note(result),
             withdrawals=tuple(action for action in result.actions if isinstance(action, Withdraw)),
@@ -200,6 +204,17 @@ class Desk:
         for order, retried in self._retried:
             order.answer.set_result(retried)
         self._retried.clear()
+
+    def _may_know_too_little(self, model: ModelConfig) -> bool:
+        """Whether its new version policy asks for what the last look did not see, and the next may see."""
+        look = self.picture.looks.get(model.name)
+        is_policy_new = model.version_policy != self.picture.configured[model.name].version_policy
+        return (
+            is_policy_new
+            and look is not None
+            and is_at(look, build_place(model))
+            and may_be_older(look, model)
+        )
 
     def _check_expected(self, order: ConfigOrder) -> None:
         """Refuses a change that was made from a configuration that is no longer in force."""
@@ -255,6 +270,7 @@ class Desk:
         self.picture = replace(
             self.picture, config=config, config_revision=revision, configured=configured, looks=looks
         )
+        self._awaited.keep(configured)
         self._taken.is_reconfigured = True
 
     def _note_places(

@@ -4,13 +4,12 @@ Whoever publishes a version and labels it at once must not be refused because th
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from understudy.control.awaited import AwaitedLooks
 from understudy.control.facts import ConfigOrder
 
-REPORTS_WAITED = 2
-"""Of two reports that come after an order, the second is of looks that began after it."""
 HOLD_S_MAX = 3.0
 """A source that does not report does not keep an order from being judged."""
 
@@ -18,8 +17,7 @@ HOLD_S_MAX = 3.0
 @dataclass(slots=True)
 class _Held:
     order: ConfigOrder
-    reports: dict[str, int]
-    """How many reports are still waited for, by model."""
+    looks: AwaitedLooks
     until: float | None = None
 
 
@@ -34,14 +32,12 @@ class HeldOrders:
 
     def hold(self, order: ConfigOrder, unseen: Iterable[str]) -> None:
         """Until those models have been looked at, and the orders before it are judged."""
-        self._held.append(_Held(order, dict.fromkeys(unseen, REPORTS_WAITED)))
+        self._held.append(_Held(order, AwaitedLooks(unseen)))
 
-    def note_reports(self, models: Iterable[str]) -> None:
+    def note_reports(self, models: Collection[str]) -> None:
         """A source has reported on these models, whatever it saw."""
-        names = set(models)
         for held in self._held:
-            for name in held.reports.keys() & names:
-                held.reports[name] -= 1
+            held.looks.note_reports(models)
 
     def take_due(self, now: float) -> list[ConfigOrder]:
         """Those that are to be judged now."""
@@ -49,7 +45,7 @@ class HeldOrders:
         while self._held:
             first = self._held[0]
             first.until = now + HOLD_S_MAX if first.until is None else first.until
-            if any(left > 0 for left in first.reports.values()) and now < first.until:
+            if first.looks and now < first.until:
                 break
             due.append(self._held.popleft().order)
         return due

@@ -23,6 +23,16 @@ def is_at(look: FoundVersions, place: Place) -> bool:
     return look.only is None or (place.versions is not None and set(place.versions) <= set(look.only))
 
 
+def may_be_older(look: FoundVersions, model: ModelConfig) -> bool:
+    """Whether a look may be older than versions that the model's policy names, and it does not show.
+
+    Who publishes a version and then asks for it alone must not lose what serves until the next look.
+    """
+    policy = model.version_policy
+    found = {each.version for each in look.versions}
+    return isinstance(policy, Specific) and not set(policy.versions) <= found
+
+
 def assume_found(look: FoundVersions, model: ModelConfig) -> FoundVersions | None:
     """What may be there, for judging a configuration ahead of the look that it leads to.
 

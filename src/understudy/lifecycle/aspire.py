@@ -99,6 +99,7 @@ class Aspirer:
         self._models: dict[str, _Model] = {}
         self._config: ServerConfig | None = None
         self._overlaid: AbstractSet[str] = frozenset()
+        self._undecided: AbstractSet[str] = frozenset()
 
     def step(
         self,
@@ -106,8 +107,19 @@ class Aspirer:
         config: ServerConfig,
         looks: Iterable[FoundVersions] = (),
         overlays: Mapping[str, Overlay] | None = None,
+        *,
+        undecided: AbstractSet[str] = frozenset(),
     ) -> AspireResult:
-        """Takes the configuration in force, the looks since the last step, and the overlays in force."""
+        """Decides.
+
+        Args:
+            now: for the events.
+            config: in force.
+            looks: since the last step.
+            overlays: in force, by model.
+            undecided: models whose looks may be older than what their configuration asks for: what was
+                aspired stays aspired, but for what is quarantined.
+        """
         is_reconfigured = config is not self._config
         removed = self._configure(config)
         events: list[Event] = []
@@ -117,8 +129,8 @@ class Aspirer:
             if model is not None and model.take(now, look, events):
                 looked[look.name] = None
         overlays = overlays or {}
-        concerned = looked.keys() | overlays.keys() | self._overlaid
-        self._overlaid = frozenset(overlays)
+        concerned = looked.keys() | overlays.keys() | self._overlaid | self._undecided
+        self._overlaid, self._undecided = frozenset(overlays), undecided
         if is_reconfigured:
             concerned |= self._models.keys()
         aspired = tuple(self._aspire(now, sorted(concerned), looked.keys(), overlays, events))
@@ -151,6 +163,8 @@ class Aspirer:
             model, overlay = self._models.get(name), overlays.get(name, NO_OVERLAY)
             if model is None or model.found is None:
                 continue
+            if name in self._undecided and not model.is_quarantine_news(overlay):
+                continue
             if model.is_covered(overlay) and (name in looked or model.is_stale(overlay)):
                 yield model.aspire(now, model.found, overlay, events)
 
@@ -180,6 +194,10 @@ class _Model:
     def is_stale(self, overlay: Overlay) -> bool:
         """Whether the last decision was taken on another policy or overlay."""
         return self.decided_on != (self.config.version_policy, self.config.transition, overlay)
+
+    def is_quarantine_news(self, overlay: Overlay) -> bool:
+        """Whether more is quarantined than at the last decision."""
+        return not overlay.quarantined <= self.decided_on[2].quarantined
 
     def is_covered(self, overlay: Overlay) -> bool:
         """Whether the last good look was for all that policy and pins ask for; if not, the next one decides.
