@@ -2,6 +2,8 @@
 
 import queue
 import signal
+import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -10,9 +12,10 @@ from types import FrameType
 
 from understudy.control.facts import Applied
 
-SIGNAL_CHECK_S = 0.5
-"""The longest wait without a look for signals. One that comes just before the main thread begins to wait does
-not wake it: its handler runs when the wait ends, so no wait may be without end."""
+SIGNALS_READ_MAX = 64
+"""Numbers taken from the socket at once; the rest wait there."""
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,10 @@ class MainInbox:
     def __init__(self) -> None:
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
 
-    def next(self, timeout_s: float = SIGNAL_CHECK_S) -> Message | None:
-        """The next message; none when the time is up, or when it is time to look for signals."""
+    def next(self, timeout_s: float | None = None) -> Message | None:
+        """The next message; none when the time is up."""
         try:
-            return self._messages.get(timeout=min(timeout_s, SIGNAL_CHECK_S))
+            return self._messages.get(timeout=timeout_s)
         except queue.Empty:
             return None
 
@@ -56,18 +59,39 @@ class MainInbox:
 
     @contextmanager
     def signals(self) -> Iterator[None]:
-        """Signals come here until the context ends. To be entered on the main thread."""
-        handled = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-        before = [(number, signal.signal(number, self._take)) for number in handled]
+        """Signals come here until the context ends. To be entered on the main thread.
+
+        They go by way of a thread. A handler runs only when the main thread comes round to it, and nothing
+        wakes that from a wait when the system gave the signal to another thread, or just before the wait
+        began. So the handlers do nothing, and the interpreter writes each number where a thread reads it.
+        """
+        reading, writing = socket.socketpair()
+        writing.setblocking(False)
+        reader = threading.Thread(target=self._read_signals, args=(reading,), name="signals", daemon=True)
+        reader.start()
+        before_fd = signal.set_wakeup_fd(writing.fileno())
+        before = [(number, signal.signal(number, _do_nothing)) for number in _SIGNALS]
         try:
             yield
         finally:
             for number, handler in before:
                 signal.signal(number, handler)
+            signal.set_wakeup_fd(before_fd)
+            writing.close()
+            reader.join()
 
-    def _take(self, number: int, _frame: FrameType | None) -> None:
-        # A SimpleQueue may be put to from a signal handler, also while the main thread waits on it.
+    def _read_signals(self, reading: socket.socket) -> None:
+        with reading:
+            while numbers := reading.recv(SIGNALS_READ_MAX):
+                for number in numbers:
+                    self._take(number)
+
+    def _take(self, number: int) -> None:
         if number == signal.SIGHUP:
             self._messages.put(ReloadAsked())
-        else:
+        elif number in _SIGNALS:  # a library may have a handler of its own for another
             self._messages.put(StopAsked(signal.Signals(number).name))
+
+
+def _do_nothing(_number: int, _frame: FrameType | None) -> None:
+    """A handler there must be: without one the system's default is done, and nothing is written."""

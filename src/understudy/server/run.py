@@ -122,7 +122,7 @@ class Server:
                 case ReloadAsked():
                     self._log.warning("reload_ignored", reason="the server is still starting")
                 case None:
-                    pass
+                    break
         self._log.warning("startup_timeout", reason="serving what is ready; the rest follows when it loads")
         return None
 
