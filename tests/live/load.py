@@ -7,6 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.live.asking import predict_message
+from tests.live.process import LiveServer
+
 LOADGEN = Path(__file__).parents[2] / "target" / "release" / "understudy-loadgen"
 DURATION_S_MAX = 120
 STOP_TIMEOUT_S = 30
@@ -64,3 +67,25 @@ class Load:
             assert self._process.returncode == 0, err
             data = json.loads(out)
             self.report = Report(data["ok"], data["failures"], data["versions"], data["mixed"] or 0)
+
+
+def load_by_grpc(folder: Path, server: LiveServer, model: str, x: float) -> Load:
+    """A load of Predict calls for `x`."""
+    return Load(
+        folder,
+        protocol="grpc",
+        address=server.grpc,
+        path="/tensorflow.serving.PredictionService/Predict",
+        body=predict_message(model, x),
+    )
+
+
+def load_by_rest(folder: Path, server: LiveServer, model: str, x: float) -> Load:
+    """The same over REST."""
+    return Load(
+        folder,
+        protocol="rest",
+        address=server.rest,
+        path=f"/v1/models/{model}:predict",
+        body=json.dumps({"inputs": [x]}).encode(),
+    )

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -42,11 +43,23 @@ class LogLine:
     text: str
     fields: dict[str, object] = field(default_factory=dict)
 
+    def says(self, event: str, **fields: object) -> bool:
+        """Whether it is this event with these fields."""
+        return ("event", event) in self.fields.items() and fields.items() <= self.fields.items()
+
 
 class LiveServer:
     """`understudy serve` (or the drop-in command) with free ports; a context manager."""
 
-    def __init__(self, *arguments: str, command: str = "understudy") -> None:
+    def __init__(self, *arguments: str, command: str = "understudy", waits_for_start: bool = True) -> None:
+        """Prepares a server.
+
+        Args:
+            arguments: of the command.
+            command: a console script.
+            waits_for_start: the context begins when the server serves; else at once, see `wait_serving`.
+        """
+        self._waits_for_start = waits_for_start
         words = [str(CONSOLE_SCRIPTS / command)]
         if command == "understudy":
             words += [
@@ -77,10 +90,8 @@ class LiveServer:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        ready = self.wait_log("serving", timeout_s=START_TIMEOUT_S)
-        self.grpc = str(ready.fields.get("grpc") or "")
-        self.rest = str(ready.fields.get("rest") or "")
-        self.admin = str(ready.fields.get("admin") or "")
+        if self._waits_for_start:
+            self.wait_serving()
         return self
 
     def __exit__(
@@ -116,21 +127,44 @@ class LiveServer:
         """The exit status, once the process has ended."""
         return self._process.wait(timeout_s)
 
-    def wait_log(self, event: str, *, timeout_s: float = 30, **fields: object) -> LogLine:
-        """The next log line with this event and these fields; everything read is kept in `log`."""
-        while True:
-            line = self.next_log(timeout_s=timeout_s)
-            named = line.fields.get("event") == event
-            if named and all(line.fields.get(key) == value for key, value in fields.items()):
-                return line
+    def wait_serving(self) -> None:
+        """Waits until the doors are open; from then on the addresses are known."""
+        ready = self.wait_log("serving", timeout_s=START_TIMEOUT_S)
+        self.grpc = str(ready.fields.get("grpc") or "")
+        self.rest = str(ready.fields.get("rest") or "")
+        self.admin = str(ready.fields.get("admin") or "")
 
     def next_log(self, *, timeout_s: float = 30) -> LogLine:
         """The next log line; everything read is kept in `log`."""
-        line = self._lines.get(timeout=timeout_s)
+        try:
+            line = self._lines.get(timeout=timeout_s)
+        except queue.Empty:
+            raise AssertionError("the log says no more; its last lines:\n" + self.tail()) from None
         if line is None:
             raise AssertionError("the server ended; its last lines:\n" + self.tail())
         self.log.append(line)
         return line
+
+    def wait_log(self, event: str, *, timeout_s: float = 30, **fields: object) -> LogLine:
+        """The next log line with this event and these fields; everything read is kept in `log`."""
+        while True:
+            line = self.next_log(timeout_s=timeout_s)
+            if line.says(event, **fields):
+                return line
+
+    def wait_log_of_each(self, event: str, models: Iterable[str], *, version: int, state: str) -> None:
+        """Reads on until there was such a line for each of these models, in whatever order."""
+        missing = set(models)
+        while missing:
+            try:
+                missing.discard(str(self.wait_log(event, version=version, state=state).fields.get("model")))
+            except AssertionError as error:
+                error.add_note(f"still missing: {sorted(missing)}")
+                raise
+
+    def logged(self, event: str, **fields: object) -> list[int]:
+        """Where in what was read so far there are such lines."""
+        return [place for place, line in enumerate(self.log) if line.says(event, **fields)]
 
     def status(self, model: str) -> ModelStatus:
         """What the operators' API says of a model."""

@@ -16,8 +16,8 @@ TIMEOUT_S = 10
     ("number", "message"),
     [
         (signal.SIGHUP, ReloadAsked()),
-        (signal.SIGTERM, StopAsked("SIGTERM")),
-        (signal.SIGINT, StopAsked("SIGINT")),
+        (signal.SIGTERM, StopAsked(signal.SIGTERM)),
+        (signal.SIGINT, StopAsked(signal.SIGINT)),
     ],
 )
 def test_a_signal_that_another_thread_receives_is_taken(number: signal.Signals, message: Message) -> None:

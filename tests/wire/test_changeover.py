@@ -1,6 +1,5 @@
 """Versions change under continuous load by both protocols: nobody's request fails, no answer mixes two."""
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,48 +7,14 @@ import pytest
 import requests
 
 from tests.live.exports import Exports, config_text, model_text
-from tests.live.load import Load
+from tests.live.load import load_by_grpc, load_by_rest
 from tests.live.process import LiveServer
-from understudy.wire import message_class
 
 pytestmark = pytest.mark.slow
 
 CHANGES = 20
 OFFSETS = 3
 X = 0.5
-
-
-def predict_message(model: str) -> bytes:
-    """A serialized PredictRequest for x = [0.5]."""
-    request = message_class("tensorflow.serving.PredictRequest")()
-    from google.protobuf import json_format  # noqa: PLC0415 (its import is slow; only this test needs it)
-
-    as_data = {
-        "modelSpec": {"name": model},
-        "inputs": {"x": {"dtype": "DT_FLOAT", "tensorShape": {"dim": [{"size": 1}]}, "floatVal": [X]}},
-    }
-    json_format.ParseDict(as_data, request)
-    return request.SerializeToString()
-
-
-def load_by_grpc(folder: Path, server: LiveServer, model: str) -> Load:
-    return Load(
-        folder,
-        protocol="grpc",
-        address=server.grpc,
-        path="/tensorflow.serving.PredictionService/Predict",
-        body=predict_message(model),
-    )
-
-
-def load_by_rest(folder: Path, server: LiveServer, model: str) -> Load:
-    return Load(
-        folder,
-        protocol="rest",
-        address=server.rest,
-        path=f"/v1/models/{model}:predict",
-        body=json.dumps({"instances": [X]}).encode(),
-    )
 
 
 def change_over(server: LiveServer, exports: Exports, publish_first: int, publish: dict[int, Path]) -> None:
@@ -74,8 +39,8 @@ def test_twenty_changes_under_load_fail_nobody_and_mix_nothing(saved_models: Pat
     config = tmp_path / "models.config"
     config.write_text(config_text(model_text("m", exports.base_path, platform="tensorflow")))
     with LiveServer(f"--model-config-file={config}", "--poll-interval=0.05") as server:
-        grpc = load_by_grpc(tmp_path, server, "m").expecting(outputs)
-        rest = load_by_rest(tmp_path, server, "m").expecting(outputs)
+        grpc = load_by_grpc(tmp_path, server, "m", X).expecting(outputs)
+        rest = load_by_rest(tmp_path, server, "m", X).expecting(outputs)
         with grpc, rest:
             change_over(server, exports, 1, by_version)
     for load in (grpc, rest):

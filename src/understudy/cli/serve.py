@@ -31,6 +31,8 @@ def serve(ctx: click.Context, **flags: Unpack[ServeFlags]) -> None:
 
     Each direct subdirectory of a model's base path whose name is a number is a version. New versions are
     loaded as they appear, and take over without a failed request.
+
+    When it is told to stop it answers the requests under way first. A second signal ends it at once.
     """  # noqa: D301 - click's mark for lines that stay as they are
     telemetry.configure(style=LogStyle(flags["log_format"]))
     options = build_options(flags)

@@ -22,7 +22,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 class StopAsked:
     """SIGTERM or SIGINT came."""
 
-    signal_name: str
+    signal: signal.Signals
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,18 @@ class Answered:
     answer: Future[Applied]
 
 
-Message = StopAsked | ReloadAsked | Answered
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """The doors are closed and no request is under way, or the time for that is over.
+
+    Attributes:
+        requests_left: how many were cut off.
+    """
+
+    requests_left: Future[int]
+
+
+Message = StopAsked | ReloadAsked | Answered | Drained
 
 
 class MainInbox:
@@ -56,6 +67,10 @@ class MainInbox:
     def expect(self, answer: Future[Applied]) -> None:
         """Puts the answer here when it is there."""
         answer.add_done_callback(lambda done: self._messages.put(Answered(done)))
+
+    def expect_drained(self, requests_left: Future[int]) -> None:
+        """Puts it here when it is known."""
+        requests_left.add_done_callback(lambda done: self._messages.put(Drained(done)))
 
     @contextmanager
     def signals(self) -> Iterator[None]:
@@ -90,7 +105,7 @@ class MainInbox:
         if number == signal.SIGHUP:
             self._messages.put(ReloadAsked())
         elif number in _SIGNALS:  # a library may have a handler of its own for another
-            self._messages.put(StopAsked(signal.Signals(number).name))
+            self._messages.put(StopAsked(signal.Signals(number)))
 
 
 def _do_nothing(_number: int, _frame: FrameType | None) -> None:

@@ -1,7 +1,10 @@
 """One server's life: start, serve, reload, stop. What is built here is wired here."""
 
+import os
 import threading
+from concurrent.futures import Future
 from contextlib import suppress
+from typing import NoReturn
 
 from understudy import telemetry
 from understudy.admin.listener import AdminServer
@@ -11,13 +14,15 @@ from understudy.control.facts import Applied
 from understudy.errors import Code, DataPlaneError, StartupError
 from understudy.model_config import ServerConfig
 from understudy.server.build import Parts, build_parts
-from understudy.server.inbox import Answered, MainInbox, ReloadAsked, StopAsked
+from understudy.server.inbox import Answered, Drained, MainInbox, ReloadAsked, StopAsked
 from understudy.server.orders import describe_labels_left, describe_unavailable
 from understudy.server.state import build_first_order, open_store
 from understudy.server_options import OnStartupFailure, ServeOptions
 from understudy.store.revisions import RevisionStore
 
 EXIT_OK = 0
+EXIT_SIGNAL = 128
+"""Added to the number of the signal that ended a server at once, as a shell does."""
 JOIN_TIMEOUT_S = 5.0
 
 
@@ -121,7 +126,7 @@ class Server:
                     return None
                 case ReloadAsked():
                     self._log.warning("reload_ignored", reason="the server is still starting")
-                case None:
+                case Drained() | None:
                     break
         self._log.warning("startup_timeout", reason="serving what is ready; the rest follows when it loads")
         return None
@@ -157,7 +162,7 @@ class Server:
                     return stop
                 case ReloadAsked():
                     self._reload_file()
-                case Answered() | None:  # the start's order, settled after its time-out
+                case Answered() | Drained() | None:  # the start's order, settled after its time-out
                     pass
 
     def _reload_file(self) -> None:
@@ -170,6 +175,29 @@ class Server:
         """Health first, so that balancers look elsewhere; then the doors; then the last requests."""
         self._parts.view.enter(Phase.DRAINING)
         self._parts.data_plane.set_healthy(healthy=False)
-        self._log.info("stopping", signal=stop.signal_name)
-        left = self._parts.data_plane.stop(drain_timeout_s=self._options.stop_timeout_s)
-        self._log.info("stopped", requests_left=left)
+        self._log.info("stopping", signal=stop.signal.name)
+        self._close_doors()
+        while not isinstance(message := self._inbox.next(), Drained):
+            if isinstance(message, StopAsked):
+                self._end_at_once(message)
+        self._log.info("stopped", requests_left=message.requests_left.result())
+
+    def _close_doors(self) -> None:
+        """Closes them on another thread: signals are handled on this one, which must be free for them."""
+        requests_left: Future[int] = Future()
+        self._inbox.expect_drained(requests_left)
+
+        def close_doors() -> None:
+            try:
+                left = self._parts.data_plane.stop(drain_timeout_s=self._options.stop_timeout_s)
+            except DataPlaneError as error:
+                requests_left.set_exception(error)
+            else:
+                requests_left.set_result(left)
+
+        threading.Thread(target=close_doors, name="drain", daemon=True).start()
+
+    def _end_at_once(self, again: StopAsked) -> NoReturn:
+        """Who asks twice does not want to wait: not for requests, and not for any thread either."""
+        self._log.warning("stopped_at_once", signal=again.signal.name, reason="asked twice")
+        os._exit(EXIT_SIGNAL + again.signal)
