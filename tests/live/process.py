@@ -27,6 +27,10 @@ class VersionStatus(TypedDict):
     state: str
     reason: str
     in_flight: int
+    requests_left: int
+    estimate_bytes: int | None
+    growth_bytes: int | None
+    files_changed_at: str | None
 
 
 class ModelStatus(TypedDict):
