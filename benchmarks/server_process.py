@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,15 @@ READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
 LOG_LINES_KEPT = 40
 CLOCK_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+Fields = dict[str, str]
+"""Of a structured log line; numbers come as they are and are rarely asked for."""
+Hear = Callable[[Fields], None]
+"""Takes each structured line as it comes, on the thread that reads the log."""
+
+
+def _ignore(_fields: Fields) -> None:
+    pass
 
 
 class ServerFailedError(Exception):
@@ -31,19 +40,20 @@ class Memory:
 
 
 class ServerProcess:
-    """One running server. `grpc` and `rest` are the addresses of its ready line; the peer has no REST."""
+    """One running server. `grpc`, `rest`, `admin`: addresses of its ready line; a peer has only the first."""
 
-    def __init__(self, command: list[str], log_file: Path) -> None:
+    def __init__(self, command: list[str], log_file: Path, hear: Hear = _ignore) -> None:
         self._started_s = time.monotonic()
+        self._hear = hear
         self._log_file = log_file
         with log_file.open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.PIPE, text=True
             )
-        self._ready: queue.SimpleQueue[dict[str, str] | None] = queue.SimpleQueue()
+        self._ready: queue.SimpleQueue[Fields | None] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
-        self.grpc, self.rest = self._wait_ready()
+        self.grpc, self.rest, self.admin = self._wait_ready()
         self.seconds_to_ready = time.monotonic() - self._started_s
 
     @property
@@ -95,11 +105,13 @@ class ServerProcess:
             for line in self._process.stderr:
                 log.write(line)
                 log.flush()
-                if '"serving"' in line and (addresses := _addresses(line)) is not None:
-                    self._ready.put(addresses)
+                if (fields := _fields(line)) is not None:
+                    if fields.get("event") == "serving":
+                        self._ready.put(fields)
+                    self._hear(fields)
         self._ready.put(None)
 
-    def _wait_ready(self) -> tuple[str, str | None]:
+    def _wait_ready(self) -> tuple[str, str | None, str | None]:
         try:
             addresses = self._ready.get(timeout=READY_TIMEOUT_S)
         except queue.Empty:
@@ -109,7 +121,7 @@ class ServerProcess:
             raise ServerFailedError(
                 f"the server ended, or was not ready in {READY_TIMEOUT_S:.0f} s:\n{self._last_words()}"
             )
-        return addresses["grpc"], addresses.get("rest")
+        return addresses["grpc"], addresses.get("rest"), addresses.get("admin")
 
     def _last_words(self) -> str:
         lines = self._log_file.read_text(encoding="utf-8").splitlines()
@@ -117,18 +129,18 @@ class ServerProcess:
 
 
 @contextmanager
-def running(command: list[str], log_file: Path) -> Iterator[ServerProcess]:
+def running(command: list[str], log_file: Path, hear: Hear = _ignore) -> Iterator[ServerProcess]:
     """A server that is stopped at the end, whatever happens."""
-    server = ServerProcess(command, log_file)
+    server = ServerProcess(command, log_file, hear)
     try:
         yield server
     finally:
         server.stop()
 
 
-def _addresses(line: str) -> dict[str, str] | None:
+def _fields(line: str) -> Fields | None:
     try:
         fields = json.loads(line)
     except ValueError:
         return None
-    return fields if isinstance(fields, dict) and fields.get("event") == "serving" else None
+    return fields if isinstance(fields, dict) else None
