@@ -237,9 +237,9 @@ the file was replaced, until the log says `reloaded`. One at a time: {{effort.re
 {FEW} models, in turn, on two servers.
 
 Traffic: {RATE:,.0f} requests a second in an open loop by understudy-loadgen, to one model; latency counts
-from when a request was due. {{effort.rounds}} rounds of {{effort.seconds:g}} s for each situation, interleaved:
-undisturbed, reloads by rpc, reloads by file, each reload right after the one before. Quantiles are over the
-answers of all rounds together.
+from when a request was due. {{effort.rounds}} rounds of {{effort.seconds:g}} s for each situation,
+interleaved: undisturbed, reloads by rpc, reloads by file, each reload right after the one before. Quantiles
+are over the answers of all rounds together.
 
 Server, generator and who reloads share the machine's cores: a part of what traffic notices is that they do.
 """

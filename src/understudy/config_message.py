@@ -5,6 +5,7 @@ are in model_config.py; text and files are config_text.py's.
 """
 
 from collections.abc import Iterator, MutableMapping, MutableSequence
+from functools import lru_cache
 from typing import Protocol, assert_never, cast
 
 from google.protobuf.message import DecodeError, Message
@@ -40,6 +41,10 @@ _TRANSITIONS = {
 _TRANSITION_NUMBERS = {transition: number for number, transition in _TRANSITIONS.items()}
 
 
+MODELS_REMEMBERED_MAX = 20_000
+"""Messages whose meaning is remembered: a configuration that is reloaded is nearly the one before."""
+
+
 class ModelError(Exception):
     """What is wrong with one model of the list.
 
@@ -52,6 +57,10 @@ class ModelError(Exception):
         super().__init__(message)
         self.index = index
         self.message = message
+
+
+class _RefusedError(Exception):
+    """What is wrong with a model, wherever it stands."""
 
 
 class _Latest(Protocol):
@@ -93,6 +102,7 @@ class _Model(Protocol):
     @property
     def version_labels(self) -> MutableMapping[str, int]: ...
     def HasField(self, field: str) -> bool: ...
+    def SerializeToString(self) -> bytes: ...
 
 
 class _Models(Protocol):
@@ -135,8 +145,12 @@ def parse_message(message: Message) -> ServerConfig:
     Raises:
         ModelError: when a model of the list cannot be taken.
     """
-    listed = _typed(message).model_config_list.config
-    models = [_parse_model(index, model) for index, model in enumerate(listed)]
+    models = []
+    for index, model in enumerate(_typed(message).model_config_list.config):
+        try:
+            models.append(_parse_model(model.SerializeToString()))
+        except _RefusedError as error:
+            raise ModelError(index, str(error)) from error
     return ServerConfig(models=tuple(sorted(models, key=lambda model: model.name)))
 
 
@@ -175,39 +189,41 @@ def build_message(config: ServerConfig) -> Message:
     return message
 
 
-def _parse_model(index: int, model: _Model) -> ModelConfig:
+@lru_cache(MODELS_REMEMBERED_MAX)
+def _parse_model(data: bytes) -> ModelConfig:
+    """One model; of equal messages the same object, which spares whoever compares configurations the work."""
+    model = cast(_Model, message_class("tensorflow.serving.ModelConfig").FromString(data))  # made at run time
     if not model.name:
-        raise ModelError(
-            index, "A model has no name, so no request could ask for it; set `name` in each `config`"
+        raise _RefusedError(
+            "A model has no name, so no request could ask for it; set `name` in each `config`"
         )
     if model.HasField("logging_config"):
-        raise ModelError(
-            index,
+        raise _RefusedError(
             f"No request-logger-creator provided. Model {model.name} sets logging_config, but requests "
             "would not be logged; remove it from the config",
         )
     return ModelConfig(
         name=model.name,
         base_path=model.base_path,
-        platform=_parse_platform(index, model),
+        platform=_parse_platform(model),
         version_policy=_parse_policy(model.model_version_policy),
         labels=tuple(sorted(model.version_labels.items())),
-        transition=_parse_transition(index, model),
+        transition=_parse_transition(model),
     )
 
 
-def _parse_platform(index: int, model: _Model) -> str:
+def _parse_platform(model: _Model) -> str:
     both = "ModelServerConfig::model_type (deprecated) {} ModelServerConfig::model_platform, model name is {}"
     if model.model_type and model.model_platform:
-        raise ModelError(index, "Illegal setting both " + both.format("and", model.name))
+        raise _RefusedError("Illegal setting both " + both.format("and", model.name))
     if not model.model_type and not model.model_platform:
-        raise ModelError(index, "Illegal setting neither " + both.format("nor", model.name))
+        raise _RefusedError("Illegal setting neither " + both.format("nor", model.name))
     if model.model_type == _MODEL_TYPE_TENSORFLOW:
         return TENSORFLOW_PLATFORM
     if model.model_type:
-        raise ModelError(index, f"ModelServerConfig::model_type choice {model.model_type} not supported.")
+        raise _RefusedError(f"ModelServerConfig::model_type choice {model.model_type} not supported.")
     if model.model_platform not in PLATFORMS:
-        raise ModelError(index, f"Model {model.name} requests unsupported platform {model.model_platform}")
+        raise _RefusedError(f"Model {model.name} requests unsupported platform {model.model_platform}")
     return model.model_platform
 
 
@@ -221,12 +237,12 @@ def _parse_policy(policy: _Policy) -> VersionPolicy:
             return Latest(count=policy.latest.num_versions or DEFAULT_LATEST_COUNT)
 
 
-def _parse_transition(index: int, model: _Model) -> Transition | None:
+def _parse_transition(model: _Model) -> Transition | None:
     number = model.model_version_policy.transition_policy
     if number not in _TRANSITIONS:
         known = ", ".join(str(each) for each in _TRANSITIONS)
-        raise ModelError(
-            index, f"transition_policy {number} of model {model.name} is not known; known are {known}"
+        raise _RefusedError(
+            f"transition_policy {number} of model {model.name} is not known; known are {known}"
         )
     return _TRANSITIONS[number]
 
