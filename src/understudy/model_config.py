@@ -117,14 +117,21 @@ def diff(
     _check_list(new)
     before = {model.name: model for model in old.models}
     after = {model.name: model for model in new.models}
-    for name in sorted(before.keys() & after.keys()):
+    kept = before.keys() & after.keys()
+    changed = sorted(name for name in kept if _differs(before[name], after[name]))
+    for name in changed:
         _check_platform_change(before[name], after[name])
     _check_platforms(new, platforms)
     return ConfigDiff(
         added=tuple(after[name] for name in sorted(after.keys() - before.keys())),
         removed=tuple(sorted(before.keys() - after.keys())),
-        changed=tuple(after[n] for n in sorted(after.keys() & before.keys()) if after[n] != before[n]),
+        changed=tuple(after[name] for name in changed),
     )
+
+
+def _differs(old: ModelConfig, new: ModelConfig) -> bool:
+    """Most models of a changed configuration are the very objects of the one before (config_message.py)."""
+    return new is not old and new != old
 
 
 def _check_list(config: ServerConfig) -> None:

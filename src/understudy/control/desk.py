@@ -28,7 +28,7 @@ from understudy.lifecycle.manager import Manager
 from understudy.model_config import ModelConfig, ServerConfig
 from understudy.routing import RouteUpdate, build_route
 from understudy.routing import diff as diff_routes
-from understudy.servable import Event, FoundVersions, ModelSnapshot, Outcome, Place, ServableId
+from understudy.servable import Event, FoundVersions, Outcome, Place, ServableId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +62,22 @@ class Turn:
 
 @dataclass(slots=True)
 class _Taken:
-    """What came in since the last tick."""
+    """What came in since the last tick.
+
+    Attributes:
+        looks: that are news.
+        outcomes: of loads and unloads.
+        retries: that operators wish for.
+        reconfigured: models that are new in the configuration, or not as they were, or gone from it.
+        is_reconfigured: a configuration was put in force, were it the same.
+        wants_look: orders are held until the source has looked again.
+        rebuilds_routes: all routes are to be compared with the table in force.
+    """
 
     looks: list[FoundVersions] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     retries: list[RetryOrder] = field(default_factory=list)
+    reconfigured: set[str] = field(default_factory=set)
     is_reconfigured: bool = False
     rebuilds_routes: bool = False
 
@@ -144,7 +155,7 @@ class Desk:
             return
         labels = new_labels(self.picture, change)
         self._awaited.wait_for(model.name for model in change.changed if self._may_know_too_little(model))
-        self._configure(order.config, revision)
+        self._configure(order.config, applied)
         self._pins.note_configured(change.changed, self.picture.configured, self.picture.table.routes)
         self._orders.open(order, applied, labels)
 
@@ -171,13 +182,13 @@ class Desk:
         )
         result = self._manager.step(now, facts)
         self._note_models(result)
-        routes = self._build_update(result, of_all=taken.is_reconfigured or taken.rebuilds_routes)
+        routes = self._build_update(result, taken)
         unloads = tuple(action for action in result.actions if isinstance(action, Unload))
         events = (*aspired.events, *result.events, *self._tell_labels(now, routes, unloads))
         self.journal.add(events)
         self._retried.extend((order, _read_retried(order.servable, result)) for order in taken.retries)
         return Turn(
-            models=self._note_places(overlays, is_reconfigured=taken.is_reconfigured),
+            models=self._note_places(overlays, taken),
             wants_look=bool(self._held or self._awaited),
             watched=self._note_watches(result),
             guarded=self._guarded.note(result),
@@ -260,36 +271,43 @@ class Desk:
         config = self.picture.configured.get(look.name)
         return config is not None and is_at(look, build_place(config))
 
-    def _configure(self, config: ServerConfig, revision: int) -> None:
+    def _configure(self, config: ServerConfig, applied: Applied) -> None:
+        change = applied.change
         configured = {model.name: model for model in config.models}
-        looks = {
-            name: look
-            for name, look in self.picture.looks.items()
-            if name in configured and is_at(look, build_place(configured[name]))
-        }
+        looks = dict(self.picture.looks)
+        for model in change.changed:
+            if model.name in looks and not is_at(looks[model.name], build_place(model)):
+                del looks[model.name]
+        for name in change.removed:
+            looks.pop(name, None)
         self.picture = replace(
-            self.picture, config=config, config_revision=revision, configured=configured, looks=looks
+            self.picture, config=config, config_revision=applied.revision, configured=configured, looks=looks
         )
         self._awaited.keep(configured)
         self._taken.is_reconfigured = True
+        self._taken.reconfigured.update(change.removed)
+        self._taken.reconfigured.update(model.name for model in (*change.added, *change.changed))
 
-    def _note_places(
-        self, overlays: Mapping[str, Overlay], *, is_reconfigured: bool
-    ) -> dict[str, Place] | None:
+    def _note_places(self, overlays: Mapping[str, Overlay], taken: _Taken) -> dict[str, Place] | None:
         """Where to look from now on, if the source was told less; more than is needed does no harm."""
-        is_news = is_reconfigured or any(
-            (place := self._places.get(name)) is not None
+        short = [
+            name
+            for name, overlay in overlays.items()
+            if (place := self._places.get(name)) is not None
             and place.versions is not None
             and not overlay.pinned <= set(place.versions)
-            for name, overlay in overlays.items()
-        )
-        if not is_news:
+        ]
+        if not short and not taken.is_reconfigured:
             return None
-        self._places = {
-            model.name: build_place(model, overlays.get(model.name, NO_OVERLAY).pinned)
-            for model in self.picture.config.models
-        }
-        return self._places
+        places = dict(self._places)
+        for name in (*taken.reconfigured, *short):
+            model = self.picture.configured.get(name)
+            if model is None:
+                places.pop(name, None)
+            else:
+                places[name] = build_place(model, overlays.get(name, NO_OVERLAY).pinned)
+        self._places = places
+        return places
 
     def _platform(self, load: Load) -> str:
         return self.picture.configured[load.servable.name].platform
@@ -312,10 +330,15 @@ class Desk:
                 self._watched.discard(name)
         return watches
 
-    def _build_update(self, result: StepResult, *, of_all: bool) -> RouteUpdate | None:
-        """Routes of the models that changed, or of all of them."""
+    def _build_update(self, result: StepResult, taken: _Taken) -> RouteUpdate | None:
+        """Routes of the models that changed, be it by their configuration; or of all of them."""
         picture = self.picture
-        models: Iterable[ModelSnapshot] = picture.models.values() if of_all else result.changed
+        if taken.rebuilds_routes:
+            models = list(picture.models.values())
+        else:
+            changed = {model.name: model for model in result.changed}
+            changed |= {name: picture.models[name] for name in taken.reconfigured & picture.models.keys()}
+            models = list(changed.values())
         routes = [
             build_route(
                 model,

@@ -120,8 +120,7 @@ class Aspirer:
             undecided: models whose looks may be older than what their configuration asks for: what was
                 aspired stays aspired, but for what is quarantined.
         """
-        is_reconfigured = config is not self._config
-        removed = self._configure(config)
+        removed, changed = self._configure(config)
         events: list[Event] = []
         looked: dict[str, None] = {}
         for look in looks:
@@ -129,27 +128,29 @@ class Aspirer:
             if model is not None and model.take(now, look, events):
                 looked[look.name] = None
         overlays = overlays or {}
-        concerned = looked.keys() | overlays.keys() | self._overlaid | self._undecided
+        concerned = looked.keys() | overlays.keys() | self._overlaid | self._undecided | changed
         self._overlaid, self._undecided = frozenset(overlays), undecided
-        if is_reconfigured:
-            concerned |= self._models.keys()
         aspired = tuple(self._aspire(now, sorted(concerned), looked.keys(), overlays, events))
         return AspireResult(aspired, removed, tuple(events))
 
-    def _configure(self, config: ServerConfig) -> tuple[str, ...]:
+    def _configure(self, config: ServerConfig) -> tuple[tuple[str, ...], set[str]]:
+        """The models that are gone, and those that are not as they were."""
         if config is self._config:
-            return ()
+            return (), set()
         self._config = config
         configured = {model.name: model for model in config.models}
         removed = tuple(sorted(self._models.keys() - configured.keys()))
         for name in removed:
             del self._models[name]
+        changed = set()
         for name, model in configured.items():
-            if name in self._models:
-                self._models[name].config = model
-            else:
+            known = self._models.get(name)
+            if known is None:
                 self._models[name] = _Model(model)
-        return removed
+            elif known.config is not model:
+                known.config = model
+                changed.add(name)
+        return removed, changed
 
     def _aspire(
         self,

@@ -91,11 +91,17 @@ class FileSystemSource:
         self._thread.join(timeout_s)
 
     def set_models(self, models: Mapping[str, Place]) -> None:
-        """From now on these places, by model name; a look follows at once."""
+        """From now on these places, by model name; a look follows at once if that is news.
+
+        It follows in any case when nothing else would ever bring one.
+        """
         with self._wake:
-            self._wanted.models = dict(models)
-            self._wanted.is_due = self._interval_s >= 0
-            self._wake.notify()
+            is_news = models != self._wanted.models
+            if is_news:
+                self._wanted.models = dict(models)
+            if self._interval_s == 0 or (is_news and self._interval_s > 0):
+                self._wanted.is_due = True
+                self._wake.notify()
 
     def look_soon(self) -> None:
         """Looks follow at once, beside those that are due in any case; none when polling is off."""
