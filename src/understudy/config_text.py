@@ -4,14 +4,22 @@ What the fields mean is config_message.py's.
 """
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
-from understudy.config_message import ModelError, build_message, new_message, parse_message, which_config
+from understudy.config_message import (
+    MODELS_REMEMBERED_MAX,
+    ModelError,
+    build_message,
+    new_message,
+    parse_message,
+    which_config,
+)
 from understudy.errors import Code, ConfigError
-from understudy.model_config import ServerConfig
+from understudy.model_config import ModelConfig, ServerConfig
 from understudy.wire import descriptor_pool
 
 CONFIG_BYTES_MAX = 16 * 1024 * 1024
@@ -93,7 +101,16 @@ def parse_config_text(text: str, *, path: str | None = None) -> ServerConfig | N
 
 def format_config(config: ServerConfig) -> str:
     """The configuration as text: models by name, labels by label, so that equal ones read equal."""
-    return text_format.MessageToString(build_message(config), descriptor_pool=descriptor_pool())
+    models = "".join(_format_model(model) for model in config.models)
+    return f"model_config_list {{\n{models}}}\n"
+
+
+@lru_cache(MODELS_REMEMBERED_MAX)
+def _format_model(model: ModelConfig) -> str:
+    """One model of the list, as protobuf would write it there."""
+    alone = build_message(ServerConfig(models=(model,)))
+    text = text_format.MessageToString(alone, descriptor_pool=descriptor_pool())
+    return text.removeprefix("model_config_list {\n").removesuffix("}\n")
 
 
 def _parse_list(message: Message, text: str, path: str | None) -> ServerConfig:

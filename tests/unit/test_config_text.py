@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from google.protobuf import text_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ from understudy.model_config import (
     Transition,
     VersionPolicy,
 )
+from understudy.wire import descriptor_pool
 
 TWO_MODELS = """
 # The models of the shop.
@@ -262,6 +264,15 @@ configs = st.lists(models, max_size=4, unique_by=lambda model: model.name).map(
 def test_a_configuration_survives_text_and_bytes(config: ServerConfig) -> None:
     assert parse_config_text(format_config(config)) == config
     assert parse_wire(build_message(config).SerializeToString()) == config
+
+
+@given(configs)
+@settings(deadline=None)
+def test_a_configuration_reads_as_protobuf_writes_it(config: ServerConfig) -> None:
+    """Although it is put together from models that are each written once."""
+    assert format_config(config) == text_format.MessageToString(
+        build_message(config), descriptor_pool=descriptor_pool()
+    )
 
 
 def test_equal_configurations_read_equal() -> None:
