@@ -14,6 +14,7 @@ from understudy.control.resident_memory import ResidentMemory
 from understudy.control.workers import Job, WorkerPool
 from understudy.errors import Code, DataPlaneError
 from understudy.lifecycle.actions import Inspect, Load, Unload, Withdraw
+from understudy.priority import NICENESS
 from understudy.servable import (
     Failure,
     Inspected,
@@ -76,7 +77,7 @@ class EffectSettings:
 
     load_threads: int
     unload_threads: int
-    load_niceness: int = 10
+    load_niceness: int = NICENESS
     load_patience_s: float = math.inf
     load_timeout_s: float = 600.0
     drain_timeout_s: float = 30.0

@@ -15,6 +15,7 @@ from understudy.control.effects import Effects
 from understudy.control.facts import ConfigOrder, Fact, Finished, Order, RetryOrder, Stop, VersionsSeen
 from understudy.errors import DataPlaneError
 from understudy.lifecycle.actions import Unload
+from understudy.priority import yield_to_requests
 from understudy.routing import RouteUpdate
 from understudy.servable import Event, Place, ServableId
 
@@ -104,6 +105,7 @@ class ControlLoop:
         After the latter versions stay as they are and go on answering: a state that contradicts itself must
         not order anything, and ending the process is for whoever watches it to decide.
         """
+        yield_to_requests()
         try:
             while self._take_in(self._next_facts()):
                 self._act(self._desk.decide(self._clock.now()))

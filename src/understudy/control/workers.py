@@ -5,12 +5,12 @@ thread starts in its place, and the late thread ends when its job does.
 """
 
 import math
-import os
 import queue
 import threading
 from collections.abc import Callable
 
 from understudy.clock import Clock
+from understudy.priority import yield_to_requests
 
 SPARE_THREADS_MAX = 64
 """Threads that one pool starts in place of those whose jobs take long."""
@@ -46,8 +46,7 @@ class WorkerPool:
             clock: by which jobs take long.
             threads: how many; at least 1.
             patience_s: how long a job may keep a thread to itself; without end: for as long as it runs.
-            niceness: added to the threads' nice value, so that loading yields to serving (Linux schedules
-                threads one by one; elsewhere it has no effect).
+            niceness: of the threads, so that loading yields to serving.
         """
         self._name = name
         self._clock = clock
@@ -115,8 +114,7 @@ class WorkerPool:
         threading.Thread(target=self._run, name=f"{self._name}-{self._threads}", daemon=True).start()
 
     def _run(self) -> None:
-        if self._niceness and hasattr(os, "setpriority"):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._niceness)
+        yield_to_requests(self._niceness)
         while (job := self._jobs.get()) is not None:
             if self._begin(job):
                 job.work()

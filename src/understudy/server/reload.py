@@ -11,6 +11,7 @@ from understudy.control.facts import Applied, ConfigOrder
 from understudy.dataplane._native import AdminRequest
 from understudy.dataplane.native import NativeDataPlane
 from understudy.errors import Code, ConfigError, StoreError
+from understudy.priority import yield_to_requests
 from understudy.reload_message import ReloadRequest, build_reload_response, parse_reload_request
 from understudy.server.orders import OrderHandling, Orders, build_draft, describe_shortfall
 from understudy.store.revision import Origin
@@ -77,6 +78,7 @@ class ReloadDesk:
             self._thread.join()
 
     def _run(self) -> None:
+        yield_to_requests()
         while not self._stopping.is_set():
             request = self._data_plane.next_admin(timeout_s=WAIT_S)
             if request is not None:

@@ -13,6 +13,7 @@ from understudy.clock import Clock, SystemClock
 from understudy.control.facts import Applied
 from understudy.errors import Code, DataPlaneError, StartupError
 from understudy.model_config import ServerConfig
+from understudy.priority import yield_to_requests
 from understudy.server.build import Parts, build_parts
 from understudy.server.inbox import Answered, Drained, MainInbox, ReloadAsked, StopAsked
 from understudy.server.orders import describe_labels_left, describe_unavailable
@@ -156,6 +157,7 @@ class Server:
         self._log.info("serving", grpc=bound.grpc, rest=bound.rest, admin=admin_address)
 
     def _serve(self) -> StopAsked:
+        yield_to_requests()  # not earlier: the doors' threads were started from this one
         while True:
             match self._inbox.next():
                 case StopAsked() as stop:

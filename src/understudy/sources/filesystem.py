@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from understudy.clock import Clock
 from understudy.errors import Code
+from understudy.priority import yield_to_requests
 from understudy.servable import Failure, FoundVersions, Place, ServableId
 from understudy.sources.guard import Guard
 from understudy.sources.look import NONE, Eyes, Look, Seen, StatPath
@@ -140,6 +141,7 @@ class FileSystemSource:
         self._report((*self._take(answered), *self._overdue()))
 
     def _run(self) -> None:
+        yield_to_requests()  # and so do the threads that look, which are started from here
         next_at = self._clock.now()
         while (is_due := self._wait_until_due(next_at)) is not None:
             if is_due:
