@@ -94,6 +94,14 @@ bench: setup ## Benchmarks; results go to benchmarks/results
 	cargo bench --locked --package understudy-dataplane
 	$(BIN)/python -m benchmarks.run
 
+.PHONY: bench-life
+bench-life: setup ## Benchmarks of changeovers, reloads, memory and polls; results go to benchmarks/results
+	$(call say,"Benchmarks of the life of versions (about a quarter of an hour)")
+	$(BIN)/python -m benchmarks.changeover
+	$(BIN)/python -m benchmarks.reload
+	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.poll
+
 .PHONY: lock
 lock: $(VENV)/.installed ## Lock the Python dependencies anew
 	UV=$(BIN)/uv scripts/lock

@@ -11,7 +11,7 @@ from benchmarks import half_plus_two_messages as messages
 from benchmarks.server_process import ServerFailedError
 
 PAUSE_S = 0.0005
-"""Between an answer and the next question: leaves the cores to the server; what is noted is late by as much."""
+"""Between an answer and the next question: leaves the server the cores; what is noted is late by as much."""
 TIMEOUT_S = 10.0
 
 

@@ -15,9 +15,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import TypedDict
@@ -28,10 +26,11 @@ from benchmarks import half_plus_two_messages as messages
 from benchmarks import half_plus_two_model, synthetic_model
 from benchmarks.asking import Asking
 from benchmarks.machine import Machine, describe
+from benchmarks.one_model import OneModel, Publish, seconds, serving_one
 from benchmarks.page import RESULTS, head, method, table, write
 from benchmarks.reload import server_command
 from benchmarks.rounds import Say
-from benchmarks.server_process import Fields, ServerFailedError, ServerProcess, running
+from benchmarks.server_process import ServerFailedError, ServerProcess
 
 CHANGES = 40
 QUICK_CHANGES = 4
@@ -43,9 +42,6 @@ CHANGE_TIMEOUT_S = 30.0
 EXPORT_TIMEOUT_S = 120
 PLATFORMS = ("tensorflow", "synthetic")
 P90 = 0.9
-
-Publish = Callable[[Path, int], None]
-"""Puts a version into a base path by one rename."""
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,37 +92,13 @@ class _Version(TypedDict):
     entered: list[dict[str, str]]
 
 
-class _Log:
-    """When the log told of each state of each version: a tick's line is written when its work is done."""
-
-    def __init__(self) -> None:
-        self._told: dict[tuple[int, str], float] = {}
-        self._changed = threading.Condition()
-
-    def hear(self, fields: Fields) -> None:
-        """Takes a line."""
-        if fields.get("event") == "state_changed":
-            with self._changed:
-                at = _seconds(fields["timestamp"])
-                self._told.setdefault((int(fields["version"]), fields["state"]), at)
-                self._changed.notify()
-
-    def at(self, version: int, state: str) -> float:
-        """When it was told, waited for if need be."""
-        key = (version, state)
-        with self._changed:
-            if not self._changed.wait_for(lambda: key in self._told, CHANGE_TIMEOUT_S):
-                raise ServerFailedError(f"the log never said that version {version} is {state}")
-            return self._told[key]
-
-
 class Changes:
     """Changes on one server, one at a time."""
 
-    def __init__(self, server: ServerProcess, log: _Log, base_path: Path, publish: Publish) -> None:
-        self._server = server
-        self._log = log
-        self._base_path = base_path
+    def __init__(self, model: OneModel, publish: Publish) -> None:
+        self._server = model.server
+        self._log = model.log
+        self._base_path = model.base_path
         self._publish = publish
         self._asking = Asking(half_plus_two_model.outputs)
 
@@ -137,7 +109,7 @@ class Changes:
             for version in range(2, count + 2):
                 time.sleep(POLL_INTERVAL_S + POLL_INTERVAL_S * (version * GOLDEN % 1.0))
                 parts.append(self._change_to(version))
-                self._log.at(version - 1, "end")
+                self._log.wait(version - 1, "end")
                 half_plus_two_model.withdraw(self._base_path, version - 1)
         return tuple(parts)
 
@@ -146,9 +118,9 @@ class Changes:
         self._publish(self._base_path, version)
         renamed_at = (self._base_path / str(version)).stat().st_ctime
         answered_at = self._asking.wait(CHANGE_TIMEOUT_S)
-        told = {state: self._log.at(version, state) for state in ("new", "loading", "ready")}
+        told = {state: self._log.wait(version, state) for state in ("new", "loading", "ready")}
         seen = self._ask_version(version)
-        entered = {each["state"]: _seconds(each["at"]) for each in seen["entered"]}
+        entered = {each["state"]: seconds(each["at"]) for each in seen["entered"]}
         return Parts(
             poll=entered["new"] - renamed_at,
             decide=told["new"] - entered["new"] + told["loading"] - entered["loading"],
@@ -172,33 +144,19 @@ def drift_s(server: ServerProcess) -> float:
     connection = http.client.HTTPConnection(str(server.admin), timeout=CHANGE_TIMEOUT_S)
     before = time.time()
     connection.request("GET", "/v1/status")
-    at = _seconds(json.loads(connection.getresponse().read())["at"])
+    at = seconds(json.loads(connection.getresponse().read())["at"])
     after = time.time()
     connection.close()
     return max(0.0, before - at, at - after)
 
 
-def _seconds(date: str) -> float:
-    return dt.datetime.fromisoformat(date).timestamp()
-
-
 def measure(folder: Path, platform: str, publish: Publish, count: int) -> tuple[tuple[Parts, ...], float]:
     """Changes on a server of its own; and by how much its clocks differed."""
-    base_path = folder / platform / messages.MODEL_NAME
-    base_path.mkdir(parents=True)
-    publish(base_path, 1)
-    config_file = folder / platform / "models.config"
-    config_file.write_text(
-        f'model_config_list {{ config {{ name: "{messages.MODEL_NAME}" base_path: "{base_path}" '
-        f'model_platform: "{platform}" }} }}',
-        encoding="utf-8",
-    )
-    log = _Log()
-    flags = ["--model-config-file", str(config_file), "--poll-interval", str(POLL_INTERVAL_S)]
-    with running([*server_command(), *flags], folder / platform / "server.log", log.hear) as server:
-        before = drift_s(server)
-        changes = Changes(server, log, base_path, publish).run(count)
-        return changes, max(before, drift_s(server))
+    command = [*server_command(), "--poll-interval", str(POLL_INTERVAL_S)]
+    with serving_one(command, folder / platform, platform, lambda path: publish(path, 1)) as model:
+        before = drift_s(model.server)
+        changes = Changes(model, publish).run(count)
+        return changes, max(before, drift_s(model.server))
 
 
 def publishers(folder: Path, say: Say) -> dict[str, Publish]:
