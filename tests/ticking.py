@@ -1,0 +1,93 @@
+"""A desk stepped by hand, whose routes are always taken, as the data plane does. No test cases here."""
+
+import weakref
+from dataclasses import replace
+
+from understudy.control.desk import Desk, Turn
+from understudy.control.facts import ConfigOrder
+from understudy.control.judging import Judge
+from understudy.errors import Code
+from understudy.lifecycle.manager import Manager, ManagerOptions
+from understudy.model_config import Latest, ModelConfig, ServerConfig, VersionPolicy
+from understudy.servable import Failure, FoundVersion, FoundVersions, Inspected, Loaded, ServableId
+from understudy.store.revision import Draft, Origin
+from understudy.store.revisions import RevisionStore
+
+PLATFORMS = frozenset({"synthetic"})
+BROKEN = Failure(Code.DATA_LOSS, "cannot read saved_model.pb")
+
+
+def model(
+    name: str, base_path: str = "/models/m", version_policy: VersionPolicy | None = None
+) -> ModelConfig:
+    return ModelConfig(name, base_path, "synthetic", version_policy or Latest())
+
+
+def found(name: str, *versions: int, base_path: str = "/models/m") -> FoundVersions:
+    return FoundVersions(
+        name,
+        tuple(FoundVersion(version, f"{base_path}/{version}") for version in versions),
+        base_path=base_path,
+    )
+
+
+class Ticking:
+    """A desk whose routes are always taken, as the data plane does."""
+
+    def __init__(self) -> None:
+        self.ledger = RevisionStore(lambda: self.now)
+        self.desk = Desk(
+            Manager(ManagerOptions(load_retries_max=0)), Judge(platforms=PLATFORMS), ledger=self.ledger
+        )
+        self.now = 0.0
+        weakref.finalize(self, self.ledger.close)
+
+    def tick(self) -> Turn:
+        self.now += 1
+        turn = self._turn()
+        while turn.inspections:
+            for each in turn.inspections:
+                self.desk.finish(Inspected(each.servable, each.path, 0))
+            after = self._turn()
+            turn = replace(
+                after,
+                models=turn.models,
+                withdrawals=turn.withdrawals + after.withdrawals,
+                unloads=turn.unloads + after.unloads,
+                routes=after.routes or turn.routes,
+                events=turn.events + after.events,
+            )
+        return turn
+
+    def _turn(self) -> Turn:
+        turn = self.desk.decide(self.now)
+        if turn.routes is not None:
+            self.desk.note_published(turn.routes)
+        self.desk.answer_orders(self.now)
+        return turn
+
+    def order(self, *models: ModelConfig, origin: Origin = Origin.RPC) -> ConfigOrder:
+        """Orders these models; the text on record is their names."""
+        return self.give(
+            ConfigOrder(
+                config=ServerConfig(models), record=Draft(origin, "", " ".join(m.name for m in models))
+            )
+        )
+
+    def give(self, order: ConfigOrder) -> ConfigOrder:
+        self.desk.take_order(order)
+        return order
+
+    def see(self, *looks: FoundVersions) -> None:
+        self.desk.see(looks, self.now)
+
+
+def ready(*versions: int) -> Ticking:
+    """A desk on which these versions of model m are found, and the highest serves."""
+    ticking = Ticking()
+    ticking.order(model("m"))
+    ticking.see(found("m", *versions))
+    ticking.tick()
+    ticking.desk.finish(Loaded(ServableId("m", versions[-1]), 0.1))
+    ticking.tick()
+    return ticking
