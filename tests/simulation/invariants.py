@@ -190,8 +190,9 @@ class Referee:
         found = {version.version for version in look.versions}
         found -= driver.overlays.get(model.name, NO_OVERLAY).quarantined
         aspired = {version.version for version in model.versions if version.aspired}
+        ready = set(route.ready_versions) if route else set()
         for label, version in now.items():
-            if version != wanted[label] and version in found and version not in aspired:
+            if version != wanted[label] and version in found & ready - aspired:
                 broken(15, f"{model.name}: {label} names {version} until it can name {wanted[label]}")
         for label, version in wanted.items():
             is_ready = any(v.version == version and v.state is State.READY for v in model.versions)

@@ -130,3 +130,8 @@ def test_a_label_that_is_to_move_pins_what_it_names_unless_gaps_are_accepted() -
     own = model(("stable", 2), transition=preserving)
     assert pinned_versions(own, now, sparing) == {1}
     assert pinned_versions(moving, None, preserving) == frozenset()
+
+
+def test_a_label_on_what_has_gone_holds_nothing() -> None:
+    now = ModelRoute("m", (ReadyVersion(3, 0),), 3, (LabelRoute("stable", 1),), ())
+    assert pinned_versions(model(("stable", 3)), now, Transition.AVAILABILITY_PRESERVING) == frozenset()

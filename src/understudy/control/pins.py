@@ -30,9 +30,9 @@ class LabelPins:
         self._pinned = {name: pinned for name, pinned in self._pinned.items() if name in configured}
 
     def note_published(self, routes: Iterable[ModelRoute], configured: Mapping[str, ModelConfig]) -> None:
-        """These routes are in force now: labels may have moved."""
+        """These routes are in force now: labels may have moved, or what they name may be ready."""
         for route in routes:
-            if route.name in self._pinned and route.name in configured:
+            if route.labels and route.name in configured:
                 self._pin(configured[route.name], route)
 
     def add_to(self, overlays: Mapping[str, Overlay]) -> dict[str, Overlay]:

@@ -116,16 +116,15 @@ def _why_never(version: int, new: ModelConfig, look: FoundVersions, known: Known
 
 
 def pinned_versions(model: ModelConfig, route: ModelRoute | None, default: Transition) -> frozenset[int]:
-    """Versions that labels name as long as what they are to name is not ready: unloaded, they would dangle.
+    """Ready versions that labels name until what they are to name is ready: unloaded, they would dangle.
 
     A model whose old versions are to go before new ones come has said that it accepts a gap.
     """
     if route is None or (model.transition or default) is Transition.RESOURCE_PRESERVING:
         return frozenset()
     wanted = dict(model.labels)
-    return frozenset(
-        each.version for each in route.labels if wanted.get(each.label, each.version) != each.version
-    )
+    moving = {each.version for each in route.labels if wanted.get(each.label, each.version) != each.version}
+    return frozenset(moving.intersection(route.ready_versions))
 
 
 def tell_moves(now: float, before: ModelRoute | None, after: ModelRoute) -> Iterator[Event]:
