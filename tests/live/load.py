@@ -13,6 +13,11 @@ from tests.live.process import LiveServer
 LOADGEN = Path(__file__).parents[2] / "target" / "release" / "understudy-loadgen"
 DURATION_S_MAX = 120
 STOP_TIMEOUT_S = 30
+CONNECTIONS = 2
+"""Each with one request at a time."""
+DOORS = ("predict:grpc", "predict:rest")
+LOOKS_MAX = 2_000
+"""At the operators' API, for requests of a version: more than enough, and not for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Load:
         return self
 
     def __enter__(self) -> Self:
-        limits = [f"--duration={DURATION_S_MAX}", "--connections=2", "--until-stdin-closes"]
+        limits = [f"--duration={DURATION_S_MAX}", f"--connections={CONNECTIONS}", "--until-stdin-closes"]
         self._process = subprocess.Popen(
             [*self._words, f"--body={self._body}", *limits],
             stdin=subprocess.PIPE,
@@ -89,3 +94,21 @@ def load_by_rest(folder: Path, server: LiveServer, model: str, x: float) -> Load
         path=f"/v1/models/{model}:predict",
         body=json.dumps({"inputs": [x]}).encode(),
     )
+
+
+def wait_asked(server: LiveServer, model: str, version: int) -> None:
+    """Until a version has answered requests of both doors that came after this call.
+
+    So no load ends, and no version goes, before the one has seen the other.
+    """
+    before = _answered(server, model, version)
+    for _ in range(LOOKS_MAX):
+        now = _answered(server, model, version)
+        if all(now.get(door, 0) > before.get(door, 0) + CONNECTIONS for door in DOORS):
+            return
+    raise AssertionError(f"requests that version {version} answered: {before}, and much later {now}")
+
+
+def _answered(server: LiveServer, model: str, version: int) -> dict[str, int]:
+    versions = {each["version"]: each for each in server.status(model)["versions"]}
+    return {each["method"]: each["requests"] for each in versions[version]["methods"]}

@@ -20,6 +20,13 @@ STOP_TIMEOUT_S = 60
 CONSOLE_SCRIPTS = Path(sys.executable).parent
 
 
+class MethodStatus(TypedDict):
+    """What tests read of a version's requests of one kind."""
+
+    method: str
+    requests: int
+
+
 class VersionStatus(TypedDict):
     """What tests read of a version."""
 
@@ -27,6 +34,7 @@ class VersionStatus(TypedDict):
     state: str
     reason: str
     in_flight: int
+    methods: list[MethodStatus]
     requests_left: int
     estimate_bytes: int | None
     growth_bytes: int | None

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from tests.live.exports import Exports, config_text, model_text
-from tests.live.load import load_by_grpc, load_by_rest
+from tests.live.load import load_by_grpc, load_by_rest, wait_asked
 from tests.live.process import LiveServer
 
 pytestmark = pytest.mark.slow
@@ -20,10 +20,12 @@ X = 0.5
 def change_over(server: LiveServer, exports: Exports, publish_first: int, publish: dict[int, Path]) -> None:
     """Publishes one version after the other; each waits for the one before to have left."""
     previous = publish_first
+    wait_asked(server, "m", previous)
     for version, export in publish.items():
         exports.copy(export, version)
         server.wait_log("state_changed", version=version, state="ready")
         server.wait_log("state_changed", version=previous, state="end")
+        wait_asked(server, "m", version)
         exports.remove(previous)
         previous = version
 

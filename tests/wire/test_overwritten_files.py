@@ -7,7 +7,7 @@ import requests
 
 from tests.live.asking import answer_of
 from tests.live.exports import Exports, config_text, model_text, release, synthetic_text
-from tests.live.load import load_by_grpc, load_by_rest
+from tests.live.load import load_by_grpc, load_by_rest, wait_asked
 from tests.live.process import LiveServer
 
 pytestmark = pytest.mark.slow
@@ -77,6 +77,7 @@ def test_what_is_overwritten_while_it_loads_is_never_served_as_it_was_read(tmp_p
             line = server.wait_log("state_changed", model="m", version=2, state="retrying")
             assert "changed while they were being loaded" in str(line.fields["reason"])
             server.wait_log("state_changed", model="m", version=1, state="end")
+            wait_asked(server, "m", 2)
         for load in loads:
             assert load.report is not None
             assert (load.report.failures, load.report.mixed) == ({}, 0)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.live.asking import answer_of, predict, predict_by_grpc
 from tests.live.exports import Exports, config_text, model_text, release
-from tests.live.load import Load, Report, load_by_grpc, load_by_rest
+from tests.live.load import Load, Report, load_by_grpc, load_by_rest, wait_asked
 from tests.live.process import LiveServer
 
 pytestmark = pytest.mark.slow
@@ -106,12 +106,14 @@ def entered(server: LiveServer, version: int, state: str) -> int:
 
 
 def change_over(server: LiveServer, exports: Exports, kind: Kind, versions: range) -> None:
-    """Publishes one version after the other, each when the one before has left."""
+    """Publishes one version after the other under load, each when the one before has left."""
+    wait_asked(server, "m", versions[0])
     for old, new in pairwise(versions):
         kind.publish(exports, new)
         server.wait_log("state_changed", version=new, state="ready")
         while not server.logged("state_changed", version=old, state="end"):
             server.next_log()
+        wait_asked(server, "m", new)
         exports.remove(old)
 
 
@@ -178,7 +180,8 @@ def test_another_transition_policy_takes_effect_on_the_next_change(tmp_path: Pat
         with load_through_both_doors(tmp_path, server, outputs) as before:
             change_over(server, exports, kind, range(1, 3))
         reload(server, tmp_path, model_text("m", exports.base_path, policy=RESOURCE))
-        change_over(server, exports, kind, range(2, 4))
+        with load_through_both_doors(tmp_path, server, outputs) as between:
+            change_over(server, exports, kind, range(2, 4))
         reload(server, tmp_path, model_text("m", exports.base_path, policy=AVAILABILITY))
         with load_through_both_doors(tmp_path, server, outputs) as after:
             change_over(server, exports, kind, range(3, 5))
@@ -188,6 +191,7 @@ def test_another_transition_policy_takes_effect_on_the_next_change(tmp_path: Pat
         assert is_freed_first == [False, True, False]
     for report in (*reports(before), *reports(after)):
         assert (report.failures, report.mixed) == ({}, 0)
+    assert [report.mixed for report in reports(between)] == [0, 0]
 
 
 def test_a_base_path_moves_under_load_and_its_version_is_answered_from_the_new_place(tmp_path: Path) -> None:
@@ -198,15 +202,17 @@ def test_a_base_path_moves_under_load_and_its_version_is_answered_from_the_new_p
     with LiveServer(f"--model-config-file={config}", "--poll-interval=0.05") as server:
         rest = load_by_rest(tmp_path, server, "m", X).expecting({1: [X + 1], 2: [X + 2]})
         with rest, load_by_grpc(tmp_path, server, "m", X) as grpc:
+            wait_asked(server, "m", 1)
             for place, value in ((there, 2.0), (here, 1.0), (there, 2.0)):
                 reload(server, tmp_path, model_text("m", place.base_path))
                 server.wait_log("state_changed", version=1, state="end")
                 assert answer_of(server, "m") == value
+                wait_asked(server, "m", 1)
         for load in (grpc, rest):
             assert load.report is not None
             assert (load.report.failures, load.report.mixed) == ({}, 0)
         assert rest.report is not None
         assert rest.report.versions.keys() == {"1", "2"}
         with load_through_both_doors(tmp_path, server, {1: [X + 2]}) as afterwards:
-            assert answer_of(server, "m") == 2.0
+            wait_asked(server, "m", 1)
     assert [report.mixed for report in reports(afterwards)] == [0, 0]
