@@ -23,9 +23,13 @@ class Hung:
         assert self.let_go.wait(TIMEOUT_S)
 
 
+def ignore(_result: object) -> None:
+    """Tells nobody."""
+
+
 def done(pool: WorkerPool) -> threading.Event:
     event = threading.Event()
-    pool.submit(event.set)
+    pool.submit(event.set, ignore)
     return event
 
 
@@ -43,7 +47,7 @@ def pool(clock: ManualClock) -> Iterator[WorkerPool]:
 
 def hang(pool: WorkerPool) -> tuple[Hung, Job]:
     hung = Hung()
-    job = pool.submit(hung)
+    job = pool.submit(hung, ignore)
     assert hung.began.wait(TIMEOUT_S)
     return hung, job
 
@@ -51,7 +55,7 @@ def hang(pool: WorkerPool) -> tuple[Hung, Job]:
 def test_a_job_that_has_not_begun_can_be_withdrawn_and_one_that_has_cannot(pool: WorkerPool) -> None:
     hung, running = hang(pool)
     never = threading.Event()
-    waiting = pool.submit(never.set)
+    waiting = pool.submit(never.set, ignore)
     last = done(pool)
     assert pool.withdraw(waiting)
     assert not pool.withdraw(running)
@@ -90,8 +94,23 @@ def test_a_late_thread_ends_with_its_job_so_that_the_pool_keeps_its_size(
 def test_each_job_past_the_deadline_is_told_once(pool: WorkerPool, clock: ManualClock) -> None:
     hung, job = hang(pool)
     clock.advance(5.0)
-    assert pool.tend(deadline_s=5.1) == []
+    told: list[Job] = []
+    pool.tend(5.1, told.append)
+    assert not told
     clock.advance(0.1)
-    assert pool.tend(deadline_s=5.1) == [job]
-    assert pool.tend(deadline_s=5.1) == []
+    pool.tend(5.1, told.append)
+    pool.tend(5.1, told.append)
+    assert told == [job]
     hung.let_go.set()
+
+
+def test_a_job_whose_result_is_there_is_not_told_as_overdue(pool: WorkerPool, clock: ManualClock) -> None:
+    """Told after the result, it would be news of something that is no longer so."""
+    telling = Hung()
+    pool.submit(int, lambda _result: telling())
+    assert telling.began.wait(TIMEOUT_S)
+    clock.advance(10.0)
+    told: list[Job] = []
+    pool.tend(5.0, told.append)
+    assert not told
+    telling.let_go.set()

@@ -110,3 +110,14 @@ def test_a_hung_load_is_passed_by_a_newer_version_of_its_own_model(tmp_path: Pat
         release(fleet.exports["m0"].base_path / "2")
         server.wait_log("state_changed", version=2, state="end")
         fleet.all_answer(["m0"], 3)
+
+
+def test_loads_that_come_back_just_when_their_deadline_passes_serve_all_the_same(tmp_path: Path) -> None:
+    """Whichever is told first; what is told too late must not stop the control loop."""
+    fleet = Fleet(tmp_path, "--load-threads=20", "--load-timeout=0.05", size=100)
+    with fleet.server as server:
+        for version in range(2, 6):
+            fleet.publish(fleet.exports, version, load_ms=50)
+            server.wait_log_of_each("state_changed", fleet.exports, version=version, state="ready")
+        assert server.logged("state_changed", state="overdue"), "no load was near its deadline"
+        fleet.all_answer(fleet.exports, 5)

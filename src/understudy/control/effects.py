@@ -129,11 +129,11 @@ class Effects:
 
     def inspect(self, action: Inspect) -> None:
         """Queues an inspection."""
-        self._inspecting[self._inspections.submit(partial(self._inspect, action))] = action
+        self._inspecting[self._inspections.submit(partial(self._inspect, action), self._report)] = action
 
     def load(self, action: Load, platform: str) -> None:
         """Queues a load attempt."""
-        self._loading[self._loads.submit(partial(self._load, action, platform))] = action
+        self._loading[self._loads.submit(partial(self._load, action, platform), self._report)] = action
 
     def withdraw(self, action: Withdraw) -> None:
         """Takes a load that has not begun out of the queue."""
@@ -143,14 +143,12 @@ class Effects:
 
     def unload(self, action: Unload) -> None:
         """Queues an unload."""
-        self._unloads.submit(partial(self._unload, action))
+        self._unloads.submit(partial(self._unload, action), self._report)
 
     def watch_deadlines(self) -> None:
         """Reports what has taken too long; to be called now and then by whoever orders."""
-        for job in self._inspections.tend(INSPECTION_TIMEOUT_S):
-            self._report(Inspected(self._inspecting[job].servable, self._inspecting[job].path, 0))
-        for job in self._loads.tend(self._settings.load_timeout_s):
-            self._report(LoadOverdue(self._loading[job].servable, self._settings.load_timeout_s))
+        self._inspections.tend(INSPECTION_TIMEOUT_S, self._report_inspection_overdue)
+        self._loads.tend(self._settings.load_timeout_s, self._report_load_overdue)
         self._unloads.tend()
         self._inspecting = {job: each for job, each in self._inspecting.items() if not job.is_settled}
         self._loading = {job: each for job, each in self._loading.items() if not job.is_settled}
@@ -160,18 +158,23 @@ class Effects:
         for pool in (self._inspections, self._loads, self._unloads):
             pool.stop()
 
-    def _inspect(self, action: Inspect) -> None:
-        seen = self._hands.inspect(action.path)
-        self._report(Inspected(action.servable, action.path, seen.estimate_bytes, seen.fingerprint))
+    def _report_inspection_overdue(self, job: Job) -> None:
+        self._report(Inspected(self._inspecting[job].servable, self._inspecting[job].path, 0))
 
-    def _load(self, action: Load, platform: str) -> None:
+    def _report_load_overdue(self, job: Job) -> None:
+        self._report(LoadOverdue(self._loading[job].servable, self._settings.load_timeout_s))
+
+    def _inspect(self, action: Inspect) -> Inspected:
+        seen = self._hands.inspect(action.path)
+        return Inspected(action.servable, action.path, seen.estimate_bytes, seen.fingerprint)
+
+    def _load(self, action: Load, platform: str) -> Loaded | LoadFailed:
         started, mark = self._clock.now(), self._memory.begin()
         came_of_it = _attempt(partial(self._load_whole, action, platform))
         duration_s, growth_bytes = self._clock.now() - started, self._memory.end(mark)
         if isinstance(came_of_it, WarmUp):
-            self._report(Loaded(action.servable, duration_s, growth_bytes, came_of_it))
-        else:
-            self._report(LoadFailed(action.servable, duration_s, came_of_it))
+            return Loaded(action.servable, duration_s, growth_bytes, came_of_it)
+        return LoadFailed(action.servable, duration_s, came_of_it)
 
     def _load_whole(self, action: Load, platform: str) -> WarmUp:
         """Loads; and throws away what was loaded from files that changed meanwhile.
@@ -189,11 +192,11 @@ class Effects:
             "exports, so it is not served",
         )
 
-    def _unload(self, action: Unload) -> None:
+    def _unload(self, action: Unload) -> Unloaded:
         started, mark = self._clock.now(), self._memory.begin()
         left = self._hands.loader.unload(action.servable, drain_timeout_s=self._settings.drain_timeout_s)
         self._memory.end(mark)
-        self._report(Unloaded(action.servable, self._clock.now() - started, requests_left=left))
+        return Unloaded(action.servable, self._clock.now() - started, requests_left=left)
 
 
 def _attempt(load: Callable[[], WarmUp]) -> WarmUp | Failure:

@@ -1,16 +1,21 @@
 """Threads that do what the control loop decided. They decide nothing about what they do.
 
 A job that hangs must not cost the pool a thread: when one takes longer than the pool's patience, a spare
-thread starts in its place, and the late thread ends when its job does.
+thread starts in its place, and the late thread ends when its job does. A job that has passed its deadline is
+told as overdue before its result, or not at all.
 """
 
 import math
 import queue
 import threading
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 from understudy.clock import Clock
 from understudy.priority import yield_to_requests
+
+Result = TypeVar("Result")
 
 SPARE_THREADS_MAX = 64
 """Threads that one pool starts in place of those whose jobs take long."""
@@ -21,7 +26,7 @@ class Job:
 
     __slots__ = ("has_begun", "is_overdue", "is_replaced", "is_settled", "is_withdrawn", "work")
 
-    def __init__(self, work: Callable[[], None]) -> None:
+    def __init__(self, work: Callable[[], Callable[[], None]]) -> None:
         self.work = work
         self.has_begun = False
         self.is_overdue = False
@@ -61,38 +66,37 @@ class WorkerPool:
         for _ in range(threads):
             self._start_thread()
 
-    def submit(self, work: Callable[[], None]) -> Job:
-        """Queues work; it must not raise."""
-        job = Job(work)
+    def submit(self, work: Callable[[], Result], tell: Callable[[Result], None]) -> Job:
+        """Queues work; neither it nor what tells of its result may raise."""
+        job = Job(lambda: partial(tell, work()))
         self._jobs.put(job)
         return job
 
     def withdraw(self, job: Job) -> bool:
         """Keeps a job from beginning; whether it had not begun."""
         with self._lock:
-            job.is_withdrawn = job.is_settled = not job.has_begun
-            return job.is_withdrawn
+            if job.has_begun:
+                return False
+            job.is_withdrawn = job.is_settled = True
+            return True
 
-    def tend(self, deadline_s: float = math.inf) -> list[Job]:
+    def tend(self, deadline_s: float = math.inf, tell_overdue: Callable[[Job], None] | None = None) -> None:
         """Starts spare threads where they are needed; to be called now and then.
 
         Args:
             deadline_s: how long a job may take at all.
-
-        Returns:
-            The jobs that have passed the deadline and have not come back, each told once.
+            tell_overdue: is told of each job that has passed the deadline, once: before anything is told of
+                its result, and not at all when the result is there. It must neither wait nor call the pool.
         """
         now = self._clock.now()
-        overdue = []
         with self._lock:
             for job, began_at in self._running.items():
                 age_s = now - began_at
                 if age_s >= self._patience_s and not job.is_replaced:
                     job.is_replaced = self._start_spare()
-                if age_s >= deadline_s and not job.is_overdue:
+                if age_s >= deadline_s and not job.is_overdue and tell_overdue is not None:
                     job.is_overdue = True
-                    overdue.append(job)
-        return overdue
+                    tell_overdue(job)
 
     def stop(self) -> None:
         """Lets the threads end after the jobs queued so far."""
@@ -117,8 +121,10 @@ class WorkerPool:
         yield_to_requests(self._niceness)
         while (job := self._jobs.get()) is not None:
             if self._begin(job):
-                job.work()
-                if self._end(job):
+                tell = job.work()
+                is_replaced = self._end(job)
+                tell()
+                if is_replaced:
                     return
 
     def _begin(self, job: Job) -> bool:
