@@ -58,7 +58,7 @@ class Fleet:
 
     def hear(self, fields: Fields) -> None:
         """Takes the server's log."""
-        if fields.get("event") in REPORTED:
+        if fields.get("event") in REPORTED and fields.get("origin") == "file":
             self._lines.put(fields)
 
     def reload_by_file(self) -> float:
@@ -103,7 +103,8 @@ def serving(command: list[str], folder: Path, models: int) -> Iterator[Fleet]:
         if fleet is not None:
             fleet.hear(fields)
 
-    with running([*command, "--model-config-file", str(config_file)], folder / "server.log", hear) as server:
+    flags = ["--model-config-file", str(config_file), "--state-dir", str(folder / "state")]
+    with running([*command, *flags], folder / "server.log", hear) as server:
         fleet = Fleet(server, config_file, configs)
         yield fleet
 

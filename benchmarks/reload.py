@@ -230,7 +230,7 @@ Every model is synthetic and has one version, at a base path of its own, which t
 second as always. The change: one label of one model is set, or taken away again, so each reload publishes a
 route.
 
-`understudy {{server}} --model-config-file FILE`
+`understudy {{server}} --model-config-file FILE --state-dir DIR`: each reload is recorded durably first.
 
 By rpc: HandleReloadConfigRequest with the whole list of models, until it is answered. By file: SIGHUP after
 the file was replaced, until the log says `reloaded`. One at a time: {{effort.reloads}} pairs of many and of
