@@ -58,6 +58,7 @@ def test_a_job_that_has_not_begun_can_be_withdrawn_and_one_that_has_cannot(pool:
     waiting = pool.submit(never.set, ignore)
     last = done(pool)
     assert pool.withdraw(waiting)
+    assert not pool.withdraw(waiting)
     assert not pool.withdraw(running)
     hung.let_go.set()
     assert last.wait(TIMEOUT_S)

@@ -73,9 +73,9 @@ class WorkerPool:
         return job
 
     def withdraw(self, job: Job) -> bool:
-        """Keeps a job from beginning; whether it had not begun."""
+        """Keeps a job from beginning; whether this did it: not if it has begun, or was withdrawn before."""
         with self._lock:
-            if job.has_begun:
+            if job.has_begun or job.is_withdrawn:
                 return False
             job.is_withdrawn = job.is_settled = True
             return True
