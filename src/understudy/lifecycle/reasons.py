@@ -78,6 +78,7 @@ def unloaded(outcome: Unloaded, ordered_because: str) -> str:
     """An unload ended."""
     took = f"unloaded in {seconds(outcome.duration_s)}"
     if outcome.requests_left:
-        left = f"{outcome.requests_left} requests outlived the drain; freed when the last of them ends"
+        requests = "1 request" if outcome.requests_left == 1 else f"{outcome.requests_left} requests"
+        left = f"{requests} outlived the drain; freed when the last of them ends"
         return f"{took}, but {left}; {ordered_because}"
     return f"{took}; {ordered_because}"
