@@ -76,8 +76,9 @@ class World:
         """One step of the core."""
         now = self.driver.clock.now()
         outcomes = self.plane.take_ended(now)
+        asked = [look for look in looks if self._is_asked_for(look)]
         step = self.driver.step(looks=looks, outcomes=outcomes, retries=retries)
-        self.referee.note_looks(looks, self.driver.models)
+        self.referee.note_looks(asked, self.driver.models)
         if self.trace is not no_trace:
             self._tell(looks, outcomes, step)
         self.referee.check(self.driver, step)
@@ -87,6 +88,11 @@ class World:
         for order in step.orders:
             self._carry_out(order, now)
         return step
+
+    def _is_asked_for(self, look: FoundVersions) -> bool:
+        """Whether it is at the place that was asked for when it came; a late one is no longer believed."""
+        model = self.driver.models.get(look.name)
+        return model is not None and look.base_path == model.base_path
 
     def settle(self) -> int:
         """The faults stop; how many ticks it takes until all is as it should be, and stays so."""

@@ -31,6 +31,11 @@ class AwaitedLooks:
             if not self._reports[name]:
                 del self._reports[name]
 
+    def cease(self, models: Iterable[str]) -> None:
+        """These are not waited for any longer."""
+        for name in models:
+            self._reports.pop(name, None)
+
     def keep(self, models: Collection[str]) -> None:
         """Only these are there at all."""
         self._reports = {name: left for name, left in self._reports.items() if name in models}

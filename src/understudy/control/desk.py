@@ -154,6 +154,8 @@ class Desk:
             order.answer.set_result(applied)
             return
         labels = new_labels(self.picture, change)
+        # What was awaited of a model was awaited for its former policy, or at its former place.
+        self._awaited.cease(model.name for model in change.changed if self._is_asked_anew(model))
         self._awaited.wait_for(model.name for model in change.changed if self._may_know_too_little(model))
         self._configure(order.config, applied)
         self._pins.note_configured(change.changed, self.picture.configured, self.picture.table.routes)
@@ -215,6 +217,10 @@ class Desk:
         for order, retried in self._retried:
             order.answer.set_result(retried)
         self._retried.clear()
+
+    def _is_asked_anew(self, model: ModelConfig) -> bool:
+        before = self.picture.configured[model.name]
+        return (model.base_path, model.version_policy) != (before.base_path, before.version_policy)
 
     def _may_know_too_little(self, model: ModelConfig) -> bool:
         """Whether its new version policy asks for what the last look did not see, and the next may see."""
