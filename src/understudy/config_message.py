@@ -134,6 +134,11 @@ def new_message() -> Message:
     return message_class("tensorflow.serving.ModelServerConfig")()
 
 
+def add_model(message: Message) -> Message:
+    """A model without content, new at the end of a ModelServerConfig's list."""
+    return cast(Message, _typed(message).model_config_list.config.add())  # made at run time, as above
+
+
 def which_config(message: Message) -> str | None:
     """Which of the two kinds of configuration it holds; none when it holds neither."""
     return _typed(message).WhichOneof("config")

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from understudy.config_message import (
     MODELS_REMEMBERED_MAX,
     ModelError,
+    add_model,
     build_message,
     new_message,
     parse_message,
@@ -38,6 +39,10 @@ _STRING_COMMENT_OR_BRACKET = re.compile(
 )
 _MODEL_DEPTH = 2
 """A model is a message within `model_config_list` within the file."""
+
+_MODEL = "\0"
+_ONLY_MODELS = re.compile(rf"\s*model_config_list\s*:?\s*{{(?:\s*config\s*:?\s*{_MODEL}\s*[,;]?)*\s*}}\s*")
+"""A text that is nothing but a list of models, each model's message cut out."""
 
 _UNSET = (
     "Cannot transition to requested config. "
@@ -83,6 +88,8 @@ def parse_config_text(text: str, *, path: str | None = None) -> ServerConfig | N
     Raises:
         ConfigError: INVALID_ARGUMENT, with the place.
     """
+    if (plain := _parse_models(text)) is not None:
+        return plain
     message = new_message()
     try:
         text_format.Parse(text, message, descriptor_pool=descriptor_pool())
@@ -111,6 +118,47 @@ def _format_model(model: ModelConfig) -> str:
     alone = build_message(ServerConfig(models=(model,)))
     text = text_format.MessageToString(alone, descriptor_pool=descriptor_pool())
     return text.removeprefix("model_config_list {\n").removesuffix("}\n")
+
+
+def _parse_models(text: str) -> ServerConfig | None:
+    """The configuration of a text in the usual form, in which every model is right; none: parse it whole.
+
+    Parsing text is slow, and a file that is read again says of nearly every model what it said before.
+    """
+    models = _cut_models(text)
+    if models is None:
+        return None
+    try:
+        parsed = [_parse_model(model) for model in models]
+    except (text_format.ParseError, ModelError, RecursionError):
+        return None
+    return ServerConfig(models=tuple(sorted(parsed, key=lambda model: model.name)))
+
+
+def _cut_models(text: str) -> list[str] | None:
+    """What stands between each model's brackets; none when the text has something else in it, too."""
+    models, between = [], []
+    depth = begun = ended = 0
+    for match in _STRING_COMMENT_OR_BRACKET.finditer(text):
+        if match[0] == "{":
+            depth += 1
+            if depth == _MODEL_DEPTH:
+                between.append(text[ended : match.start()])
+                begun = match.end()
+        elif match[0] == "}":
+            if depth == _MODEL_DEPTH:
+                models.append(text[begun : match.start()])
+                ended = match.end()
+            depth -= 1
+    between.append(text[ended:])
+    return models if _MODEL not in text and _ONLY_MODELS.fullmatch(_MODEL.join(between)) else None
+
+
+@lru_cache(MODELS_REMEMBERED_MAX)
+def _parse_model(text: str) -> ModelConfig:
+    message = new_message()
+    text_format.Parse(text, add_model(message), descriptor_pool=descriptor_pool())
+    return parse_message(message).models[0]
 
 
 def _parse_list(message: Message, text: str, path: str | None) -> ServerConfig:

@@ -9,7 +9,7 @@ from google.protobuf import text_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from understudy.config_message import build_message, parse_wire
+from understudy.config_message import build_message, new_message, parse_message, parse_wire
 from understudy.config_text import (
     CONFIG_BYTES_MAX,
     format_config,
@@ -264,6 +264,43 @@ configs = st.lists(models, max_size=4, unique_by=lambda model: model.name).map(
 def test_a_configuration_survives_text_and_bytes(config: ServerConfig) -> None:
     assert parse_config_text(format_config(config)) == config
     assert parse_wire(build_message(config).SerializeToString()) == config
+
+
+@given(
+    configs,
+    st.sampled_from(["  config {", "  config: {", "  ,config {", "  # } {\n  config {", "  config <"]),
+)
+@settings(deadline=None)
+def test_a_text_means_what_protobuf_reads_in_it(config: ServerConfig, begin: str) -> None:
+    """Although its models are parsed one by one where that is the same."""
+    text = format_config(config).replace("  config {", begin)
+    if begin.endswith("<"):
+        text = text.replace("\n  }", "\n  >")
+    message = new_message()
+    try:
+        text_format.Parse(text, message, descriptor_pool=descriptor_pool())
+    except text_format.ParseError:
+        with pytest.raises(ConfigError):
+            parse_config_text(text)
+    else:
+        assert parse_config_text(text) == parse_message(message) == config
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'model_config_list { config { name: "a" base_path: "/a" model_platform: "tensorflow" } } }',
+        'model_config_list { config { name: "a" base_path: "/a" model_platform: "tensorflow" } > }',
+        'model_config_list { config { name: "a" base_path: "/a } model_platform: "tensorflow" } }',
+        'model_config_list { config { name: "a" } config } }',
+        "model_config_list { config \0 }",
+        "model_config_list { config { } ",
+        "model_config_list { } model_config_list { }",
+    ],
+)
+def test_a_text_with_a_bracket_or_quote_astray_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError):
+        parse_config_text(text)
 
 
 @given(configs)
