@@ -13,6 +13,7 @@ from understudy.config_text import read_changed_config
 from understudy.control.facts import Applied, ConfigOrder
 from understudy.errors import ConfigError
 from understudy.model_config import ServerConfig
+from understudy.priority import yield_to_requests
 from understudy.server.orders import OrderHandling, Orders, build_draft
 from understudy.store.revision import Origin
 
@@ -143,6 +144,7 @@ class ConfigFileReader:
         return order.answer
 
     def _run(self, interval_s: float) -> None:
+        yield_to_requests()
         self.poll()
         while not self._stopping.wait(interval_s):
             self.poll()
