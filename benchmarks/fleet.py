@@ -120,8 +120,14 @@ def lay_out(folder: Path, models: int) -> tuple[ServerConfig, ServerConfig]:
 
 
 @contextmanager
-def continuously(reload: Reload, taken_s: list[float]) -> Iterator[None]:
-    """Reloads one after another for as long as the context lasts; what each took is added to the list."""
+def reloading(reload: Reload, taken_s: list[float], *, pause_s: float = 0.0) -> Iterator[None]:
+    """Reloads one after another for as long as the context lasts.
+
+    Args:
+        reload: does it once.
+        taken_s: what each took is added here.
+        pause_s: between the end of one and the next.
+    """
     stopped = threading.Event()
     failed: list[Exception] = []
 
@@ -129,6 +135,7 @@ def continuously(reload: Reload, taken_s: list[float]) -> Iterator[None]:
         try:
             while not stopped.is_set():
                 taken_s.append(reload())
+                stopped.wait(pause_s)
         except Exception as error:  # noqa: BLE001 - raised again on the thread that measures
             failed.append(error)
 

@@ -1,6 +1,6 @@
 """Measures reloads of many models with one change, and what live traffic notices of them.
 
-    python -m benchmarks.reload            about six minutes
+    python -m benchmarks.reload            about seven minutes
     python -m benchmarks.reload --quick    a minute, to see that it works
 
 Says in which order things happen; one reload is fleet.py's.
@@ -21,7 +21,7 @@ import grpc
 import msgspec
 
 from benchmarks import half_plus_two_messages as messages
-from benchmarks.fleet import Fleet, Reload, continuously, serving
+from benchmarks.fleet import Fleet, Reload, reloading, serving
 from benchmarks.half_plus_two_model import outputs
 from benchmarks.load import Load, LoadFailedError, Question, measure
 from benchmarks.machine import Machine, describe
@@ -39,6 +39,9 @@ RATE = 2_000.0
 """Requests a second: a tenth of what a server does on two cores, shared with the generator."""
 CONCURRENCY = 64
 """More than are ever in flight, so that no request waits for a free worker."""
+PAUSE_S = 1.0
+"""Between reloads that do not follow each other at once."""
+PACED = f"rpc, every {PAUSE_S:g} s"
 P99_TARGET = "at most 1.2"
 
 
@@ -127,7 +130,8 @@ class Bench:
             }
             for origin, (reload, reload_few) in origins.items():
                 self._time(many, origin, reload, reload_few)
-            self._disturb(models, many, {origin: reload for origin, (reload, _) in origins.items()})
+            reloads = {origin: reload for origin, (reload, _) in origins.items()}
+            self._disturb(models, many, {**reloads, PACED: reloads["rpc"]})
 
     def _time(self, fleet: Fleet, origin: str, reload: Reload, reload_few: Reload) -> None:
         reload()  # the first one finds nothing to compare with
@@ -153,7 +157,8 @@ class Bench:
         server = fleet.server
         sides = [Side(name=f"{models:,} models", situation="undisturbed", server=server)]
         for origin, reload in reloads.items():
-            around = partial(continuously, reload, taken[origin])
+            pause_s = PAUSE_S if origin == PACED else 0.0
+            around = partial(reloading, reload, taken[origin], pause_s=pause_s)
             sides.append(Side(name=f"{models:,} models", situation=origin, server=server, around=around))
         rows: list[Row] = []
         for protocol in ("grpc", "rest"):
@@ -238,8 +243,8 @@ the file was replaced, until the log says `reloaded`. One at a time: {{effort.re
 
 Traffic: {RATE:,.0f} requests a second in an open loop by understudy-loadgen, to one model; latency counts
 from when a request was due. {{effort.rounds}} rounds of {{effort.seconds:g}} s for each situation,
-interleaved: undisturbed, reloads by rpc, reloads by file, each reload right after the one before. Quantiles
-are over the answers of all rounds together.
+interleaved: undisturbed; reloads by rpc and by file, each right after the one before; reloads by rpc with
+{PAUSE_S:g} s between them. Quantiles are over the answers of all rounds together.
 
 Server, generator and who reloads share the machine's cores: a part of what traffic notices is that they do.
 """
