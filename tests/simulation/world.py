@@ -222,12 +222,12 @@ class World:
             if version.state is State.ERROR
         }
         asked = {servable for servable in sorted(failed) if self.random.random() < 0.5}
-        for model in self.driver.config.models:
-            for number, found in list(source.found.get(model.base_path, {}).items()):
-                servable = ServableId(model.name, number)
+        for base_path, by_number in sorted(source.found.items()):  # an order that is held may yet move there
+            for number, found in sorted(by_number.items()):
+                servable = ServableId(base_path.rpartition("/")[2], number)
                 is_corrupt = (found.fingerprint or "").startswith("corrupt")
                 if is_corrupt or (servable in failed and servable not in asked):
-                    self.put(model.base_path, number, is_good=True)
+                    self.put(base_path, number, is_good=True)
         looks = list(self.driver.look_at_all())
         self.step(looks, sorted(asked))
 
