@@ -12,7 +12,7 @@ from tests.simulation.broken import broken
 from understudy.errors import Code
 from understudy.lifecycle import Load
 from understudy.lifecycle.aspire import Overlay
-from understudy.model_config import All, Latest, ModelConfig, Transition, VersionPolicy
+from understudy.model_config import All, Latest, ModelConfig
 from understudy.routing import ModelRoute
 from understudy.servable import FoundVersions, ModelSnapshot, ServableId, State, VersionSnapshot
 
@@ -45,8 +45,8 @@ RESIDENT = {State.LOADING, State.OVERDUE, State.READY, State.UNLOADING}
 GONE = {State.END, State.ERROR}
 NO_OVERLAY = Overlay()
 SNAPSHOTS_EVERY = 10
-LOOKS_WAITED = 3
-"""The core waits for two reports; a report that came in the very step of the change does not count."""
+LOOKS_WAITED = 2
+"""Reports that the core waits for; one that came in the very step of the change may have come before it."""
 
 
 @dataclass(slots=True)
@@ -57,9 +57,9 @@ class Referee:
         states: of each version, as the events told them.
         ready: the READY versions of each model after the last step.
         good_looks: the last look at each model that did not fail.
-        policies: of each model, as last seen.
-        waits: looks that must pass until a model's new policies are held against it: one may be older than
-            what they name.
+        configured: each model's configuration, as last seen.
+        waits: looks that must pass until a model's new configuration is held against it: one may be older
+            than what it names.
         generation: of the last update.
         judged: for each model which frozen things it was last judged by; the same are not judged twice.
         kept: those things, so that no other takes the place of one that was forgotten.
@@ -71,7 +71,7 @@ class Referee:
     states: dict[ServableId, State] = field(default_factory=dict)
     ready: dict[str, set[int]] = field(default_factory=dict)
     good_looks: dict[str, FoundVersions] = field(default_factory=dict)
-    policies: dict[str, tuple[VersionPolicy, Transition | None]] = field(default_factory=dict)
+    configured: dict[str, ModelConfig] = field(default_factory=dict)
     waits: dict[str, int] = field(default_factory=dict)
     generation: int = 0
     judged: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -83,17 +83,18 @@ class Referee:
     def note_looks(self, looks: list[FoundVersions], models: Mapping[str, ModelConfig]) -> None:
         """The looks that a step took, with what was configured when it decided."""
         self.good_looks = {name: look for name, look in self.good_looks.items() if name in models}
-        self._note_policies(models)
         for look in looks:
             self.waits[look.name] = max(0, self.waits.get(look.name, 0) - 1)
+        self._note_policies(models)
+        for look in looks:
             if look.failure is None and look.name in models and look.base_path == models[look.name].base_path:
                 self.good_looks[look.name] = look
 
     def _note_policies(self, models: Mapping[str, ModelConfig]) -> None:
         for name, model in models.items():
-            if self.policies.get(name, _policies(model)) != _policies(model):
+            if self.configured.get(name, model) is not model:
                 self.waits[name] = LOOKS_WAITED
-        self.policies = {name: _policies(model) for name, model in models.items()}
+        self.configured = dict(models)
 
     def check(self, driver: Driver, step: Step) -> None:
         """Every invariant that can be seen after a step."""
@@ -230,7 +231,7 @@ class Referee:
 
     def _check_places(self, model: ModelSnapshot) -> None:
         """What serves because it is wanted was loaded from where the last good look found it."""
-        look = self.good_looks.get(model.name)
+        look = None if self.waits.get(model.name) else self.good_looks.get(model.name)
         places = {found.version: found.path for found in look.versions} if look else {}
         for version in model.versions:
             is_wanted = version.aspired and version.state in RESIDENT - {State.UNLOADING}
@@ -246,10 +247,6 @@ class Referee:
         for version in model.versions:
             if version.state in RESIDENT and not version.aspired:
                 broken(5, f"{order.servable} loads beside {version.version}, {version.state}")
-
-
-def _policies(model: ModelConfig) -> tuple[VersionPolicy, Transition | None]:
-    return model.version_policy, model.transition
 
 
 def _is_aspired(model: ModelSnapshot, servable: ServableId) -> bool:

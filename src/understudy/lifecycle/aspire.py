@@ -164,7 +164,7 @@ class Aspirer:
             model, overlay = self._models.get(name), overlays.get(name, NO_OVERLAY)
             if model is None or model.found is None:
                 continue
-            if name in self._undecided and not model.is_quarantine_news(overlay):
+            if name in self._undecided and model.may_wait(overlay):
                 continue
             if model.is_covered(overlay) and (name in looked or model.is_stale(overlay)):
                 yield model.aspire(now, model.found, overlay, events)
@@ -196,9 +196,10 @@ class _Model:
         """Whether the last decision was taken on another policy or overlay."""
         return self.decided_on != (self.config.version_policy, self.config.transition, overlay)
 
-    def is_quarantine_news(self, overlay: Overlay) -> bool:
-        """Whether more is quarantined than at the last decision."""
-        return not overlay.quarantined <= self.decided_on[2].quarantined
+    def may_wait(self, overlay: Overlay) -> bool:
+        """Whether its policy is not the one last decided on, and no more is quarantined than then."""
+        policy, _, before = self.decided_on
+        return policy != self.config.version_policy and overlay.quarantined <= before.quarantined
 
     def is_covered(self, overlay: Overlay) -> bool:
         """Whether the last good look was for all that policy and pins ask for; if not, the next one decides.
