@@ -1,5 +1,7 @@
 """Snapshots and labels become routes."""
 
+from types import MappingProxyType
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,7 +112,7 @@ def test_a_number_that_is_loaded_anew_stays_the_default_while_its_former_incarna
 def test_an_incarnation_that_takes_over_is_an_update_although_the_number_is_the_same() -> None:
     before = build_route(model(former(State.READY), present(State.LOADING)), (("stable", 3),))
     after = build_route(model(former(State.UNLOADING), present(State.READY)), (("stable", 3),), before)
-    assert diff(RouteTable(1, {"m": before}), [after]) == RouteUpdate(2, (after,), ())
+    assert diff(RouteTable(1, MappingProxyType({"m": before})), [after]) == RouteUpdate(2, (after,), ())
     assert before.labels == after.labels == (LabelRoute("stable", 3),)
 
 
@@ -179,22 +181,22 @@ def test_labels_are_sorted() -> None:
 
 
 def test_nothing_changed_is_no_update() -> None:
-    table = RouteTable(3, {"m": route("m", 1)})
+    table = RouteTable(3, MappingProxyType({"m": route("m", 1)}))
     assert diff(table, [route("m", 1)], ["unknown"]) is None
 
 
 def test_an_update_carries_only_what_changed() -> None:
-    table = RouteTable(3, {"m": route("m", 1), "n": route("n", 1), "o": route("o")})
+    table = RouteTable(3, MappingProxyType({"m": route("m", 1), "n": route("n", 1), "o": route("o")}))
     update = diff(table, [route("m", 1), route("n", 2)], ["o"])
     assert update == RouteUpdate(4, (route("n", 2),), ("o",))
 
 
 def test_a_refused_update_leaves_the_table_and_the_next_one_has_the_same_generation() -> None:
-    table = RouteTable(3, {"m": route("m", 1)})
+    table = RouteTable(3, MappingProxyType({"m": route("m", 1)}))
     refused = diff(table, [route("m", 2)])
     again = diff(table, [route("m", 2)])
     assert refused == again
-    assert table == RouteTable(3, {"m": route("m", 1)})
+    assert table == RouteTable(3, MappingProxyType({"m": route("m", 1)}))
 
 
 def test_generations_are_applied_in_order_or_it_is_a_fault_of_ours() -> None:
@@ -210,7 +212,9 @@ ROUTES = st.dictionaries(NAMES, st.frozensets(st.integers(1, 3)))
 def test_applying_a_difference_leads_from_any_table_to_any_other(
     before: dict[str, frozenset[int]], after: dict[str, frozenset[int]]
 ) -> None:
-    table = RouteTable(1, {name: route(name, *sorted(ready)) for name, ready in before.items()})
+    table = RouteTable(
+        1, MappingProxyType({name: route(name, *sorted(ready)) for name, ready in before.items()})
+    )
     wanted = {name: route(name, *sorted(ready)) for name, ready in after.items()}
     update = diff(table, wanted.values(), before.keys() - after.keys())
     reached = table if update is None else table.apply(update)

@@ -36,6 +36,9 @@ has its own deadline."""
 UNLOAD_PATIENCE_S = 1.0
 """A drain mostly waits: others must not wait behind it."""
 
+FORGET_EVERY = 100
+"""Calls that watch deadlines, between two in which what has ended is forgotten: there may be thousands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
@@ -124,6 +127,7 @@ class Effects:
         self._unloads = WorkerPool(
             "unload", clock, threads=settings.unload_threads, patience_s=UNLOAD_PATIENCE_S
         )
+        self._calls = 0
         self._inspecting: dict[Job, Inspect] = {}
         self._loading: dict[Job, Load] = {}
 
@@ -150,8 +154,10 @@ class Effects:
         self._inspections.tend(INSPECTION_TIMEOUT_S, self._report_inspection_overdue)
         self._loads.tend(self._settings.load_timeout_s, self._report_load_overdue)
         self._unloads.tend()
-        self._inspecting = {job: each for job, each in self._inspecting.items() if not job.is_settled}
-        self._loading = {job: each for job, each in self._loading.items() if not job.is_settled}
+        self._calls += 1
+        if self._calls % FORGET_EVERY == 0:
+            self._inspecting = {job: each for job, each in self._inspecting.items() if not job.is_settled}
+            self._loading = {job: each for job, each in self._loading.items() if not job.is_settled}
 
     def stop(self) -> None:
         """Takes no more work; what runs is left to end by itself."""

@@ -63,7 +63,7 @@ class Unload:
 class Watch:
     """From now on, fingerprint exactly these versions of the model when looking at it.
 
-    They are those whose files decide what happens next: loading, retrying, or failed.
+    They are those whose files decide what happens next: retrying, or failed.
 
     Attributes:
         name: the model.

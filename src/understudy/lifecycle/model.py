@@ -33,8 +33,9 @@ FINISHED_VERSIONS_MAX = 50
 CANCELLED = Failure(Code.CANCELLED, "Loading of servable cancelled")
 """TensorFlow Serving's words for a version that was no longer wanted before it was ready."""
 
-WATCHED = frozenset({State.LOADING, State.RETRYING, State.ERROR})
-"""States of an aspired version in which its files decide what happens next."""
+WATCHED = frozenset({State.RETRYING, State.ERROR})
+"""States of an aspired version in which its files decide what happens next. Not LOADING: what an attempt
+loads was inspected before it, and is compared after it."""
 
 
 class ManagedModel:

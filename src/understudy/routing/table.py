@@ -1,6 +1,6 @@
 """What a request sees: decided from a model's snapshot, its labels and the routes in force."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -33,7 +33,7 @@ class RouteTable:
     """
 
     generation: int = 0
-    routes: Mapping[str, ModelRoute] = field(default_factory=lambda: MappingProxyType({}))
+    routes: MappingProxyType[str, ModelRoute] = field(default_factory=lambda: MappingProxyType({}))
 
     def apply(self, update: RouteUpdate) -> "RouteTable":
         """The table after an update that was published; one that was refused is not applied.
@@ -43,7 +43,7 @@ class RouteTable:
         """
         if update.generation != self.generation + 1:
             raise AssertionError(f"generation {update.generation} after {self.generation}")
-        routes = dict(self.routes)
+        routes = self.routes.copy()
         routes.update((route.name, route) for route in update.changed)
         for name in update.removed:
             del routes[name]
