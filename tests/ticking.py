@@ -34,11 +34,10 @@ def found(name: str, *versions: int, base_path: str = "/models/m") -> FoundVersi
 class Ticking:
     """A desk whose routes are always taken, as the data plane does."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, load_retries_max: int = 0) -> None:
         self.ledger = RevisionStore(lambda: self.now)
-        self.desk = Desk(
-            Manager(ManagerOptions(load_retries_max=0)), Judge(platforms=PLATFORMS), ledger=self.ledger
-        )
+        options = ManagerOptions(load_retries_max=load_retries_max)
+        self.desk = Desk(Manager(options), Judge(platforms=PLATFORMS), ledger=self.ledger)
         self.now = 0.0
         weakref.finalize(self, self.ledger.close)
 

@@ -61,16 +61,21 @@ class World:
     late_looks: list[FoundVersions] = field(default_factory=list)
     files: int = 0
     orders: list[ConfigOrder] = field(default_factory=list)
+    wish: ServableId | None = None
 
     def tick(self) -> None:
         """Something happens, time passes, the core takes a step, and the step is checked and carried out."""
         self.random.choice(DEEDS)(self)
         self._pass_time()
         looks = self._looks()
-        retries = []
-        if self.random.random() < 0.03:
-            retries = [ServableId(self.random.choice(MODELS), self.random.randint(1, VERSION_MAX))]
-        self.step(looks, retries)
+        self.step(looks, self._wishes())
+
+    def _wishes(self) -> list[ServableId]:
+        """An operator wants a version tried again, now and then; an impatient one asks twice."""
+        chance = self.random.random()
+        if chance < 0.03:
+            self.wish = ServableId(self.random.choice(MODELS), self.random.randint(1, VERSION_MAX))
+        return [self.wish] if self.wish is not None and chance < 0.2 else []
 
     def step(self, looks: list[FoundVersions], retries: list[ServableId]) -> Step:
         """One step of the core."""

@@ -279,3 +279,18 @@ def test_a_retry_is_answered_by_the_tick_that_takes_it() -> None:
     assert begun.answer.result(timeout=0).is_begun
     answer = refused.answer.result(timeout=0)
     assert (answer.is_begun, answer.reason) == (False, "not tried again: it is not aspired")
+
+
+def test_a_second_wish_for_the_same_try_is_answered_too() -> None:
+    ticking = Ticking(load_retries_max=1)
+    ticking.order(model("m"))
+    ticking.see(found("m", 1))
+    ticking.tick()
+    ticking.desk.finish(LoadFailed(ServableId("m", 1), 0.1, BROKEN))
+    ticking.tick()
+    for _ in range(2):  # the inspection that the first one ordered has not come back
+        wish = RetryOrder(ServableId("m", 1))
+        ticking.desk.take_retry(wish)
+        ticking.desk.decide(ticking.now)
+        ticking.desk.answer_orders(ticking.now)
+        assert wish.answer.result(timeout=0).is_begun

@@ -203,7 +203,7 @@ class ManagedModel:
                 pass
 
     def retry(self, now: float, version: int) -> None:
-        """An operator wants this version tried again now; what came of that is an event."""
+        """An operator wants this version tried again now; what came of that is an event, each time."""
         harness = self._versions.current(version)
         if harness is None:
             self._tell("retry_refused", now, f"there is no version {version} to try again", version=version)
@@ -211,7 +211,9 @@ class ManagedModel:
             self._renew(now, harness, "an operator asked for another try")
         elif harness.state is State.RETRYING:
             harness.next_attempt_at = now
-            self._note(harness, "retry_advanced", now, "an operator asked for another try; no more waiting")
+            harness.reason = "an operator asked for another try; no more waiting"
+            self.events.append(harness.event("retry_advanced", now, harness.reason))
+            self.changed = True
         else:
             reason = reasons.retry_refused(harness.state, aspired=harness.aspired)
             self._tell("retry_refused", now, reason, version=version)
