@@ -70,7 +70,6 @@ class _Taken:
         retries: that operators wish for.
         reconfigured: models that are new in the configuration, or not as they were, or gone from it.
         is_reconfigured: a configuration was put in force, were it the same.
-        wants_look: orders are held until the source has looked again.
         rebuilds_routes: all routes are to be compared with the table in force.
     """
 

@@ -146,7 +146,7 @@ class ControlLoop:
             self._source.set_models(turn.models)
         if turn.wants_look:
             self._source.look_soon()
-        if turn.guarded is not None:  # before it is no longer watched: the last fingerprint is not forgotten
+        if turn.guarded is not None:
             self._source.guard(turn.guarded)
         if turn.watched:
             self._source.watch(turn.watched)
