@@ -7,12 +7,12 @@
 use bytes::Bytes;
 use dataplane::{
     budget::Budget,
-    predict::Codec,
+    inference::Codec,
     rest::{
         predict_request::{Form, RestPredict},
         predict_response,
     },
-    signature::{Signature, TensorSpec},
+    signature::{Signature, Signatures, TensorSpec},
     tensor::{DType, Data, Tensor},
 };
 use std::sync::Arc;
@@ -64,10 +64,11 @@ fn read(name: &str, dtype: DType, number: impl Fn(usize) -> String) {
         |row: usize| (0..COLUMNS).map(|column| number(row * COLUMNS + column)).collect::<Vec<_>>().join(", ");
     let rows = (0..ROWS).map(|index| format!("[{}]", row(index))).collect::<Vec<_>>().join(", ");
     let body = Bytes::from(format!("{{\"instances\": [{rows}]}}"));
-    let (signature, budget) = (signature(dtype), Budget::new(1 << 30, Arc::default()));
+    let signatures = Signatures::new(vec![signature(dtype)], BTreeMap::new());
+    let budget = Budget::new(1 << 30, Arc::default());
     let ours = fastest(|| {
         let mut codec = RestPredict::parse(body.clone(), budget.charge(0).unwrap()).unwrap();
-        codec.decode(&signature).unwrap()
+        codec.decode(&signatures).unwrap()
     });
     let theirs = fastest(|| serde_json::from_slice::<serde_json::Value>(&body).unwrap());
     report(name, body.len(), ours, theirs);

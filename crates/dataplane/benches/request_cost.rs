@@ -10,8 +10,8 @@
 
 use dataplane::{
     execute::Limits,
+    inference::{Answered, Call, Codec, Run, Target, VersionChoice},
     plane::{LoadRequest, Plane, Platform},
-    predict::{Answered, Call, Codec, Target, VersionChoice},
     reaper::Reaper,
     route::{ModelUpdate, RouteUpdate, Router},
     runtime::{Model, Placement, RunOptions, synthetic},
@@ -127,16 +127,17 @@ fn measure_contended(router: &Arc<Router>, target: &Target) {
 
 /// Decode, run and encode of one codec on one model.
 fn measure_codec<C: Codec>(name: &str, model: &dyn Model, codec: impl Fn() -> C) {
-    let (index, signature) = model.signatures().find("").unwrap();
+    let signatures = model.signatures();
     let options = RunOptions { placement: Placement::Caller, timeout: None };
     report(&format!("{name}: make the request"), || drop(black_box(codec())));
-    report(&format!("{name}: make and decode"), || drop(black_box(codec().decode(signature))));
-    let inputs = codec().decode(signature).unwrap();
-    let run = || model.run(index, &inputs.tensors, &inputs.outputs, options).unwrap();
+    report(&format!("{name}: make and choose"), || drop(black_box(codec().choose(signatures))));
+    report(&format!("{name}: make and decode"), || drop(black_box(codec().decode(signatures))));
+    let ready = codec().decode(signatures).unwrap();
+    let run = || ready.run(model, options).unwrap();
     report(&format!("{name}: run"), || drop(black_box(run())));
-    let answered = Answered { version: 1, signature };
+    let answered = Answered { version: 1, signatures };
     report(&format!("{name}: make, run and encode"), || {
-        drop(black_box(codec().encode(answered, &inputs.outputs, run())));
+        drop(black_box(codec().encode(answered, &ready, run())));
     });
 }
 
@@ -161,9 +162,9 @@ fn measure_path(folder: &std::path::Path) {
         runtime.block_on(async {
             tokio::spawn(async move {
                 for _ in 0..1_000 {
-                    plane.predict(ask()).await.unwrap();
+                    plane.infer(ask()).await.unwrap();
                 }
-                report_async(name, || plane.predict(ask())).await;
+                report_async(name, || plane.infer(ask())).await;
             })
             .await
             .unwrap();

@@ -5,7 +5,7 @@
 
 use crate::{
     error::Error,
-    predict::Inputs,
+    inference::{Inputs, SignatureRun},
     signature::{DEFAULT_SIGNATURE, Signature, Signatures, TensorSpec},
     tensor::{DType, Data, Tensor},
     tensor_proto::FILL_BYTES_MAX,
@@ -102,23 +102,19 @@ fn aliases(specs: &[TensorSpec]) -> String {
     specs.iter().map(|spec| spec.alias.as_str()).collect::<Vec<_>>().join(",")
 }
 
-/// One call of a model: the index of a signature, and what to run it on.
-#[derive(Debug)]
-pub(crate) struct Run {
-    /// Of `Signatures::list`.
-    pub(crate) signature: usize,
-    /// Tensors in, outputs asked for.
-    pub(crate) inputs: Inputs,
-}
-
 /// The run of a Classify or Regress request on the signature of this name.
-pub(crate) fn run(task: Task, signatures: &Signatures, name: &str, input: &Input) -> Result<Run, Error> {
+pub(crate) fn run(
+    task: Task,
+    signatures: &Signatures,
+    name: &str,
+    input: &Input,
+) -> Result<SignatureRun, Error> {
     let name = or_default(name);
     let (signature, declared) = signatures
         .find(name)
         .ok_or_else(|| Error::invalid_argument(format!("No signature was found with the name: {name}")))?;
     let outputs = task.outputs(declared)?;
-    Ok(Run { signature, inputs: Inputs { tensors: vec![tensor(input)?], outputs } })
+    Ok(SignatureRun { signature, inputs: Inputs { tensors: vec![tensor(input)?], outputs } })
 }
 
 /// The runs of a `MultiInference` request, one for each task. Which model the tasks name is the caller's to judge.
@@ -126,7 +122,7 @@ pub(crate) fn runs(
     signatures: &Signatures,
     tasks: &[InferenceTask],
     input: &Input,
-) -> Result<Vec<Run>, Error> {
+) -> Result<Vec<SignatureRun>, Error> {
     let mut seen = BTreeSet::new();
     let mut planned = Vec::new();
     for task in tasks {
@@ -137,8 +133,10 @@ pub(crate) fn runs(
         planned.push(plan(signatures, task, name)?);
     }
     let tensor = tensor(input)?;
-    let run =
-        |(signature, outputs)| Run { signature, inputs: Inputs { tensors: vec![tensor.clone()], outputs } };
+    let run = |(signature, outputs)| SignatureRun {
+        signature,
+        inputs: Inputs { tensors: vec![tensor.clone()], outputs },
+    };
     Ok(planned.into_iter().map(run).collect())
 }
 

@@ -25,6 +25,9 @@ const UNIT_NANOS: u128 = 100;
 pub struct Class(usize);
 
 impl Class {
+    /// Of a request that is like no other: nothing is known of it, and nothing learnt.
+    pub const UNKNOWN: Self = Self(usize::MAX);
+
     /// The class of a request for this signature (its index) with a body of this size.
     #[must_use]
     pub fn of(signature: usize, body_bytes: usize) -> Self {

@@ -4,7 +4,7 @@ use crate::{
     admin::{AdminQueue, AdminRequest},
     error::Error,
     execute::{Executor, Limits},
-    predict::{Call, Codec, Path, Target},
+    inference::{Call, Codec, Path, Target},
     reaper::Reaper,
     registry::Registry,
     route::{RouteUpdate, Router},
@@ -156,9 +156,9 @@ impl fmt::Debug for Plane {
 
 /// What the doors ask.
 impl Plane {
-    /// Answers one Predict request. Dropping the future cancels what has not begun to run.
-    pub async fn predict<C: Codec>(&self, call: Call<C>) -> Result<Bytes, Error> {
-        self.path.predict(call).await
+    /// Answers one inference request. Dropping the future cancels what has not begun to run.
+    pub async fn infer<C: Codec>(&self, call: Call<C>) -> Result<Bytes, Error> {
+        self.path.infer(call).await
     }
 
     /// Every version of a model that was ever seen, descending, or the one asked for; `NOT_FOUND` in TensorFlow

@@ -5,7 +5,7 @@
 
 use crate::{
     error::Error,
-    predict::{Target, VersionChoice},
+    inference::{Target, VersionChoice},
     servable::{Handle, ServableId, Slot},
     stats::{Ledger, Rows},
     wire::tensorflow::serving::ModelVersionStatus,

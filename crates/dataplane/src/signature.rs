@@ -57,6 +57,12 @@ impl Signatures {
         Some((index, self.list.get(index)?))
     }
 
+    /// The one with this index.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&Signature> {
+        self.list.get(index)
+    }
+
     /// All of them, sorted by name.
     #[must_use]
     pub fn list(&self) -> &[Signature] {

@@ -6,7 +6,7 @@
 
 use crate::{
     error::{CODE_COUNT, Code},
-    predict::Door,
+    inference::{Api, Door},
 };
 use histogram::{AtomicHistogram, Histogram};
 use std::{
@@ -28,6 +28,49 @@ const LATENCY_MAX_US: u64 = (1 << MAX_VALUE_POWER) - 1;
 const RETIRED_MAX: usize = 256;
 
 const DOORS: [Door; 2] = [Door::Grpc, Door::Rest];
+
+const APIS: [Api; 5] = [Api::Predict, Api::Classify, Api::Regress, Api::MultiInference, Api::SessionRun];
+
+/// By which method and door a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Method {
+    /// The method.
+    pub api: Api,
+    /// The door.
+    pub door: Door,
+}
+
+impl Method {
+    /// How many there are.
+    const COUNT: usize = APIS.len() * DOORS.len();
+
+    /// `predict:grpc`, for example.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match (self.api, self.door) {
+            (Api::Predict, Door::Grpc) => "predict:grpc",
+            (Api::Predict, Door::Rest) => "predict:rest",
+            (Api::Classify, Door::Grpc) => "classify:grpc",
+            (Api::Classify, Door::Rest) => "classify:rest",
+            (Api::Regress, Door::Grpc) => "regress:grpc",
+            (Api::Regress, Door::Rest) => "regress:rest",
+            (Api::MultiInference, Door::Grpc) => "multi_inference:grpc",
+            (Api::MultiInference, Door::Rest) => "multi_inference:rest",
+            (Api::SessionRun, Door::Grpc) => "session_run:grpc",
+            (Api::SessionRun, Door::Rest) => "session_run:rest",
+        }
+    }
+
+    /// Below [`Self::COUNT`], and its own.
+    fn index(self) -> usize {
+        self.api as usize * DOORS.len() + self.door as usize
+    }
+
+    fn from_index(index: usize) -> Option<Self> {
+        let (api, door) = (APIS.get(index / DOORS.len())?, DOORS.get(index % DOORS.len())?);
+        Some(Self { api: *api, door: *door })
+    }
+}
 
 /// The counts of one method of one version, by one door.
 #[derive(Debug)]
@@ -67,20 +110,20 @@ pub struct Rows {
     model: Arc<str>,
     version: Option<i64>,
     signatures: Vec<String>,
-    /// One for each signature and door, then one for each door for requests that reached no signature.
+    /// One for each signature and method, then one for each method for requests that reached no signature.
     cells: Box<[OnceLock<Box<Row>>]>,
 }
 
 impl Rows {
     fn new(model: Arc<str>, version: Option<i64>, signatures: Vec<String>) -> Arc<Self> {
-        let cells = (0..(signatures.len() + 1) * DOORS.len()).map(|_| OnceLock::new()).collect();
+        let cells = (0..(signatures.len() + 1) * Method::COUNT).map(|_| OnceLock::new()).collect();
         Arc::new(Self { model, version, signatures, cells })
     }
 
     /// Counts one answer; `signature` is the index of the one that was asked for, if the request came that far.
-    pub fn record(&self, signature: Option<usize>, door: Door, code: Code, latency: Duration) {
+    pub fn record(&self, signature: Option<usize>, method: Method, code: Code, latency: Duration) {
         let signature = signature.unwrap_or(self.signatures.len());
-        if let Some(cell) = self.cells.get(signature * DOORS.len() + door as usize) {
+        if let Some(cell) = self.cells.get(signature * Method::COUNT + method.index()) {
             cell.get_or_init(Box::default).record(code, latency);
         }
     }
@@ -88,21 +131,18 @@ impl Rows {
     fn snapshot(&self) -> impl Iterator<Item = MethodStatistics> {
         let used = |(index, cell): (usize, &OnceLock<Box<Row>>)| {
             let row = cell.get()?;
-            let door = *DOORS.get(index % DOORS.len())?;
-            Some(self.read(self.signatures.get(index / DOORS.len()), door, row))
+            let method = Method::from_index(index % Method::COUNT)?;
+            Some(self.read(self.signatures.get(index / Method::COUNT), method, row))
         };
         self.cells.iter().enumerate().filter_map(used)
     }
 
-    fn read(&self, signature: Option<&String>, door: Door, row: &Row) -> MethodStatistics {
+    fn read(&self, signature: Option<&String>, method: Method, row: &Row) -> MethodStatistics {
         MethodStatistics {
             model: Arc::clone(&self.model),
             version: self.version,
             signature: signature.cloned().unwrap_or_default(),
-            method: match door {
-                Door::Grpc => "predict:grpc",
-                Door::Rest => "predict:rest",
-            },
+            method,
             by_code: std::array::from_fn(|code| {
                 row.by_code.get(code).map_or(0, |count| count.load(Ordering::Relaxed))
             }),
@@ -122,7 +162,7 @@ pub struct MethodStatistics {
     /// The signature; empty when the request reached none.
     pub signature: String,
     /// The method and the door it came by.
-    pub method: &'static str,
+    pub method: Method,
     /// Answers by canonical code.
     pub by_code: [u64; CODE_COUNT],
     /// Of the answers that were OK.
@@ -259,8 +299,18 @@ pub struct Gauges {
 mod tests {
     use super::*;
 
+    const GRPC: Method = Method { api: Api::Predict, door: Door::Grpc };
+    const REST: Method = Method { api: Api::Regress, door: Door::Rest };
+
     fn model() -> Arc<str> {
         Arc::from("m")
+    }
+
+    #[test]
+    fn every_method_has_a_place_of_its_own() {
+        let methods = (0..Method::COUNT).map(|index| Method::from_index(index).unwrap());
+        assert!(methods.enumerate().all(|(index, method)| method.index() == index));
+        assert_eq!(Method::from_index(Method::COUNT), None);
     }
 
     #[test]
@@ -268,10 +318,11 @@ mod tests {
         let ledger = Ledger::default();
         let rows = ledger.open_version(&model(), 3, vec!["a".into(), "b".into()]);
         assert!(ledger.snapshot().is_empty());
-        rows.record(Some(1), Door::Rest, Code::Ok, Duration::from_millis(2));
-        rows.record(None, Door::Grpc, Code::FailedPrecondition, Duration::from_millis(1));
-        let found: Vec<_> = ledger.snapshot().iter().map(|row| (row.signature.clone(), row.method)).collect();
-        assert_eq!(found, [("b".to_owned(), "predict:rest"), (String::new(), "predict:grpc")]);
+        rows.record(Some(1), REST, Code::Ok, Duration::from_millis(2));
+        rows.record(None, GRPC, Code::FailedPrecondition, Duration::from_millis(1));
+        let found: Vec<_> =
+            ledger.snapshot().iter().map(|row| (row.signature.clone(), row.method.name())).collect();
+        assert_eq!(found, [("b".to_owned(), "regress:rest"), (String::new(), "predict:grpc")]);
     }
 
     #[test]
@@ -279,10 +330,10 @@ mod tests {
         let ledger = Ledger::default();
         let rows = ledger.open_version(&model(), 1, vec!["s".into()]);
         for millis in 1..=100 {
-            rows.record(Some(0), Door::Grpc, Code::Ok, Duration::from_millis(millis));
+            rows.record(Some(0), GRPC, Code::Ok, Duration::from_millis(millis));
         }
-        rows.record(Some(0), Door::Grpc, Code::Internal, Duration::from_secs(9));
-        rows.record(Some(0), Door::Grpc, Code::Ok, Duration::MAX);
+        rows.record(Some(0), GRPC, Code::Internal, Duration::from_secs(9));
+        rows.record(Some(0), GRPC, Code::Ok, Duration::MAX);
         let row = ledger.snapshot().remove(0);
         assert_eq!((row.by_code[0], row.by_code[13]), (101, 1));
         let quantiles = row.latency_quantiles_s(&[0.5, 0.9]);
@@ -296,7 +347,7 @@ mod tests {
         let ledger = Ledger::default();
         for version in [1, 2] {
             let rows = ledger.open_version(&model(), version, vec!["s".into()]);
-            rows.record(Some(0), Door::Grpc, Code::Ok, Duration::from_millis(5));
+            rows.record(Some(0), GRPC, Code::Ok, Duration::from_millis(5));
         }
         let rows = ledger.snapshot();
         let merged = rows[0].clone().merged(&rows[1]);
@@ -309,7 +360,7 @@ mod tests {
         let ledger = Ledger::default();
         for version in 0..i64::try_from(RETIRED_MAX).unwrap() + 10 {
             let rows = ledger.open_version(&model(), version, vec!["s".into()]);
-            rows.record(Some(0), Door::Grpc, Code::Ok, Duration::ZERO);
+            rows.record(Some(0), GRPC, Code::Ok, Duration::ZERO);
             ledger.retire(&rows);
         }
         let rows = ledger.snapshot();

@@ -3,10 +3,10 @@
 
 use crate::{
     error::Error,
-    predict::{Answered, Call, Codec, Door, Inputs, Target, VersionChoice},
+    inference::{Answered, Api, Call, Codec, Door, Inputs, SignatureRun, Target, VersionChoice},
     route::ReadyVersion,
     runtime::synthetic,
-    signature::Signature,
+    signature::{Signature, Signatures},
     tensor::{DType, Data, Tensor},
     warmup,
     wire::tensorflow::{
@@ -39,31 +39,44 @@ impl FloatCodec {
     }
 }
 
+impl FloatCodec {
+    fn find<'a>(&self, signatures: &'a Signatures) -> Result<(usize, &'a Signature), Error> {
+        let name = &self.signature;
+        signatures
+            .find(name)
+            .ok_or_else(|| Error::failed_precondition(format!("Serving signature key \"{name}\" not found.")))
+    }
+}
+
 impl Codec for FloatCodec {
+    type Run = SignatureRun;
+
+    fn api(&self) -> Api {
+        Api::Predict
+    }
+
     fn door(&self) -> Door {
         Door::Grpc
     }
 
-    fn signature_name(&self) -> &str {
-        &self.signature
+    fn choose(&self, signatures: &Signatures) -> Result<Option<usize>, Error> {
+        self.find(signatures).map(|(index, _)| Some(index))
     }
 
-    fn unknown_signature(&self, name: &str) -> Error {
-        Error::failed_precondition(format!("Serving signature key \"{name}\" not found."))
-    }
-
-    fn decode(&mut self, signature: &Signature) -> Result<Inputs, Error> {
+    fn decode(&mut self, signatures: &Signatures) -> Result<SignatureRun, Error> {
         if self.broken {
             return Err(Error::invalid_argument("tensor parsing error: x"));
         }
+        let (index, signature) = self.find(signatures)?;
         let wanted = |alias: &String| self.outputs.is_empty() || self.outputs.contains(alias);
         let declared = signature.outputs.iter().enumerate();
         let outputs = declared.filter(|(_, spec)| wanted(&spec.alias)).map(|(index, _)| index).collect();
         let data = Data::Packed(Bytes::copy_from_slice(&self.x.to_le_bytes()));
-        Ok(Inputs { tensors: vec![Tensor::new(DType::Float, vec![1], data)?], outputs })
+        let tensors = vec![Tensor::new(DType::Float, vec![1], data)?];
+        Ok(SignatureRun { signature: index, inputs: Inputs { tensors, outputs } })
     }
 
-    fn encode(self, answered: Answered<'_>, _: &[usize], outputs: Vec<Tensor>) -> Result<Bytes, Error> {
+    fn encode(self, answered: Answered<'_>, _: &SignatureRun, outputs: Vec<Tensor>) -> Result<Bytes, Error> {
         let mut body = answered.version.to_le_bytes().to_vec();
         for output in &outputs {
             if let Data::Packed(bytes) = output.data() {

@@ -31,7 +31,7 @@ impl MethodStatistics {
 
     #[getter]
     fn method(&self) -> &'static str {
-        self.0.method
+        self.0.method.name()
     }
 
     #[getter]

@@ -2,7 +2,7 @@
 
 use crate::{
     error::Error,
-    predict::{Target, VersionChoice},
+    inference::{Target, VersionChoice},
     wire::tensorflow::serving::{ModelSpec, model_spec},
 };
 use bytes::Bytes;

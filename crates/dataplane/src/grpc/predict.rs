@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{
     error::Error,
+    inference::{Answered, Api, Call, Codec, Door, Inputs, SignatureRun},
     plane::Plane,
-    predict::{Answered, Call, Codec, Door, Inputs},
-    signature::{DEFAULT_SIGNATURE, Signature, TensorSpec},
+    signature::{DEFAULT_SIGNATURE, Signature, Signatures, TensorSpec},
     tensor::Tensor,
     tensor_proto,
     wire::tensorflow::{
@@ -38,7 +38,7 @@ pub(super) async fn answer(plane: &Plane, message: Bytes, deadline: Option<Insta
     let body_bytes = message.len();
     let (codec, spec) = PredictCodec::read(message)?;
     let spec = spec.ok_or_else(model_spec::missing)?;
-    plane.predict(Call { target: model_spec::target(spec), codec, body_bytes, deadline }).await
+    plane.infer(Call { target: model_spec::target(spec), codec, body_bytes, deadline }).await
 }
 
 /// A `PredictRequest` whose tensors are bytes still.
@@ -116,38 +116,39 @@ pub(crate) struct PredictCodec {
 }
 
 impl Codec for PredictCodec {
+    type Run = SignatureRun;
+
+    fn api(&self) -> Api {
+        Api::Predict
+    }
+
     fn door(&self) -> Door {
         Door::Grpc
     }
 
-    fn signature_name(&self) -> &str {
-        &self.signature_name
+    fn choose(&self, signatures: &Signatures) -> Result<Option<usize>, Error> {
+        self.find(signatures).map(|(index, _)| Some(index))
     }
 
-    fn unknown_signature(&self, name: &str) -> Error {
-        let name = if name.is_empty() { DEFAULT_SIGNATURE } else { name };
-        Error::failed_precondition(format!("Serving signature key \"{name}\" not found."))
+    fn decode(&mut self, signatures: &Signatures) -> Result<SignatureRun, Error> {
+        let (index, signature) = self.find(signatures)?;
+        Ok(SignatureRun { signature: index, inputs: self.inputs(signature)? })
     }
 
-    fn decode(&mut self, signature: &Signature) -> Result<Inputs, Error> {
-        self.check_count(signature)?;
-        let tensors = self.tensors(signature)?;
-        let outputs = self.outputs(signature)?;
-        self.inputs.clear();
-        Ok(Inputs { tensors, outputs })
-    }
-
-    fn encode(self, answered: Answered<'_>, indexes: &[usize], outputs: Vec<Tensor>) -> Result<Bytes, Error> {
-        if indexes.len() != outputs.len() {
-            return Err(Error::unknown("Predict internal error"));
-        }
-        let named = indexes.iter().zip(&outputs).filter_map(|(&index, tensor)| {
-            let output = answered.signature.outputs.get(index)?;
+    fn encode(
+        self,
+        answered: Answered<'_>,
+        run: &SignatureRun,
+        outputs: Vec<Tensor>,
+    ) -> Result<Bytes, Error> {
+        let signature = answered.signature(run)?;
+        let named = run.inputs.outputs.iter().zip(&outputs).filter_map(|(&index, tensor)| {
+            let output = signature.outputs.get(index)?;
             Some((output.alias.clone(), tensor_proto::encode(tensor)))
         });
         let response = PredictResponse {
             outputs: named.collect(),
-            model_spec: Some(model_spec::echo(self.model, answered.version, &answered.signature.name)),
+            model_spec: Some(model_spec::echo(self.model, answered.version, &signature.name)),
         };
         drop(outputs);
         Ok(response.encode_to_vec().into())
@@ -162,6 +163,24 @@ impl PredictCodec {
             |name: fn(&ModelSpec) -> &String| model_spec.as_ref().map(name).cloned().unwrap_or_default();
         let (model, signature_name) = (named(|spec| &spec.name), named(|spec| &spec.signature_name));
         Ok((Self { model, signature_name, inputs, output_filter }, model_spec))
+    }
+
+    fn find<'a>(&self, signatures: &'a Signatures) -> Result<(usize, &'a Signature), Error> {
+        let name = match self.signature_name.as_str() {
+            "" => DEFAULT_SIGNATURE,
+            name => name,
+        };
+        signatures
+            .find(name)
+            .ok_or_else(|| Error::failed_precondition(format!("Serving signature key \"{name}\" not found.")))
+    }
+
+    fn inputs(&mut self, signature: &Signature) -> Result<Inputs, Error> {
+        self.check_count(signature)?;
+        let tensors = self.tensors(signature)?;
+        let outputs = self.outputs(signature)?;
+        self.inputs.clear();
+        Ok(Inputs { tensors, outputs })
     }
 
     fn check_count(&self, signature: &Signature) -> Result<(), Error> {

@@ -26,8 +26,8 @@ pub use reply::Reply;
 use crate::{
     budget::{Budget, Charge},
     error::Error,
+    inference::{Call, Target},
     plane::Plane,
-    predict::{Call, Target},
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
@@ -130,7 +130,7 @@ async fn predict(
     } else {
         parse(body, is_compressed, charge)?
     };
-    plane.predict(Call { target, codec, body_bytes, deadline }).await.map(reply::json)
+    plane.infer(Call { target, codec, body_bytes, deadline }).await.map(reply::json)
 }
 
 fn parse(body: Bytes, is_compressed: bool, mut charge: Charge) -> Result<RestPredict, Error> {
@@ -215,7 +215,9 @@ mod tests {
         std::io::Write::write_all(&mut encoder, br#"{"signature_name": "f"}"#).unwrap();
         let body = Bytes::from(encoder.finish().unwrap());
         let codec = parse(body.clone(), true, memory.charge(0).unwrap()).unwrap();
-        assert_eq!(crate::predict::Codec::signature_name(&codec), "f");
+        let nothing = crate::signature::Signatures::new(Vec::new(), std::collections::BTreeMap::new());
+        let error = crate::inference::Codec::choose(&codec, &nothing).unwrap_err();
+        assert_eq!(error.message, "Serving signature name: \"f\" not found in signature def");
         let error = parse(body.slice(..10), true, memory.charge(0).unwrap()).unwrap_err();
         assert_eq!(error.message, "JSON Parse error: The document is empty");
     }

@@ -8,7 +8,7 @@
 
 use crate::{
     error::Error,
-    predict::{Target, VersionChoice},
+    inference::{Target, VersionChoice},
 };
 use http::Method;
 

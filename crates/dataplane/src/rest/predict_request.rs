@@ -9,8 +9,8 @@ use super::{
 use crate::{
     budget::Charge,
     error::Error,
-    predict::{Answered, Codec, Door, Inputs},
-    signature::{DEFAULT_SIGNATURE, Signature, TensorSpec},
+    inference::{Answered, Api, Codec, Door, Inputs, SignatureRun},
+    signature::{DEFAULT_SIGNATURE, Signature, Signatures, TensorSpec},
     tensor::Tensor,
 };
 use bytes::Bytes;
@@ -65,21 +65,18 @@ impl RestPredict {
     }
 }
 
-impl Codec for RestPredict {
-    fn door(&self) -> Door {
-        Door::Rest
+impl RestPredict {
+    fn find<'a>(&self, signatures: &'a Signatures) -> Result<(usize, &'a Signature), Error> {
+        let name = match self.signature_name.as_str() {
+            "" => DEFAULT_SIGNATURE,
+            name => name,
+        };
+        signatures.find(name).ok_or_else(|| {
+            Error::invalid_argument(format!("Serving signature name: \"{name}\" not found in signature def"))
+        })
     }
 
-    fn signature_name(&self) -> &str {
-        &self.signature_name
-    }
-
-    fn unknown_signature(&self, name: &str) -> Error {
-        let name = if name.is_empty() { DEFAULT_SIGNATURE } else { name };
-        Error::invalid_argument(format!("Serving signature name: \"{name}\" not found in signature def"))
-    }
-
-    fn decode(&mut self, signature: &Signature) -> Result<Inputs, Error> {
+    fn inputs(&mut self, signature: &Signature) -> Result<Inputs, Error> {
         if signature.inputs.is_empty() {
             let name = if self.signature_name.is_empty() { "DEFAULT" } else { &self.signature_name };
             return Err(Error::invalid_argument(format!("Failed to get input map for signature: {name}")));
@@ -96,9 +93,36 @@ impl Codec for RestPredict {
         self.charge.shrink(self.tape_bytes);
         Ok(Inputs { tensors, outputs: (0..signature.outputs.len()).collect() })
     }
+}
 
-    fn encode(self, answered: Answered<'_>, indexes: &[usize], outputs: Vec<Tensor>) -> Result<Bytes, Error> {
-        let specs = indexes.iter().filter_map(|&index| answered.signature.outputs.get(index));
+impl Codec for RestPredict {
+    type Run = SignatureRun;
+
+    fn api(&self) -> Api {
+        Api::Predict
+    }
+
+    fn door(&self) -> Door {
+        Door::Rest
+    }
+
+    fn choose(&self, signatures: &Signatures) -> Result<Option<usize>, Error> {
+        self.find(signatures).map(|(index, _)| Some(index))
+    }
+
+    fn decode(&mut self, signatures: &Signatures) -> Result<SignatureRun, Error> {
+        let (index, signature) = self.find(signatures)?;
+        Ok(SignatureRun { signature: index, inputs: self.inputs(signature)? })
+    }
+
+    fn encode(
+        self,
+        answered: Answered<'_>,
+        run: &SignatureRun,
+        outputs: Vec<Tensor>,
+    ) -> Result<Bytes, Error> {
+        let declared = &answered.signature(run)?.outputs;
+        let specs = run.inputs.outputs.iter().filter_map(|&index| declared.get(index));
         let named = specs.map(|spec| spec.alias.as_str()).zip(&outputs).collect::<Vec<_>>();
         predict_response::write(self.form, &named).map(Bytes::from)
     }

@@ -3,9 +3,9 @@
 
 use crate::{
     error::Error,
-    examples::{self, Run, Task},
+    examples::{self, Task},
     grpc::PredictCodec,
-    predict::{self, Codec},
+    inference::{Codec, Run, SignatureRun},
     runtime::{Model, Placement, RunOptions},
     signature::Signatures,
     wire::tensorflow::serving::{
@@ -27,13 +27,13 @@ pub(super) fn replay(model: &dyn Model, log: LogType, iterations: NonZeroU32) ->
     let runs = runs(model.signatures(), log)?;
     for _ in 0..iterations.get() {
         for run in &runs {
-            predict::run(model, run.signature, &run.inputs, OPTIONS)?;
+            run.run(model, OPTIONS)?;
         }
     }
     Ok(())
 }
 
-fn runs(signatures: &Signatures, log: LogType) -> Result<Vec<Run>, Error> {
+fn runs(signatures: &Signatures, log: LogType) -> Result<Vec<SignatureRun>, Error> {
     match log {
         LogType::PredictLog(log) => Ok(vec![predict_run(signatures, &log.request.unwrap_or_default())?]),
         LogType::ClassifyLog(log) => {
@@ -55,11 +55,9 @@ fn unsupported(number: u32) -> Error {
 }
 
 /// Read by the codec that reads requests, so that a record is taken just when a client's request would be.
-fn predict_run(signatures: &Signatures, request: &PredictRequest) -> Result<Run, Error> {
+fn predict_run(signatures: &Signatures, request: &PredictRequest) -> Result<SignatureRun, Error> {
     let (mut codec, _model) = PredictCodec::read(request.encode_to_vec().into())?;
-    let name = codec.signature_name();
-    let (signature, declared) = signatures.find(name).ok_or_else(|| codec.unknown_signature(name))?;
-    Ok(Run { signature, inputs: codec.decode(declared)? })
+    codec.decode(signatures)
 }
 
 fn examples_run(
@@ -67,12 +65,15 @@ fn examples_run(
     signatures: &Signatures,
     spec: Option<ModelSpec>,
     input: Option<Input>,
-) -> Result<Vec<Run>, Error> {
+) -> Result<Vec<SignatureRun>, Error> {
     let name = spec.unwrap_or_default().signature_name;
     Ok(vec![examples::run(task, signatures, &name, &input.unwrap_or_default())?])
 }
 
-fn inference_runs(signatures: &Signatures, request: MultiInferenceRequest) -> Result<Vec<Run>, Error> {
+fn inference_runs(
+    signatures: &Signatures,
+    request: MultiInferenceRequest,
+) -> Result<Vec<SignatureRun>, Error> {
     if request.tasks.is_empty() {
         return Err(Error::invalid_argument("ModelSpec has no name specified."));
     }

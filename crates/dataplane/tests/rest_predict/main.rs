@@ -9,9 +9,9 @@ use bytes::Bytes;
 use dataplane::{
     budget::Budget,
     error::{Code, Error},
-    predict::{Answered, Codec, Door, Inputs},
+    inference::{Answered, Codec, Door},
     rest::{predict_request::RestPredict, reply},
-    signature::{Signature, TensorSpec},
+    signature::{Signature, Signatures, TensorSpec},
     tensor::{DType, Data, Tensor},
 };
 use http_body_util::BodyExt;
@@ -39,8 +39,13 @@ fn parse(body: impl Into<Bytes>) -> Result<RestPredict, Error> {
     RestPredict::parse(body.into(), Budget::new(1 << 30, Arc::default()).charge(0).unwrap())
 }
 
+/// What a model has that can be asked this and nothing else.
+fn only(signature: &Signature) -> Signatures {
+    Signatures::new(vec![signature.clone()], BTreeMap::new())
+}
+
 fn decode(signature: &Signature, body: impl Into<Bytes>) -> Result<Vec<Tensor>, Error> {
-    parse(body)?.decode(signature).map(|inputs| inputs.tensors)
+    parse(body)?.decode(&only(signature)).map(|run| run.inputs.tensors)
 }
 
 /// The whole path with a model that computes `model`.
@@ -49,9 +54,10 @@ fn predict(
     body: impl Into<Bytes>,
     model: impl Fn(Vec<Tensor>) -> Vec<Tensor>,
 ) -> Result<String, Error> {
-    let mut codec = parse(body)?;
-    let Inputs { tensors, outputs } = codec.decode(signature)?;
-    let answer = codec.encode(Answered { version: 1, signature }, &outputs, model(tensors))?;
+    let (mut codec, signatures) = (parse(body)?, only(signature));
+    let run = codec.decode(&signatures)?;
+    let outputs = model(run.inputs.tensors.clone());
+    let answer = codec.encode(Answered { version: 1, signatures: &signatures }, &run, outputs)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
@@ -236,14 +242,14 @@ fn the_json_is_judged_before_the_signature_and_the_signature_before_the_tensors(
 
 #[test]
 fn a_request_names_its_signature_and_an_empty_name_is_the_default() {
-    let named = parse(r#"{"signature_name": "f"}"#).unwrap();
-    assert_eq!(named.signature_name(), "f");
-    let text = "Serving signature name: \"f\" not found in signature def";
-    assert_eq!(named.unknown_signature("f"), Error::invalid_argument(text));
+    let signatures = only(&echo(X));
+    for (body, name) in [(r#"{"signature_name": "f"}"#, "f"), ("{}", "serving_default")] {
+        let text = format!("Serving signature name: \"{name}\" not found in signature def");
+        let nothing = Signatures::new(Vec::new(), BTreeMap::new());
+        assert_eq!(parse(body).unwrap().choose(&nothing), Err(Error::invalid_argument(text)));
+    }
     let unnamed = parse(r#"{"signature_name": ""}"#).unwrap();
-    assert_eq!((unnamed.signature_name(), unnamed.door()), ("", Door::Rest));
-    let text = "Serving signature name: \"serving_default\" not found in signature def";
-    assert_eq!(unnamed.unknown_signature(""), Error::invalid_argument(text));
+    assert_eq!((unnamed.choose(&signatures), unnamed.door()), (Ok(Some(0)), Door::Rest));
 }
 
 #[test]
@@ -312,10 +318,11 @@ fn a_document_without_room_is_refused_and_room_is_given_back_after_the_answer() 
     assert_eq!((refused.code, small.bytes()), (Code::ResourceExhausted, 0));
     let budget = Budget::new(1 << 20, Arc::default());
     let mut codec = RestPredict::parse(body, budget.charge(0).unwrap()).unwrap();
-    let signature = echo(X);
-    let inputs = codec.decode(&signature).unwrap();
+    let signatures = only(&echo(X));
+    let run = codec.decode(&signatures).unwrap();
     assert!(budget.bytes() > 10_000 * 4);
-    codec.encode(Answered { version: 1, signature: &signature }, &[0], inputs.tensors).unwrap();
+    let outputs = run.inputs.tensors.clone();
+    codec.encode(Answered { version: 1, signatures: &signatures }, &run, outputs).unwrap();
     assert_eq!(budget.bytes(), 0);
 }
 

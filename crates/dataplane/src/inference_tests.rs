@@ -95,7 +95,7 @@ impl House {
     }
 
     pub(crate) async fn ask(&self, model: &str, x: f32) -> Result<(i64, f32), Error> {
-        let body = self.plane.predict(call(model, VersionChoice::Default, FloatCodec::new(x))).await?;
+        let body = self.plane.infer(call(model, VersionChoice::Default, FloatCodec::new(x))).await?;
         Ok(read_answer(&body).unwrap())
     }
 
@@ -147,7 +147,7 @@ async fn every_failure_is_counted_once_where_it_belongs() {
         ("made up too", VersionChoice::Default, FloatCodec::new(1.0), Code::NotFound),
     ];
     for (model, version, codec, code) in cases {
-        assert_eq!(house.plane.predict(call(model, version, codec)).await.unwrap_err().code, code);
+        assert_eq!(house.plane.infer(call(model, version, codec)).await.unwrap_err().code, code);
     }
     let of_version = |row: &crate::stats::MethodStatistics| row.version == Some(1);
     let run = house.counts(|row| of_version(row) && row.signature == "serving_default");
@@ -164,7 +164,7 @@ async fn an_unknown_signature_is_named_even_when_it_is_the_default_one() {
     let house = House::new(limits());
     house.serve("m", "{}");
     let lost = FloatCodec { signature: "lost".into(), ..FloatCodec::new(1.0) };
-    let error = house.plane.predict(call("m", VersionChoice::Default, lost)).await.unwrap_err();
+    let error = house.plane.infer(call("m", VersionChoice::Default, lost)).await.unwrap_err();
     assert_eq!(error.message, "Serving signature key \"lost\" not found.");
 }
 
@@ -362,7 +362,7 @@ async fn an_expired_deadline_is_answered_without_a_run() {
     let house = House::new(limits());
     house.serve("m", "{}");
     let late = call_until("m", FloatCodec::new(1.0), Instant::now());
-    assert_eq!(house.plane.predict(late).await.unwrap_err().code, Code::DeadlineExceeded);
+    assert_eq!(house.plane.infer(late).await.unwrap_err().code, Code::DeadlineExceeded);
     let servable = house.plane.statistics().servables.remove(0);
     assert_eq!((servable.runs_inline, servable.runs_pooled), (0, 0));
 }
@@ -394,4 +394,25 @@ async fn a_model_that_panics_while_it_is_warmed_up_fails_its_load_and_nothing_el
     assert_eq!(error.code, Code::Internal);
     fs::remove_file(&records).unwrap();
     assert_eq!(house.load("m", 1, r#"{"panic_on": 7.0}"#).unwrap().warmed.records, 0);
+}
+
+/// Answers every run with nothing.
+struct Silent(Signatures);
+
+impl Model for Silent {
+    fn signatures(&self) -> &Signatures {
+        &self.0
+    }
+
+    fn run(&self, _: usize, _: &[Tensor], _: &[usize], _: RunOptions) -> Result<Vec<Tensor>, Error> {
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn a_wrong_number_of_outputs_is_the_runtimes_fault() {
+    let model = Silent(Signatures::new(Vec::new(), std::collections::BTreeMap::new()));
+    let run = SignatureRun { signature: 0, inputs: Inputs { tensors: Vec::new(), outputs: vec![0] } };
+    let options = RunOptions { placement: crate::runtime::Placement::Caller, timeout: None };
+    assert_eq!(run.run(&model, options), Err(Error::unknown("Predict internal error")));
 }

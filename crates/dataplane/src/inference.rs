@@ -1,0 +1,232 @@
+//! The one path of an inference request, whatever method and door it came by: choose the version, choose what to
+//! run, decode, run, encode.
+//!
+//! A door brings a [`Codec`], which knows its method and its wire and nothing of versions; this file knows versions
+//! and nothing of wires. Decode, run and encode are three steps of their own, so that something may stand between
+//! them.
+
+use crate::{
+    error::{Code, Error},
+    execute::{Executor, Prospect},
+    lane::Class,
+    route::Router,
+    runtime::{Model, RunOptions},
+    servable::Handle,
+    signature::{Signature, Signatures},
+    stats::{Gauges, Ledger, Method, Rows},
+    tensor::Tensor,
+};
+use bytes::Bytes;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
+
+/// Which version a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VersionChoice {
+    /// Exactly this one.
+    Version(i64),
+    /// The one that this label names.
+    Label(String),
+    /// The model's default version.
+    Default,
+}
+
+/// What a request asks for: `ModelSpec` or a REST path, parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The model's name, as sent (an empty one is refused by the path).
+    pub model: String,
+    /// Which of its versions.
+    pub version: VersionChoice,
+}
+
+/// The protocol that a request came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Door {
+    /// gRPC.
+    Grpc,
+    /// REST.
+    Rest,
+}
+
+/// The method that a request came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)] // the names are the services' own
+pub enum Api {
+    Predict,
+    Classify,
+    Regress,
+    MultiInference,
+    SessionRun,
+}
+
+impl Api {
+    /// Whether requests of one signature and size take about the same time. Not those that choose themselves what
+    /// of a graph is run, nor those that run several signatures.
+    fn is_predictable(self) -> bool {
+        matches!(self, Self::Predict | Self::Classify | Self::Regress)
+    }
+}
+
+/// What the path found, for the answer's `model_spec`.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered<'a> {
+    /// The version that answered.
+    pub version: i64,
+    /// What it can be asked.
+    pub signatures: &'a Signatures,
+}
+
+impl<'a> Answered<'a> {
+    /// The signature that was run.
+    pub fn signature(&self, run: &SignatureRun) -> Result<&'a Signature, Error> {
+        self.signatures
+            .get(run.signature)
+            .ok_or_else(|| Error::internal("the signature that was run is not there"))
+    }
+}
+
+/// What to run a signature on.
+#[derive(Debug)]
+pub struct Inputs {
+    /// One tensor for each declared input, in the signature's (sorted) order.
+    pub tensors: Vec<Tensor>,
+    /// Which declared outputs to compute, as indexes into the signature's outputs.
+    pub outputs: Vec<usize>,
+}
+
+/// What a request has a model do: decoded, checked, and not yet done.
+pub trait Run: Send + 'static {
+    /// Does it: the tensors asked for, in the order asked.
+    fn run(&self, model: &dyn Model, options: RunOptions) -> Result<Vec<Tensor>, Error>;
+}
+
+/// One signature on the tensors of one request.
+#[derive(Debug)]
+pub struct SignatureRun {
+    /// Its index in `Signatures::list`.
+    pub signature: usize,
+    /// Tensors in, outputs asked for.
+    pub inputs: Inputs,
+}
+
+impl Run for SignatureRun {
+    fn run(&self, model: &dyn Model, options: RunOptions) -> Result<Vec<Tensor>, Error> {
+        let Inputs { tensors, outputs } = &self.inputs;
+        let answers = model.run(self.signature, tensors, outputs, options)?;
+        if answers.len() == outputs.len() {
+            Ok(answers)
+        } else {
+            Err(Error::unknown("Predict internal error"))
+        }
+    }
+}
+
+/// One request by its method and on its door's wire. `decode` and `encode` may be called on a run thread.
+pub trait Codec: Send + 'static {
+    /// What it becomes.
+    type Run: Run;
+
+    /// The method it came by.
+    fn api(&self) -> Api;
+
+    /// By which door it came.
+    fn door(&self) -> Door;
+
+    /// The signature that it is for, by its index: the first where it names several; none where it names none.
+    /// What no decoding is needed to refuse, is refused here, in the method's own words.
+    fn choose(&self, signatures: &Signatures) -> Result<Option<usize>, Error>;
+
+    /// The request's tensors, checked against what they are for.
+    fn decode(&mut self, signatures: &Signatures) -> Result<Self::Run, Error>;
+
+    /// The answer's body. `outputs` are what `run` came to.
+    fn encode(self, answered: Answered<'_>, run: &Self::Run, outputs: Vec<Tensor>) -> Result<Bytes, Error>;
+}
+
+/// One request and its limits.
+#[derive(Debug)]
+pub struct Call<C> {
+    /// What it asks for.
+    pub target: Target,
+    /// Its body.
+    pub codec: C,
+    /// Size of its body on the wire; the path predicts from it how long the work will take.
+    pub body_bytes: usize,
+    /// When the caller stops waiting.
+    pub deadline: Option<Instant>,
+}
+
+/// What a request passes: the routes, the executor, and who counts.
+#[derive(Debug)]
+pub(crate) struct Path {
+    pub(crate) routes: Router,
+    pub(crate) executor: Executor,
+    pub(crate) ledger: Ledger,
+    pub(crate) gauges: Arc<Gauges>,
+}
+
+impl Path {
+    /// Answers one request and counts it, once, whatever becomes of it.
+    pub(crate) async fn infer<C: Codec>(&self, call: Call<C>) -> Result<Bytes, Error> {
+        let mut tally = Tally::begin(self, Method { api: call.codec.api(), door: call.codec.door() });
+        let outcome = self.answer(call, &mut tally).await;
+        tally.code = outcome.as_ref().err().map_or(Code::Ok, |error| error.code);
+        outcome
+    }
+
+    async fn answer<C: Codec>(&self, call: Call<C>, tally: &mut Tally<'_>) -> Result<Bytes, Error> {
+        let Call { target, codec, body_bytes, deadline } = call;
+        let _in_flight = self.executor.admit()?;
+        let handle =
+            self.routes.acquire(&target).inspect_err(|_| tally.rows = self.routes.rows(&target.model))?;
+        tally.rows = Some(Arc::clone(handle.slot().rows()));
+        tally.signature = codec.choose(handle.model().signatures())?;
+        let class = tally.signature.filter(|_| codec.api().is_predictable());
+        let class = class.map_or(Class::UNKNOWN, |signature| Class::of(signature, body_bytes));
+        let job = move |handle: &Handle, options: RunOptions| work(handle, codec, options);
+        self.executor.execute(handle, Prospect { class, deadline }, job).await
+    }
+}
+
+/// A request's work on the version it holds: decode, run, encode.
+fn work<C: Codec>(handle: &Handle, mut codec: C, options: RunOptions) -> Result<Bytes, Error> {
+    let model = handle.model();
+    let signatures = model.signatures();
+    let run = codec.decode(signatures)?;
+    let outputs = run.run(model, options)?;
+    codec.encode(Answered { version: handle.slot().version(), signatures }, &run, outputs)
+}
+
+/// Counts one request when it is dropped: a future that is dropped before its end was cancelled by the client.
+struct Tally<'a> {
+    path: &'a Path,
+    method: Method,
+    begun: Instant,
+    /// None while no version or model that is here is known.
+    rows: Option<Arc<Rows>>,
+    signature: Option<usize>,
+    code: Code,
+}
+
+impl<'a> Tally<'a> {
+    fn begin(path: &'a Path, method: Method) -> Self {
+        Self { path, method, begun: Instant::now(), rows: None, signature: None, code: Code::Cancelled }
+    }
+}
+
+impl Drop for Tally<'_> {
+    fn drop(&mut self) {
+        let rows = self.rows.as_ref().unwrap_or_else(|| self.path.ledger.unknown());
+        rows.record(self.signature, self.method, self.code, self.begun.elapsed());
+        if self.code == Code::ResourceExhausted {
+            self.path.gauges.refused_overload.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "inference_tests.rs"]
+pub(crate) mod tests;
