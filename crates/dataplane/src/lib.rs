@@ -7,6 +7,7 @@ pub mod error;
 mod examples;
 pub mod execute;
 pub mod grpc;
+pub mod histogram;
 pub mod inference;
 mod inline;
 pub mod lane;
