@@ -24,5 +24,6 @@ pub mod stats;
 pub mod tensor;
 pub mod tensor_proto;
 pub mod testing;
+pub mod tfrecord;
 pub mod warmup;
 pub mod wire;

@@ -8,7 +8,7 @@ use crate::{
     runtime::synthetic,
     signature::{Signature, Signatures},
     tensor::{DType, Data, Tensor},
-    warmup,
+    tfrecord,
     wire::tensorflow::{
         TensorProto,
         serving::{PredictLog, PredictRequest, PredictionLog, prediction_log},
@@ -119,7 +119,7 @@ pub fn warmup_record(x: f32) -> Vec<u8> {
     let request = PredictRequest { inputs: BTreeMap::from([("x".to_owned(), tensor)]), ..Default::default() };
     let log = PredictLog { request: Some(request), response: None };
     let log_type = Some(prediction_log::LogType::PredictLog(log));
-    warmup::frame(&PredictionLog { log_metadata: None, log_type }.encode_to_vec())
+    tfrecord::frame(&PredictionLog { log_metadata: None, log_type }.encode_to_vec())
 }
 
 /// Writes a synthetic version's directory; `json` as the synthetic runtime reads it.

@@ -1,21 +1,19 @@
 //! Warm-up: the recorded requests that a version brings with it are run before it answers its first one, so that
 //! no client pays for what a model does only once. Decision 0017 says what a failing record means.
 //!
-//! `records` reads the file, `replay` turns one recorded request into runs. Where the model came from, and what
+//! tfrecord.rs reads the file, `replay` turns one recorded request into runs. Where the model came from, and what
 //! becomes of it, is not known here.
 
-mod records;
 mod replay;
 
 use crate::{
     error::{Code, Error},
     runtime::Model,
+    tfrecord::Records,
     wire::tensorflow::serving::PredictionLog,
 };
 use bytes::Bytes;
 use prost::Message;
-use records::Records;
-pub use records::frame;
 use std::{
     fs::{self, File},
     io::{self, BufReader, Read},
@@ -71,7 +69,7 @@ fn run_all(
     path: &Path,
 ) -> Result<usize, Error> {
     let mut count = 0;
-    while let Some(record) = records.next().map_err(|error| at(error, count + 1, path))? {
+    while let Some(record) = records.next().map_err(|error| at(verify(error), count + 1, path))? {
         count += 1;
         let log = PredictionLog::decode(record.clone()).map_err(|_| unparsable(&record, count, path))?;
         if let Some(log) = log.log_type {
@@ -121,6 +119,17 @@ fn unparsable(bytes: &Bytes, record: usize, path: &Path) -> Error {
     let shown = bytes.get(..SHOWN_BYTES_MAX).unwrap_or(bytes).escape_ascii();
     let path = path.display();
     Error::invalid_argument(format!("Failed to parse warmup record: {shown} from {path} (record {record})"))
+}
+
+/// What TensorFlow Serving says of a file that is none.
+fn verify(error: Error) -> Error {
+    match error.code {
+        Code::DataLoss => Error::data_loss(format!(
+            "{}. Please verify your warmup data is in TFRecord format.",
+            error.message
+        )),
+        _ => error,
+    }
 }
 
 /// Says where an error comes from, after its own words.

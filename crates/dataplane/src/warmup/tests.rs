@@ -8,7 +8,7 @@ use crate::{
     tensor::{DType, Data, Tensor},
     tensor_proto,
     testing::write_version,
-    warmup::records::masked,
+    tfrecord::{frame, masked},
     wire::tensorflow::{
         Example,
         serving::{

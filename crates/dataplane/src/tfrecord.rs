@@ -1,5 +1,5 @@
-//! The records of a `TFRecord` file, one after the other: length, its checksum, data, its checksum. What a record
-//! means is not known here.
+//! `TFRecord` files, read and written: one record after the other, each its length, the length's checksum, the data,
+//! the data's checksum. What a record means is not known here.
 
 use crate::error::{Code, Error};
 use bytes::Bytes;
@@ -12,13 +12,16 @@ const RECORD_BYTES_MAX: u64 = i32::MAX as u64;
 const LENGTH_BYTES: u64 = 8;
 const CHECKSUM_BYTES: u64 = 4;
 
+/// What a record has besides its data.
+pub const FRAME_BYTES: usize = 16;
+
 /// What a checksum is masked with, so that the checksum of data that holds checksums is a good one, too.
 const MASK_ROTATION: u32 = 15;
 const MASK_DELTA: u32 = 0xa282_ead8;
 
 /// Reads records. What the file has left bounds what is allocated for one, whatever its length claims to be.
 #[derive(Debug)]
-pub(super) struct Records<R> {
+pub struct Records<R> {
     file: R,
     left: u64,
     /// Where the present record begins.
@@ -27,12 +30,13 @@ pub(super) struct Records<R> {
 
 impl<R: Read> Records<R> {
     /// Those of a file of so many bytes.
-    pub(super) fn new(file: R, bytes: u64) -> Self {
+    pub fn new(file: R, bytes: u64) -> Self {
         Self { file, left: bytes, begin: 0 }
     }
 
-    /// The next record's data, or none at the file's end; `DATA_LOSS` when what follows is not a whole record.
-    pub(super) fn next(&mut self) -> Result<Option<Bytes>, Error> {
+    /// The next record's data, or none at the file's end; `DATA_LOSS` when what follows is not a whole record. Where
+    /// one is broken, nobody knows where the next would begin: there is nothing more to read.
+    pub fn next(&mut self) -> Result<Option<Bytes>, Error> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -76,7 +80,7 @@ impl<R: Read> Records<R> {
 
     fn lost(&self, what: &str) -> Error {
         let begin = self.begin;
-        Error::data_loss(format!("{what} at {begin}. Please verify your warmup data is in TFRecord format."))
+        Error::data_loss(format!("{what} at {begin}"))
     }
 
     fn too_large(&self, bytes: u64) -> Error {
@@ -94,12 +98,25 @@ impl<R: Read> Records<R> {
 /// One record that holds this data.
 #[must_use]
 pub fn frame(data: &[u8]) -> Vec<u8> {
-    let length = (data.len() as u64).to_le_bytes();
-    let checksum = |bytes: &[u8]| masked(crc32c::crc32c(bytes)).to_le_bytes();
-    [&length[..], &checksum(&length), data, &checksum(data)].concat()
+    let mut record = Vec::with_capacity(data.len().saturating_add(FRAME_BYTES));
+    append(&[data], &mut record);
+    record
+}
+
+/// Appends one record whose data are these parts, one after the other.
+pub fn append(parts: &[&[u8]], file: &mut Vec<u8>) {
+    let length = parts.iter().map(|part| part.len() as u64).sum::<u64>().to_le_bytes();
+    file.extend_from_slice(&length);
+    file.extend_from_slice(&masked(crc32c::crc32c(&length)).to_le_bytes());
+    let mut checksum = 0;
+    for part in parts {
+        file.extend_from_slice(part);
+        checksum = crc32c::crc32c_append(checksum, part);
+    }
+    file.extend_from_slice(&masked(checksum).to_le_bytes());
 }
 
 /// As `TFRecord` stores a checksum.
-pub(super) fn masked(checksum: u32) -> u32 {
+pub(crate) fn masked(checksum: u32) -> u32 {
     checksum.rotate_right(MASK_ROTATION).wrapping_add(MASK_DELTA)
 }
