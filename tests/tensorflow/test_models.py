@@ -37,6 +37,8 @@ def packed(dtype: str, *values: float) -> bytes:
     return np.array(values, dtype=dtype).tobytes()
 
 
+COMPLEX = [{"re": 1.0, "im": 2.0}, {"re": 3.0, "im": 4.0}]
+
 ELEMENTS: Mapping[str, Element] = {
     "float32": Element("DT_FLOAT", "float_val", [1.5, -2.0], packed("f4", 1.5, -2.0), [1.5, -2.0]),
     "float64": Element("DT_DOUBLE", "double_val", [0.1, -2.0], packed("f8", 0.1, -2.0), [0.1, -2.0]),
@@ -45,18 +47,24 @@ ELEMENTS: Mapping[str, Element] = {
     "int16": Element("DT_INT16", "int_val", [-300, 300], packed("i2", -300, 300), [-300, 300]),
     "int8": Element("DT_INT8", "int_val", [-128, 127], packed("i1", -128, 127), [-128, 127]),
     "string": Element("DT_STRING", "string_val", ['"pear"', '"plum"'], None, ["pear", "plum"]),
-    "complex64": Element("DT_COMPLEX64", "scomplex_val", [1.0, 2.0, 3.0, 4.0], packed("f4", 1, 2, 3, 4)),
+    "complex64": Element(
+        "DT_COMPLEX64", "scomplex_val", [1.0, 2.0, 3.0, 4.0], packed("f4", 1, 2, 3, 4), COMPLEX
+    ),
     "int64": Element("DT_INT64", "int64_val", [2**62, -1], packed("i8", 2**62, -1), [2**62, -1]),
     "bool": Element("DT_BOOL", "bool_val", ["true", "false"], packed("u1", 1, 0), [True, False]),
     "qint8": Element("DT_QINT8", "int_val", [-3, 3], packed("i1", -3, 3)),
     "quint8": Element("DT_QUINT8", "int_val", [3, 200], packed("u1", 3, 200)),
     "qint32": Element("DT_QINT32", "int_val", [-70000, 70000], packed("i4", -70000, 70000)),
-    "bfloat16": Element("DT_BFLOAT16", "half_val", [0x3F80, 0x4000], packed("u2", 0x3F80, 0x4000)),
+    "bfloat16": Element(
+        "DT_BFLOAT16", "half_val", [0x3F80, 0x4000], packed("u2", 0x3F80, 0x4000), [1.0, 2.0]
+    ),
     "qint16": Element("DT_QINT16", "int_val", [-300, 300], packed("i2", -300, 300)),
     "quint16": Element("DT_QUINT16", "int_val", [3, 60000], packed("u2", 3, 60000)),
-    "uint16": Element("DT_UINT16", "int_val", [3, 60000], packed("u2", 3, 60000)),
-    "complex128": Element("DT_COMPLEX128", "dcomplex_val", [1.0, 2.0, 3.0, 4.0], packed("f8", 1, 2, 3, 4)),
-    "float16": Element("DT_HALF", "half_val", [0x3C00, 0x4000], packed("u2", 0x3C00, 0x4000)),
+    "uint16": Element("DT_UINT16", "int_val", [3, 60000], packed("u2", 3, 60000), [3, 60000]),
+    "complex128": Element(
+        "DT_COMPLEX128", "dcomplex_val", [1.0, 2.0, 3.0, 4.0], packed("f8", 1, 2, 3, 4), COMPLEX
+    ),
+    "float16": Element("DT_HALF", "half_val", [0x3C00, 0x4000], packed("u2", 0x3C00, 0x4000), [1.0, 2.0]),
     "uint32": Element("DT_UINT32", "uint32_val", [1, 2**32 - 1], packed("u4", 1, 2**32 - 1), [1, 2**32 - 1]),
     "uint64": Element("DT_UINT64", "uint64_val", [1, 2**64 - 1], packed("u8", 1, 2**64 - 1), [1, 2**64 - 1]),
 }
@@ -238,11 +246,21 @@ def test_a_model_that_fails_on_one_request_answers_the_next(both: Both) -> None:
     assert both.outputs("fails_at_run_time", x=floats([2], 4, 9))["root"]["float_val"] == [2.0, 3.0]
 
 
-def test_defaults_stand_in_for_inputs_left_out_over_grpc_and_not_over_rest(both: Both) -> None:
+def test_defaults_stand_in_for_inputs_left_out_through_both_doors(both: Both) -> None:
     assert both.outputs("defaults", x=floats([1], 2))["y"]["float_val"] == [14.0]
     given = both.outputs("defaults", x=floats([1], 2), factor=floats([], 3))
     assert given["y"]["float_val"] == [16.0]
-    assert both.rest("defaults", {"inputs": {"x": [2.0]}}).status_code == 400
+    assert both.rest("defaults", {"inputs": {"x": [2.0]}}).json() == {"outputs": [14.0]}
+    rows = {"instances": [{"x": 2.0}, {"x": 3.0}]}
+    assert both.rest("defaults", rows).json() == {"predictions": [14.0, 16.0]}
+    assert both.rest("defaults", {"inputs": {"factor": 2.0}}).status_code == 400
+
+
+def test_a_signature_without_inputs_is_asked_over_rest(both: Both) -> None:
+    answer = both.rest("zero_inputs", {"inputs": {}})
+    assert answer.json() == {"outputs": {"answer": 42.0, "greeting": "hello"}}
+    only = both.rest("zero_inputs", {"inputs": {}, "output_filter": ["answer"]})
+    assert only.json() == {"outputs": 42.0}
 
 
 def test_loading_a_model_changes_no_state_of_it_and_requests_do(both: Both) -> None:

@@ -85,7 +85,7 @@ def test_predict_is_found_by_version_and_in_any_case_of_the_fixed_words(
          "Could not find version 7 of model half_plus_two"),
         ("GET", "/v1/models/half_plus_two/versions/18446744073709551615", None, 400,
          "Failed to convert version: 18446744073709551615 to numeric."),
-        ("POST", "/v1/models/zero_inputs:predict", '{"inputs": {}}', 400,
+        ("POST", "/v1/models/zero_inputs:predict", "{}", 400,
          "Failed to get input map for signature: DEFAULT"),
     ],
 )  # fmt: skip

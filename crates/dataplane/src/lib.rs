@@ -11,6 +11,7 @@ pub mod histogram;
 pub mod inference;
 mod inline;
 pub mod lane;
+mod output_filter;
 pub mod plane;
 pub mod reaper;
 mod registry;

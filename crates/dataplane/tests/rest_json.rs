@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 use dataplane::rest::json::{Document, Number, TAPE_BYTES_PER_BODY_BYTE_MAX, Value, decimal, dump};
+use half::{bf16, f16};
 use proptest::prelude::*;
 
 fn parse(body: impl AsRef<[u8]>) -> Document {
@@ -265,6 +266,31 @@ fn expected_text(value: f64, long: usize, reads_back: impl Fn(&str) -> bool) -> 
     let short = printf_g(value, 6);
     let text = if reads_back(&short) { short } else { printf_g(value, long) };
     if text.contains(['.', 'e']) { text } else { format!("{text}.0") }
+}
+
+#[test]
+fn every_half_and_bfloat16_reads_back_from_the_six_digits_of_printf() {
+    let text = |write: fn(&mut Vec<u8>, u16), bits| {
+        let mut out = Vec::new();
+        write(&mut out, bits);
+        String::from_utf8(out).unwrap()
+    };
+    for bits in 0..=u16::MAX {
+        let (half, wide) = (f16::from_bits(bits), bf16::from_bits(bits));
+        if half.is_finite() {
+            let written = text(decimal::write_half, bits);
+            assert_eq!(written, expected_text(half.to_f64(), 6, |_| true));
+            assert_eq!(f16::from_f32(written.parse().unwrap()).to_bits(), bits, "{written}");
+        }
+        if wide.is_finite() {
+            let written = text(decimal::write_bfloat16, bits);
+            assert_eq!(written, expected_text(wide.to_f64(), 6, |_| true));
+            assert_eq!(bf16::from_f32(written.parse().unwrap()).to_bits(), bits, "{written}");
+        }
+    }
+    assert_eq!(text(decimal::write_half, 0x7C00), "Infinity");
+    assert_eq!(text(decimal::write_bfloat16, 0xFF80), "-Infinity");
+    assert_eq!(text(decimal::write_half, 0x7E00), "NaN");
 }
 
 /// Values and the same texts in all kinds of spacing, as strict JSON.

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     error::Error,
     inference::{Answered, Api, Call, Codec, Door, Inputs, SignatureRun},
+    output_filter::{self, NAMES_MAX, aliases, list},
     plane::Plane,
     signature::{DEFAULT_SIGNATURE, Signature, Signatures, TensorSpec},
     tensor::Tensor,
@@ -27,12 +28,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     time::Instant,
 };
-
-/// How many inputs, and how many outputs, a request may name: each costs many times the bytes it is sent in.
-const NAMES_MAX: usize = 65_536;
-
-/// A list of names in an error's text ends after this many bytes; the status text is cut there anyway.
-const LIST_BYTES_MAX: usize = 2_048;
 
 pub(super) async fn answer(plane: &Plane, message: Bytes, deadline: Option<Instant>) -> Result<Bytes, Error> {
     let body_bytes = message.len();
@@ -178,7 +173,7 @@ impl PredictCodec {
     fn inputs(&mut self, signature: &Signature) -> Result<Inputs, Error> {
         self.check_count(signature)?;
         let tensors = self.tensors(signature)?;
-        let outputs = self.outputs(signature)?;
+        let outputs = output_filter::choose(signature, &self.output_filter)?;
         self.inputs.clear();
         Ok(Inputs { tensors, outputs })
     }
@@ -233,45 +228,6 @@ impl PredictCodec {
             ))
         })
     }
-
-    fn outputs(&self, signature: &Signature) -> Result<Vec<usize>, Error> {
-        if self.output_filter.is_empty() {
-            return Ok((0..signature.outputs.len()).collect());
-        }
-        let mut seen = BTreeSet::new();
-        let choose = |alias: &String| {
-            let Ok(index) = signature.outputs.binary_search_by(|output| output.alias.cmp(alias)) else {
-                return Err(Error::invalid_argument(format!(
-                    "output tensor alias not found in signature: {alias} Outputs expected to be in the set {{{}}}.",
-                    list(aliases(&signature.outputs))
-                )));
-            };
-            if !seen.insert(index) {
-                return Err(Error::invalid_argument(format!("duplicate output tensor alias: {alias}")));
-            }
-            Ok(index)
-        };
-        self.output_filter.iter().map(choose).collect()
-    }
-}
-
-fn aliases(specs: &[TensorSpec]) -> impl Iterator<Item = &str> {
-    specs.iter().map(|spec| spec.alias.as_str())
-}
-
-/// Names joined by commas, as far as anybody will read them.
-fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let mut text = String::new();
-    for name in names {
-        if !text.is_empty() {
-            text.push(',');
-        }
-        text.push_str(name);
-        if text.len() > LIST_BYTES_MAX {
-            break;
-        }
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! A tensor being filled from JSON values: its shape comes from the first path down, its elements from all leaves.
 
-use super::json::{Document, Kind, Number, Scalars, Value, dump};
+use super::{
+    complex,
+    json::{Document, Kind, Number, Scalars, Value, dump},
+    rounding::{to_bfloat16, to_float, to_half},
+};
 use crate::{
     error::Error,
     signature::TensorSpec,
@@ -95,13 +99,19 @@ impl<'a> Elements<'a> {
                 level + 1
             )));
         }
-        if value.is_object() && self.dtype() == Some(DType::String) {
-            self.strings.push(decode_base64(value)?);
-            return Ok(());
-        }
-        match value.scalars() {
-            Some(scalars) => self.push(scalars),
-            None => Err(self.type_error(value)),
+        match (value.scalars(), self.dtype()) {
+            (Some(scalars), _) => self.push(scalars),
+            (None, Some(DType::String)) => decode_base64(value).map(|bytes| self.strings.push(bytes)),
+            (None, Some(DType::Complex64)) => {
+                let parts = complex::read(value)?.map(to_float);
+                self.packed.extend(parts.iter().flat_map(|part| part.to_le_bytes()));
+                Ok(())
+            }
+            (None, Some(DType::Complex128)) => {
+                self.packed.extend(complex::read(value)?.iter().flat_map(|part| part.to_le_bytes()));
+                Ok(())
+            }
+            (None, _) => Err(self.refusal(value)),
         }
     }
 
@@ -110,10 +120,16 @@ impl<'a> Elements<'a> {
         let packed = &mut self.packed;
         let pushed = match DType::from_number(self.spec.dtype_number) {
             Some(DType::Float) => {
-                push_each(packed, scalars, |number| Some(narrow(number.to_double()).to_le_bytes()))
+                push_each(packed, scalars, |number| Some(to_float(number.to_double()).to_le_bytes()))
             }
             Some(DType::Double) => {
                 push_each(packed, scalars, |number| Some(number.to_double().to_le_bytes()))
+            }
+            Some(DType::Half) => {
+                push_each(packed, scalars, |number| Some(to_half(number.to_double()).to_le_bytes()))
+            }
+            Some(DType::BFloat16) => {
+                push_each(packed, scalars, |number| Some(to_bfloat16(number.to_double()).to_le_bytes()))
             }
             Some(DType::Int32) => push_each(packed, scalars, |number| Some(to_i32(number)?.to_le_bytes())),
             Some(DType::Int16) => push_each(packed, scalars, |number| low_bytes::<2>(to_i32(number)?)),
@@ -123,6 +139,9 @@ impl<'a> Elements<'a> {
             Some(DType::Int64) => {
                 push_each(packed, scalars, |number| Some(number.to_signed()?.to_le_bytes()))
             }
+            Some(DType::UInt16) => push_each(packed, scalars, |number| {
+                Some(u16::try_from(number.to_unsigned()?).ok()?.to_le_bytes())
+            }),
             Some(DType::UInt32) => push_each(packed, scalars, |number| {
                 Some(u32::try_from(number.to_unsigned()?).ok()?.to_le_bytes())
             }),
@@ -141,15 +160,15 @@ impl<'a> Elements<'a> {
         if scalars.kinds.is_empty() {
             return Ok(());
         }
-        let value = scalars.at(offset);
-        if self.dtype().is_some_and(is_readable) {
-            return Err(self.type_error(value));
-        }
-        let (value, name) = (dump(value), dtype_name(self.spec));
-        Err(Error::unimplemented(format!("Conversion of JSON Value: {value} to type: {name}")))
+        Err(self.refusal(scalars.at(offset)))
     }
 
-    fn type_error(&self, value: Value<'_>) -> Error {
+    /// For a value that is not of the type, or of a type that JSON cannot say.
+    fn refusal(&self, value: Value<'_>) -> Error {
+        if !self.dtype().is_some_and(is_readable) {
+            let (value, name) = (dump(value), dtype_name(self.spec));
+            return Error::unimplemented(format!("Conversion of JSON Value: {value} to type: {name}"));
+        }
         Error::invalid_argument(format!(
             "JSON Value: {} Type: {} is not of expected type: {}",
             dump(value),
@@ -175,8 +194,8 @@ fn shape_of(value: Value<'_>, shape: &mut Vec<i64>) {
 
 /// Whether JSON can say an element of this type.
 fn is_readable(dtype: DType) -> bool {
-    use DType::{Bool, Double, Float, Int8, Int16, Int32, Int64, String, UInt8, UInt32, UInt64};
-    matches!(dtype, Float | Double | Int32 | Int16 | Int8 | UInt8 | Int64 | UInt32 | UInt64 | Bool | String)
+    use DType::{QInt8, QInt16, QInt32, QUInt8, QUInt16};
+    !matches!(dtype, QInt8 | QUInt8 | QInt16 | QUInt16 | QInt32)
 }
 
 /// Elements of `N` bytes each; the offset of the first value that is none.
@@ -212,11 +231,6 @@ fn push_strings(strings: &mut Vec<Bytes>, scalars: Scalars<'_>) -> Result<(), us
     Ok(())
 }
 
-#[allow(clippy::cast_possible_truncation)] // to the nearest float; too large becomes infinite, as in TensorFlow Serving
-fn narrow(double: f64) -> f32 {
-    double as f32
-}
-
 fn to_i32(number: Number) -> Option<i32> {
     i32::try_from(number.to_signed()?).ok()
 }
@@ -226,8 +240,17 @@ fn low_bytes<const N: usize>(value: i32) -> Option<[u8; N]> {
     value.to_le_bytes().first_chunk().copied()
 }
 
+/// Whether `value`, an object, is an element and names no inputs: bytes, or a complex number where nothing but one
+/// complex input is declared.
+pub(super) fn is_element(value: Value<'_>, inputs: &[TensorSpec]) -> bool {
+    let is_complex = |spec: &TensorSpec| {
+        matches!(DType::from_number(spec.dtype_number), Some(DType::Complex64 | DType::Complex128))
+    };
+    is_base64(value) || matches!(inputs, [spec] if is_complex(spec) && complex::is_complex(value))
+}
+
 /// Whether it is `{"b64": "..."}` and nothing else.
-pub(super) fn is_base64(value: Value<'_>) -> bool {
+fn is_base64(value: Value<'_>) -> bool {
     value.is_object() && value.len() == 1 && value.member(BASE64_KEY).is_some_and(Value::is_string)
 }
 

@@ -4,12 +4,14 @@
 //! path       the URL grammar              body      gzip, bounded
 //! json/      documents, numbers, layout   elements  JSON values to tensor elements
 //! predict_request, predict_response       the Predict codec; Classify and Regress get codecs beside it
+//! rows       its row form             complex, rounding      element types that JSON has no numbers for
 //! status, metadata, proto_json            messages printed as protocol buffers print them
 //! reply      responses and errors
 //! ```
 //! Sockets, limits on what comes off the wire, and the Prometheus page are the listener's.
 
 pub mod body;
+mod complex;
 mod elements;
 pub mod json;
 pub mod metadata;
@@ -18,6 +20,8 @@ pub mod predict_request;
 pub mod predict_response;
 pub mod proto_json;
 pub mod reply;
+mod rounding;
+mod rows;
 pub mod status;
 
 pub use path::is_routed;

@@ -2,14 +2,16 @@
 //! (`inputs`). The order of the checks and their words are TensorFlow Serving's.
 
 use super::{
-    elements::{Elements, is_base64, tensor_bytes_max},
+    elements::{Elements, tensor_bytes_max},
     json::{Document, Value, dump},
     predict_response,
+    rows::{self, is_named},
 };
 use crate::{
     budget::Charge,
     error::Error,
     inference::{Answered, Api, Codec, Door, Inputs, SignatureRun},
+    output_filter::{self, NAMES_MAX},
     signature::{DEFAULT_SIGNATURE, Signature, Signatures, TensorSpec},
     tensor::Tensor,
 };
@@ -18,6 +20,8 @@ use bytes::Bytes;
 const SIGNATURE_KEY: &str = "signature_name";
 const ROWS_KEY: &str = "instances";
 const COLUMNS_KEY: &str = "inputs";
+/// Beyond TensorFlow Serving, which ignores it; decision 0030.
+const OUTPUTS_KEY: &str = "output_filter";
 
 /// How the tensors are laid out in a request, and therefore in its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +37,7 @@ pub enum Form {
 pub struct RestPredict {
     document: Document,
     signature_name: String,
+    output_filter: Vec<String>,
     form: Form,
     tape_bytes: usize,
     /// For the document until it is decoded, for the tensors until the answer is written.
@@ -61,8 +66,20 @@ impl RestPredict {
             })?)
             .into_owned(),
         };
-        Ok(Self { document, signature_name, form: Form::Columns, tape_bytes, charge })
+        let output_filter = root.member(OUTPUTS_KEY).map(read_output_filter).transpose()?.unwrap_or_default();
+        Ok(Self { document, signature_name, output_filter, form: Form::Columns, tape_bytes, charge })
     }
+}
+
+fn read_output_filter(names: Value<'_>) -> Result<Vec<String>, Error> {
+    if names.len() > NAMES_MAX {
+        return Err(Error::invalid_argument(format!("'output_filter' lists at most {NAMES_MAX} names")));
+    }
+    let text = |name: Value<'_>| Some(String::from_utf8_lossy(&name.text()?).into_owned());
+    let read = if names.is_array() { names.elements().map(text).collect() } else { None };
+    read.ok_or_else(|| {
+        value_error(names, "not formatted correctly. 'output_filter' key must be a list of output names.")
+    })
 }
 
 impl RestPredict {
@@ -77,21 +94,24 @@ impl RestPredict {
     }
 
     fn inputs(&mut self, signature: &Signature) -> Result<Inputs, Error> {
-        if signature.inputs.is_empty() {
+        // The document is not needed any more while the model runs.
+        let document = std::mem::take(&mut self.document);
+        let found = find_tensors(document.root());
+        if signature.inputs.is_empty() && !found.as_ref().is_ok_and(|found| are_objects(*found)) {
             let name = if self.signature_name.is_empty() { "DEFAULT" } else { &self.signature_name };
             return Err(Error::invalid_argument(format!("Failed to get input map for signature: {name}")));
         }
-        // The document is not needed any more while the model runs.
-        let document = std::mem::take(&mut self.document);
-        let (form, value) = find_tensors(document.root())?;
+        let (form, value) = found?;
         self.form = form;
         self.charge.grow(tensor_bytes_max(&document, &signature.inputs))?;
         let tensors = match form {
-            Form::Rows => read_rows(value, &signature.inputs)?,
-            Form::Columns => read_columns(value, &signature.inputs)?,
+            Form::Rows => rows::read(value, signature)?,
+            Form::Columns => read_columns(value, signature)?,
         };
         self.charge.shrink(self.tape_bytes);
-        Ok(Inputs { tensors, outputs: (0..signature.outputs.len()).collect() })
+        let mut outputs = output_filter::choose(signature, &self.output_filter)?;
+        outputs.sort_unstable(); // several outputs of a row stand by name
+        Ok(Inputs { tensors, outputs })
     }
 }
 
@@ -128,6 +148,14 @@ impl Codec for RestPredict {
     }
 }
 
+/// Whether rows or columns are objects, which is how a request says that it has no inputs to name.
+fn are_objects((form, value): (Form, Value<'_>)) -> bool {
+    match form {
+        Form::Rows => value.first().is_some_and(Value::is_object),
+        Form::Columns => value.is_object(),
+    }
+}
+
 /// `JSON Value: <the value, cut> <text>`.
 fn value_error(value: Value<'_>, text: &str) -> Error {
     Error::invalid_argument(format!("JSON Value: {} {text}", dump(value)))
@@ -149,149 +177,29 @@ fn find_tensors(root: Value<'_>) -> Result<(Form, Value<'_>), Error> {
     }
 }
 
-/// One input while its rows come in: the shape that its first row had, and a place for the next row's.
-struct Column<'a> {
-    elements: Elements<'a>,
-    first_shape: Option<Vec<i64>>,
-    shape: Vec<i64>,
-}
-
-impl<'a> Column<'a> {
-    fn new(spec: &'a TensorSpec) -> Self {
-        Self { elements: Elements::new(spec), first_shape: None, shape: Vec::new() }
-    }
-
-    fn add(&mut self, row: Value<'_>) -> Result<(), Error> {
-        self.elements.add(row, &mut self.shape)?;
-        match &self.first_shape {
-            None => self.first_shape = Some(self.shape.clone()),
-            Some(first) if *first == self.shape => {}
-            Some(first) => return Err(different_shape(first, &self.shape)),
-        }
-        Ok(())
-    }
-
-    fn into_tensor(self, rows: usize) -> Result<Tensor, Error> {
-        let mut shape = vec![i64::try_from(rows).unwrap_or(i64::MAX)];
-        shape.extend(self.first_shape.unwrap_or_default());
-        self.elements.into_tensor(shape)
-    }
-}
-
-fn different_shape(first: &[i64], other: &[i64]) -> Error {
-    // A shape that was filled has as many elements as its lists say.
-    let size = |shape: &[i64]| shape.iter().fold(1_i64, |size, &length| size.saturating_mul(length));
-    if size(first) != size(other) {
-        return Error::invalid_argument(format!(
-            "Expecting tensor size: {} but got: {}",
-            size(first),
-            size(other)
-        ));
-    }
-    let text = |shape: &[i64]| shape.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
-    Error::invalid_argument(format!("Expecting shape [{}] but got: [{}]", text(first), text(other)))
-}
-
-/// An object that names inputs; one that stands for bytes is a value.
-fn is_named(value: Value<'_>) -> bool {
-    value.is_object() && !is_base64(value)
-}
-
-fn read_rows(rows: Value<'_>, inputs: &[TensorSpec]) -> Result<Vec<Tensor>, Error> {
-    let are_named = rows.first().is_some_and(is_named);
+fn read_columns(value: Value<'_>, signature: &Signature) -> Result<Vec<Tensor>, Error> {
+    let inputs = signature.inputs.as_slice();
+    let are_named = is_named(value, inputs);
     if !are_named && inputs.len() > 1 {
-        return Err(Error::invalid_argument(
-            "instances is a plain list, but expecting list of objects as multiple input tensors required as per \
-             tensorinfo_map",
-        ));
-    }
-    let mut columns = inputs.iter().map(Column::new).collect::<Vec<_>>();
-    for (index, row) in rows.elements().enumerate() {
-        match (are_named, is_named(row)) {
-            (true, true) => add_named_row(index, row, inputs, &mut columns)?,
-            (false, false) => add_plain_row(index, row, &mut columns)?,
-            (true, false) => {
-                return Err(Error::invalid_argument(format!(
-                    "Expecting object but got list at item {index} of input list"
-                )));
-            }
-            (false, true) => {
-                return Err(Error::invalid_argument(format!(
-                    "Expecting value/list but got object at item {index} of input list"
-                )));
-            }
-        }
-    }
-    columns.into_iter().map(|column| column.into_tensor(rows.len())).collect()
-}
-
-fn add_plain_row(index: usize, row: Value<'_>, columns: &mut [Column<'_>]) -> Result<(), Error> {
-    columns.iter_mut().try_for_each(|column| column.add(row)).map_err(|error| {
-        Error::invalid_argument(format!(
-            "Failed to process element: {index} of 'instances' list. Error: {error}"
-        ))
-    })
-}
-
-fn add_named_row(
-    index: usize,
-    row: Value<'_>,
-    inputs: &[TensorSpec],
-    columns: &mut [Column<'_>],
-) -> Result<(), Error> {
-    let mut is_given = vec![false; columns.len()];
-    for (key, value) in row.members() {
-        let name = key.text().unwrap_or_default();
-        let found = inputs.binary_search_by(|spec| spec.alias.as_bytes().cmp(&name)).ok();
-        let slot = found.and_then(|at| Some((columns.get_mut(at)?, is_given.get_mut(at)?)));
-        let added = match slot {
-            // Of members of the same name the first counts.
-            Some((_, is_given)) if *is_given => Ok(()),
-            Some((column, is_given)) => {
-                *is_given = true;
-                column.add(value)
-            }
-            None => Err(Error::invalid_argument(format!(
-                "JSON object: does not have named input: {}",
-                String::from_utf8_lossy(&name)
-            ))),
-        };
-        added.map_err(|error| {
-            Error::invalid_argument(format!(
-                "Failed to process element: {index} key: {} of 'instances' list. Error: {error}",
-                String::from_utf8_lossy(&name)
-            ))
-        })?;
-    }
-    if is_given.contains(&false) {
-        let names = inputs.iter().map(|spec| spec.alias.as_str()).collect::<Vec<_>>().join(",");
-        return Err(Error::invalid_argument(format!(
-            "Failed to process element: {index} of 'instances' list. JSON object: {} keys must be equal to: {names}",
-            dump(row)
-        )));
-    }
-    Ok(())
-}
-
-fn read_columns(value: Value<'_>, inputs: &[TensorSpec]) -> Result<Vec<Tensor>, Error> {
-    if !is_named(value) && inputs.len() > 1 {
         return Err(Error::invalid_argument(
             "inputs is a plain value/list, but expecting an object as multiple input tensors required as per \
              tensorinfo_map",
         ));
     }
-    let mut tensors = Vec::with_capacity(inputs.len());
-    for spec in inputs {
-        let column = if is_named(value) {
-            value.member(&spec.alias).ok_or_else(|| {
-                Error::invalid_argument(format!("Missing named input: {} in 'inputs' object.", spec.alias))
-            })?
-        } else {
-            value
-        };
-        let (mut elements, mut shape) = (Elements::new(spec), Vec::new());
-        elements.add(column, &mut shape)?;
-        tensors.push(elements.into_tensor(shape)?);
-    }
-    Ok(tensors)
+    let read = |spec: &TensorSpec| {
+        let column = if are_named { value.member(&spec.alias) } else { Some(value) };
+        match (column, signature.defaults.get(&spec.alias)) {
+            (Some(column), _) => {
+                let (mut elements, mut shape) = (Elements::new(spec), Vec::new());
+                elements.add(column, &mut shape)?;
+                elements.into_tensor(shape)
+            }
+            (None, Some(default)) => Ok(default.clone()),
+            (None, None) => Err(Error::invalid_argument(format!(
+                "Missing named input: {} in 'inputs' object.",
+                spec.alias
+            ))),
+        }
+    };
+    inputs.iter().map(read).collect()
 }

@@ -1,6 +1,9 @@
 //! A Predict answer's JSON: `predictions` row by row, or `outputs` tensor by tensor.
 
-use super::{json::Writer, predict_request::Form};
+use super::{
+    json::{Writer, decimal},
+    predict_request::Form,
+};
 use crate::{
     error::Error,
     tensor::{DType, Data, Tensor},
@@ -138,38 +141,37 @@ impl<'a> View<'a> {
     fn write_elements(&mut self, writer: &mut Writer, count: usize) -> Result<(), Error> {
         let range = self.written..self.written + count;
         self.written = range.end;
-        match (self.data, self.dtype) {
-            (Data::Strings(strings), _) => self.write_strings(writer, strings.get(range).unwrap_or_default()),
-            (Data::Packed(bytes), DType::Float) => {
-                each(bytes, range, |bytes| writer.float(f32::from_le_bytes(bytes)));
+        let bytes = match self.data {
+            Data::Packed(bytes) => bytes,
+            Data::Strings(strings) => {
+                self.write_strings(writer, strings.get(range).unwrap_or_default());
+                return Ok(());
             }
-            (Data::Packed(bytes), DType::Double) => {
-                each(bytes, range, |bytes| writer.double(f64::from_le_bytes(bytes)));
-            }
-            (Data::Packed(bytes), DType::Int32) => {
-                each(bytes, range, |bytes| writer.integer(i32::from_le_bytes(bytes)));
-            }
-            (Data::Packed(bytes), DType::Int16) => {
-                each(bytes, range, |bytes| writer.integer(i16::from_le_bytes(bytes)));
-            }
-            (Data::Packed(bytes), DType::Int8) => {
-                each(bytes, range, |bytes| writer.integer(i8::from_le_bytes(bytes)));
-            }
-            (Data::Packed(bytes), DType::UInt8) => {
-                each(bytes, range, |bytes| writer.integer(u8::from_le_bytes(bytes)));
-            }
-            (Data::Packed(bytes), DType::Int64) => {
-                each(bytes, range, |bytes| writer.integer(i64::from_le_bytes(bytes)));
-            }
-            (Data::Packed(bytes), DType::UInt32) => {
-                each(bytes, range, |bytes| writer.integer(u32::from_le_bytes(bytes)));
-            }
-            (Data::Packed(bytes), DType::UInt64) => {
-                each(bytes, range, |bytes| writer.integer(u64::from_le_bytes(bytes)));
-            }
-            (Data::Packed(bytes), DType::Bool) => {
+        };
+        match self.dtype {
+            DType::Float => each(bytes, range, |bytes| writer.float(f32::from_le_bytes(bytes))),
+            DType::Double => each(bytes, range, |bytes| writer.double(f64::from_le_bytes(bytes))),
+            DType::Half => each(bytes, range, |bytes| writer.half(u16::from_le_bytes(bytes))),
+            DType::BFloat16 => each(bytes, range, |bytes| writer.bfloat16(u16::from_le_bytes(bytes))),
+            DType::Int8 => each(bytes, range, |bytes| writer.integer(i8::from_le_bytes(bytes))),
+            DType::Int16 => each(bytes, range, |bytes| writer.integer(i16::from_le_bytes(bytes))),
+            DType::Int32 => each(bytes, range, |bytes| writer.integer(i32::from_le_bytes(bytes))),
+            DType::Int64 => each(bytes, range, |bytes| writer.integer(i64::from_le_bytes(bytes))),
+            DType::UInt8 => each(bytes, range, |bytes| writer.integer(u8::from_le_bytes(bytes))),
+            DType::UInt16 => each(bytes, range, |bytes| writer.integer(u16::from_le_bytes(bytes))),
+            DType::UInt32 => each(bytes, range, |bytes| writer.integer(u32::from_le_bytes(bytes))),
+            DType::UInt64 => each(bytes, range, |bytes| writer.integer(u64::from_le_bytes(bytes))),
+            DType::Bool => {
                 each(bytes, range, |[byte]| writer.literal(if byte == 0 { "false" } else { "true" }));
             }
+            DType::Complex64 => each(bytes, range, |bytes: [u8; 8]| {
+                let parts: [[u8; 4]; 2] = bytemuck::cast(bytes);
+                writer.complex(parts.map(f32::from_le_bytes), decimal::write_float);
+            }),
+            DType::Complex128 => each(bytes, range, |bytes: [u8; 16]| {
+                let parts: [[u8; 8]; 2] = bytemuck::cast(bytes);
+                writer.complex(parts.map(f64::from_le_bytes), decimal::write_double);
+            }),
             _ if count == 0 => {}
             _ => {
                 let name = self.dtype.name();

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test says what it expects
 
+mod extensions;
 mod refusals;
 
 use bytes::Bytes;
@@ -206,12 +207,14 @@ fn a_value_of_another_type_is_refused_with_its_type() {
 
 #[test]
 fn element_types_that_json_cannot_say_are_unimplemented_in_columns_and_invalid_in_rows() {
-    for dtype in [DType::Half, DType::BFloat16, DType::UInt16, DType::Complex64, DType::QInt8] {
+    for dtype in [DType::QInt8, DType::QUInt8, DType::QInt16, DType::QUInt16, DType::QInt32] {
         let text = format!("Conversion of JSON Value: 1 to type: {}", dtype.name());
         let signature = echo(&[("x", dtype)]);
         assert_eq!(decode(&signature, r#"{"inputs": [1]}"#).unwrap_err(), Error::unimplemented(text.clone()));
         let text = format!("Failed to process element: 0 of 'instances' list. Error: UNIMPLEMENTED: {text}");
         assert_eq!(decode(&signature, r#"{"instances": [1]}"#).unwrap_err(), Error::invalid_argument(text));
+        let text = format!("Conversion of JSON Value: {{}} to type: {}", dtype.name());
+        assert_eq!(decode(&signature, r#"{"inputs": [{}]}"#).unwrap_err(), Error::unimplemented(text));
         assert!(decode(&signature, r#"{"inputs": []}"#).is_ok());
     }
     let mut signature = echo(X);
@@ -222,11 +225,11 @@ fn element_types_that_json_cannot_say_are_unimplemented_in_columns_and_invalid_i
 
 #[test]
 fn element_types_that_json_cannot_say_are_invalid_as_outputs() {
-    let half =
-        |_| vec![Tensor::new(DType::Half, vec![1], Data::Packed(Bytes::from_static(&[0; 2]))).unwrap()];
+    let quantized =
+        |_| vec![Tensor::new(DType::QInt8, vec![1], Data::Packed(Bytes::from_static(&[0]))).unwrap()];
     for body in [r#"{"inputs": [1]}"#, r#"{"instances": [1]}"#] {
-        let error = predict(&echo(X), body, half).unwrap_err();
-        assert_eq!(error, Error::invalid_argument("Failed to write JSON value for tensor type: half"));
+        let error = predict(&echo(X), body, quantized).unwrap_err();
+        assert_eq!(error, Error::invalid_argument("Failed to write JSON value for tensor type: qint8"));
     }
 }
 

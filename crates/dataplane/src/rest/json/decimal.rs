@@ -39,6 +39,36 @@ pub fn write_double(out: &mut Vec<u8>, value: f64) {
     }
 }
 
+/// As [`write_float`], for the half of these bits; six digits say any of them.
+pub fn write_half(out: &mut Vec<u8>, bits: u16) {
+    let value = half::f16::from_bits(bits);
+    if value.is_finite() {
+        let binary = Binary::of(u64::from(bits & 0x3FF), i32::from(bits >> 10 & 0x1F), 10, 15);
+        write_short(out, binary, f64::from(value));
+    } else {
+        write_not_finite(out, f64::from(value));
+    }
+}
+
+/// As [`write_half`], for the bfloat16 of these bits.
+pub fn write_bfloat16(out: &mut Vec<u8>, bits: u16) {
+    let value = half::bf16::from_bits(bits);
+    if value.is_finite() {
+        let binary = Binary::of(u64::from(bits & 0x7F), i32::from(bits >> 7 & 0xFF), 7, 127);
+        write_short(out, binary, f64::from(value));
+    } else {
+        write_not_finite(out, f64::from(value));
+    }
+}
+
+/// A finite value whose six digits always read back.
+fn write_short(out: &mut Vec<u8>, binary: Binary, value: f64) {
+    write_sign(out, value.is_sign_negative());
+    if binary.write(out, FLOAT).is_none() {
+        write_slowly(out, value.abs(), FLOAT, |_| true);
+    }
+}
+
 /// Writes `value` as protocol buffers' JSON does: `1`, and `"NaN"` in quotes.
 pub fn write_proto_float(out: &mut Vec<u8>, value: f32) {
     if value.is_finite() {

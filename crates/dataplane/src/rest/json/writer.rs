@@ -87,6 +87,26 @@ impl Writer {
         decimal::write_double(self.value(), value);
     }
 
+    /// A half of these bits, as [`decimal::write_half`].
+    pub fn half(&mut self, bits: u16) {
+        decimal::write_half(self.value(), bits);
+    }
+
+    /// A bfloat16 of these bits, as [`decimal::write_bfloat16`].
+    pub fn bfloat16(&mut self, bits: u16) {
+        decimal::write_bfloat16(self.value(), bits);
+    }
+
+    /// A complex number as an object on one line; `part` writes a number.
+    pub fn complex<T>(&mut self, [real, imaginary]: [T; 2], part: fn(&mut Vec<u8>, T)) {
+        let out = self.value();
+        out.extend_from_slice(b"{\"re\": ");
+        part(out, real);
+        out.extend_from_slice(b", \"im\": ");
+        part(out, imaginary);
+        out.push(b'}');
+    }
+
     /// A string or a key; bytes from 0x80 up pass as they are.
     pub fn string(&mut self, text: &[u8]) {
         write_string(self.value(), text);
