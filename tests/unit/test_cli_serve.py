@@ -111,6 +111,7 @@ def test_every_flag_reaches_its_option() -> None:
         *("--io-threads", "9", "--runs-max", "10", "--queue-max", "11", "--in-flight-max", "12"),
         *("--connections-max", "13", "--message-bytes-max", "14", "--buffered-bytes-max", "15"),
         *("--rest-timeout", "1.5", "--cors", "--warmup-iterations", "16"),
+        *("--no-rest-compression", "--tensor-content"),
     )
     plane = options.data_plane
     assert (plane.grpc_address, plane.rest_address, options.admin_address) == ("[::1]:0", "[::1]:0", None)
@@ -127,6 +128,7 @@ def test_every_flag_reaches_its_option() -> None:
     assert (plane.message_bytes_max, plane.buffered_bytes_max) == (14, 15)
     assert plane.rest_timeout_ms == 1500
     assert plane.cors
+    assert (plane.rest_compression, plane.tensor_content) == (False, True)
 
 
 def test_the_environment_counts_where_no_flag_is_given(monkeypatch: pytest.MonkeyPatch) -> None:

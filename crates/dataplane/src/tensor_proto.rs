@@ -40,17 +40,35 @@ pub fn decode(proto: TensorProto) -> Result<Tensor, Error> {
     Tensor::new(dtype, shape, data)
 }
 
-/// Writes a tensor in the typed field of its element type, as TensorFlow Serving does by default.
+/// Where a message that we write carries a tensor's elements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TensorEncoding {
+    /// In the typed field of the element type, as TensorFlow Serving does by default.
+    #[default]
+    Typed,
+    /// Packed in `tensor_content`: the tensor's own bytes, shared. Strings stay in their typed field: TensorFlow
+    /// Serving packs them, too, but TensorFlow's own `make_ndarray` cannot read that.
+    Content,
+}
+
+/// Writes a tensor in the typed field of its element type.
 #[must_use]
 pub fn encode(tensor: &Tensor) -> TensorProto {
+    encode_as(TensorEncoding::Typed, tensor)
+}
+
+/// Writes a tensor.
+#[must_use]
+pub fn encode_as(encoding: TensorEncoding, tensor: &Tensor) -> TensorProto {
     let mut proto = TensorProto {
         dtype: tensor.dtype().number(),
         tensor_shape: Some(write_shape(tensor.shape())),
         ..TensorProto::default()
     };
-    match tensor.data() {
-        Data::Strings(strings) => proto.string_val.clone_from(strings),
-        Data::Packed(bytes) => write_values(tensor.dtype(), bytes, &mut proto),
+    match (tensor.data(), encoding) {
+        (Data::Strings(strings), _) => proto.string_val.clone_from(strings),
+        (Data::Packed(bytes), TensorEncoding::Content) => proto.tensor_content = bytes.clone(),
+        (Data::Packed(bytes), TensorEncoding::Typed) => write_values(tensor.dtype(), bytes, &mut proto),
     }
     proto
 }

@@ -8,6 +8,7 @@ use dataplane::{
     runtime::tensorflow,
     servable,
     server::ServerOptions,
+    tensor_proto::TensorEncoding,
     warmup,
 };
 use pyo3::FromPyObject;
@@ -26,6 +27,8 @@ pub(crate) struct DataPlaneOptions {
     runs_max: usize,
     connections_max: usize,
     cors: bool,
+    rest_compression: bool,
+    tensor_content: bool,
 }
 
 impl DataPlaneOptions {
@@ -47,6 +50,12 @@ impl DataPlaneOptions {
             buffered_bytes_max: self.buffered_bytes_max,
             connections_max: self.connections_max,
             cors: self.cors,
+            rest_compression: self.rest_compression,
+            tensor_encoding: if self.tensor_content {
+                TensorEncoding::Content
+            } else {
+                TensorEncoding::Typed
+            },
             ..ServerOptions::default()
         }
     }

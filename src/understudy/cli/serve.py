@@ -159,6 +159,8 @@ def _build_data_plane(flags: ServeFlags) -> DataPlaneOptions:
         runs_max=flags["runs_max"],
         connections_max=flags["connections_max"],
         cors=flags["cors"],
+        rest_compression=flags["rest_compression"],
+        tensor_content=flags["tensor_content"],
     )
 
 

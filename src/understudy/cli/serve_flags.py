@@ -53,6 +53,8 @@ class ServeFlags(TypedDict):
     admin_host: str
     admin_port: int | None
     cors: bool
+    rest_compression: bool
+    tensor_content: bool
     poll_interval: float
     load_threads: int
     unload_threads: int
@@ -191,6 +193,20 @@ _DOORS = [
         "Changes are taken from this machine only.",
     ),
     _option("cors", _FLAG, False, "Let browsers of other origins read REST answers."),
+    _option(
+        "rest-compression",
+        _FLAG,
+        _LIMITS.rest_compression,
+        "Compress long REST answers for clients whose Accept-Encoding takes gzip.",
+    ),
+    _option(
+        "tensor-content",
+        _FLAG,
+        _LIMITS.tensor_content,
+        "Answer Predict over gRPC with tensors packed in tensor_content, not in typed fields: less work for "
+        "large ones, and not every client reads it (as TensorFlow Serving's "
+        "--enable_serialization_as_tensor_content).",
+    ),
 ]
 
 _LIFE = [

@@ -77,6 +77,13 @@ _LISTENING = (
     Flag("rest_api_timeout_in_ms", _INT32, 30_000, "how long a REST request may run; 0 or less: no limit"),
     Flag("rest_api_enable_cors_support", _BOOL, False, "lets browsers of other origins read REST answers"),
     Flag(
+        "rest_api_enable_compression",
+        _BOOL,
+        True,
+        "compresses long REST answers for clients whose Accept-Encoding takes gzip",
+        reason="Understudy's own flag; who sends no Accept-Encoding sees no difference",
+    ),
+    Flag(
         "grpc_channel_arguments",
         _STRING,
         "",
@@ -344,9 +351,8 @@ _RUNNING = (
         "enable_serialization_as_tensor_content",
         _BOOL,
         False,
-        "answers Predict with packed tensor_content",
-        _REFUSED,
-        "answers carry typed fields only, and clients that read the packed field would find it empty",
+        "answers Predict over gRPC with packed tensor_content",
+        reason="strings stay in string_val, where TensorFlow's make_ndarray reads them; REST goes on working",
     ),
     Flag(
         "thread_pool_factory_config_file",

@@ -147,6 +147,8 @@ def _build_data_plane(values: FlagValues) -> DataPlaneOptions:
         rest_address=f"{any_address}:{rest}" if rest else None,
         rest_timeout_ms=values.integer("rest_api_timeout_in_ms"),
         cors=values.boolean("rest_api_enable_cors_support"),
+        rest_compression=values.boolean("rest_api_enable_compression"),
+        tensor_content=values.boolean("enable_serialization_as_tensor_content"),
     )
 
 

@@ -23,6 +23,8 @@ class DataPlaneOptions:
         runs_max: runs of one version at once on run threads; 0: twice the machine's cores, at least 4.
         connections_max: open connections, both doors together.
         cors: REST answers carry the headers that let browsers of other origins read them.
+        rest_compression: long REST answers are compressed for clients that say so.
+        tensor_content: gRPC answers carry tensors packed in `tensor_content`, and not in typed fields.
     """
 
     grpc_address: str | None
@@ -36,6 +38,8 @@ class DataPlaneOptions:
     runs_max: int = 0
     connections_max: int = 16_384
     cors: bool = False
+    rest_compression: bool = True
+    tensor_content: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

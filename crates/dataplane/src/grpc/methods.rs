@@ -1,7 +1,7 @@
 //! The unary methods: which there are, and what answers them.
 
 use super::{metadata, model_status, predict};
-use crate::{error::Error, plane::Plane};
+use crate::{error::Error, plane::Plane, tensor_proto::TensorEncoding};
 use bytes::Bytes;
 use std::{future::Future, sync::Arc, time::Instant};
 
@@ -35,6 +35,7 @@ pub trait Methods: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct ServingMethods {
     plane: Arc<Plane>,
+    encoding: TensorEncoding,
 }
 
 /// The methods of `PredictionService` and `ModelService`.
@@ -54,7 +55,13 @@ impl ServingMethods {
     /// The methods that ask this plane.
     #[must_use]
     pub fn new(plane: Arc<Plane>) -> Self {
-        Self { plane }
+        Self { plane, encoding: TensorEncoding::default() }
+    }
+
+    /// The same, answering Predict with tensors encoded like this.
+    #[must_use]
+    pub fn with_encoding(self, encoding: TensorEncoding) -> Self {
+        Self { encoding, ..self }
     }
 }
 
@@ -91,7 +98,7 @@ impl Methods for ServingMethods {
         deadline: Option<Instant>,
     ) -> Result<Bytes, Error> {
         match method {
-            ServingMethod::Predict => predict::answer(&self.plane, message, deadline).await,
+            ServingMethod::Predict => predict::answer(&self.plane, message, self.encoding, deadline).await,
             ServingMethod::GetModelMetadata => metadata::answer(&self.plane, message),
             ServingMethod::GetModelStatus => model_status::answer(&self.plane, message),
             ServingMethod::HandleReloadConfigRequest => {

@@ -16,7 +16,7 @@ use crate::{
     plane::Plane,
     signature::{DEFAULT_SIGNATURE, Signature, Signatures, TensorSpec},
     tensor::Tensor,
-    tensor_proto,
+    tensor_proto::{self, TensorEncoding},
     wire::tensorflow::{
         TensorProto,
         serving::{ModelSpec, PredictRequest, PredictResponse},
@@ -29,9 +29,15 @@ use std::{
     time::Instant,
 };
 
-pub(super) async fn answer(plane: &Plane, message: Bytes, deadline: Option<Instant>) -> Result<Bytes, Error> {
+pub(super) async fn answer(
+    plane: &Plane,
+    message: Bytes,
+    encoding: TensorEncoding,
+    deadline: Option<Instant>,
+) -> Result<Bytes, Error> {
     let body_bytes = message.len();
     let (codec, spec) = PredictCodec::read(message)?;
+    let codec = PredictCodec { encoding, ..codec };
     let spec = spec.ok_or_else(model_spec::missing)?;
     plane.infer(Call { target: model_spec::target(spec), codec, body_bytes, deadline }).await
 }
@@ -108,6 +114,8 @@ pub(crate) struct PredictCodec {
     signature_name: String,
     inputs: BTreeMap<String, Bytes>,
     output_filter: Vec<String>,
+    /// Of the answer's tensors.
+    encoding: TensorEncoding,
 }
 
 impl Codec for PredictCodec {
@@ -139,7 +147,7 @@ impl Codec for PredictCodec {
         let signature = answered.signature(run)?;
         let named = run.inputs.outputs.iter().zip(&outputs).filter_map(|(&index, tensor)| {
             let output = signature.outputs.get(index)?;
-            Some((output.alias.clone(), tensor_proto::encode(tensor)))
+            Some((output.alias.clone(), tensor_proto::encode_as(self.encoding, tensor)))
         });
         let response = PredictResponse {
             outputs: named.collect(),
@@ -157,7 +165,8 @@ impl PredictCodec {
         let named =
             |name: fn(&ModelSpec) -> &String| model_spec.as_ref().map(name).cloned().unwrap_or_default();
         let (model, signature_name) = (named(|spec| &spec.name), named(|spec| &spec.signature_name));
-        Ok((Self { model, signature_name, inputs, output_filter }, model_spec))
+        let encoding = TensorEncoding::default();
+        Ok((Self { model, signature_name, inputs, output_filter, encoding }, model_spec))
     }
 
     fn find<'a>(&self, signatures: &'a Signatures) -> Result<(usize, &'a Signature), Error> {

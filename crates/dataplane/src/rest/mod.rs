@@ -1,7 +1,7 @@
 //! The REST door, from a collected request to a response: who is asked for what, in which words it is answered.
 //!
 //! ```text
-//! path       the URL grammar              body      gzip, bounded
+//! path       the URL grammar              body      gzip, bounded; compression   of answers
 //! json/      documents, numbers, layout   elements  JSON values to tensor elements
 //! predict_request, predict_response       the Predict codec; Classify and Regress get codecs beside it
 //! rows       its row form             complex, rounding      element types that JSON has no numbers for
@@ -12,6 +12,7 @@
 
 pub mod body;
 mod complex;
+mod compression;
 mod elements;
 pub mod json;
 pub mod metadata;
@@ -34,6 +35,7 @@ use crate::{
     plane::Plane,
 };
 use bytes::Bytes;
+use compression::{Wish, compress};
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use path::Route;
 use predict_request::RestPredict;
@@ -52,6 +54,8 @@ pub struct RestOptions {
     pub timeout: Option<Duration>,
     /// Whether scripts of any origin may read answers.
     pub cors: bool,
+    /// Whether long answers are compressed for clients that say so.
+    pub compression: bool,
     /// What bodies in flight may unfold to, together.
     pub memory: Arc<Budget>,
 }
@@ -62,8 +66,9 @@ pub async fn handle(plane: &Arc<Plane>, request: Request<Bytes>, options: &RestO
         Some(Refusal::Outside(reply)) => reply,
         Some(Refusal::Inside(reply)) => with_options(reply, options.cors),
         None => {
+            let wish = if options.compression { Wish::of(request.headers()) } else { Wish::Unsaid };
             let reply = answer(plane, request, options).await.unwrap_or_else(|error| reply::error(&error));
-            with_options(reply, options.cors)
+            with_options(compress(reply, wish, &options.memory).await, options.cors)
         }
     }
 }

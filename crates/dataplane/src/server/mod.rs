@@ -5,6 +5,7 @@ use crate::{
     grpc::{DoorLimits, GrpcDoor, Methods, ServingMethods},
     plane::Plane,
     rest::RestOptions,
+    tensor_proto::TensorEncoding,
 };
 use http1::RestDoor;
 use listen::{Listener, accept};
@@ -36,6 +37,10 @@ pub struct ServerOptions {
     pub rest_timeout: Option<Duration>,
     /// REST answers carry the headers that let browsers of other origins read them.
     pub cors: bool,
+    /// Long REST answers are compressed for clients that say so.
+    pub rest_compression: bool,
+    /// How answers over gRPC carry tensors.
+    pub tensor_encoding: TensorEncoding,
     /// Of one request's body.
     pub message_bytes_max: usize,
     /// Of all requests and answers held at once; past it, requests are refused at once.
@@ -81,6 +86,8 @@ impl Default for ServerOptions {
             rest_address: None,
             rest_timeout: Some(Duration::from_secs(30)),
             cors: false,
+            rest_compression: true,
+            tensor_encoding: TensorEncoding::default(),
             message_bytes_max: i32::MAX as usize,
             buffered_bytes_max: 4 << 30,
             connections_max: 16_384,
@@ -111,7 +118,7 @@ pub struct Server {
 impl Server {
     /// Opens the doors to `plane`: binds every address, or none of them, and serves on `runtime`.
     pub fn start(plane: Arc<Plane>, options: &ServerOptions, runtime: &Handle) -> Result<Self, Error> {
-        let methods = ServingMethods::new(Arc::clone(&plane));
+        let methods = ServingMethods::new(Arc::clone(&plane)).with_encoding(options.tensor_encoding);
         Self::start_with(methods, plane, options, runtime)
     }
 
@@ -200,6 +207,7 @@ impl Server {
             options: RestOptions {
                 timeout: options.rest_timeout,
                 cors: options.cors,
+                compression: options.rest_compression,
                 memory: Arc::clone(self.traffic.budget()),
             },
             message_bytes_max: options.message_bytes_max,

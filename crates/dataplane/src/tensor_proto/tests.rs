@@ -135,6 +135,18 @@ proptest! {
     }
 
     #[test]
+    fn packed_in_tensor_content_it_is_the_same_and_shares_its_bytes(tensor in tensors()) {
+        let proto = encode_as(TensorEncoding::Content, &tensor);
+        match tensor.data() {
+            Data::Strings(strings) => prop_assert_eq!(&proto.string_val, strings),
+            Data::Packed(bytes) => prop_assert_eq!(proto.tensor_content.as_ptr(), bytes.as_ptr()),
+        }
+        let received = TensorProto::decode(Bytes::from(proto.encode_to_vec())).unwrap();
+        prop_assert_eq!(received.encoded_len(), proto.encoded_len());
+        prop_assert_eq!(decode(received).unwrap(), tensor);
+    }
+
+    #[test]
     fn a_tensor_is_read_from_tensor_content_too(tensor in tensors()) {
         prop_assert_eq!(decode(with_content(&tensor)).unwrap(), tensor);
     }

@@ -40,6 +40,7 @@ fn codec(inputs: &[&str], output_filter: &[&str]) -> PredictCodec {
         signature_name: String::new(),
         inputs: inputs.iter().map(|&name| (name.to_owned(), Bytes::new())).collect(),
         output_filter: output_filter.iter().map(|&name| name.to_owned()).collect(),
+        encoding: TensorEncoding::default(),
     }
 }
 
