@@ -67,6 +67,15 @@ def every_dtype(out: Path) -> None:
     save(out, {dtype: echo(dtype) for dtype in DTYPES})
 
 
+def every_shape(out: Path) -> None:
+    """Answer y = x for a tensor of any rank, with one signature for each element type, as `every_dtype` has."""
+
+    def echo(dtype: str) -> tf.types.experimental.GenericFunction:
+        return tf.function(lambda x: {"y": tf.identity(x)}, input_signature=[spec(None, dtype, "x")])
+
+    save(out, {dtype: echo(dtype) for dtype in DTYPES})
+
+
 def strings(out: Path) -> None:
     """Answer each string itself, in capitals, its length in bytes, and all of them joined into one."""
 
@@ -258,6 +267,7 @@ BUILDERS: dict[str, Builder] = {
     for builder in (
         half_plus_two,
         every_dtype,
+        every_shape,
         strings,
         several_signatures,
         unknown_rank,
