@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test says what it expects
 
 mod extensions;
+mod fuzz;
 mod refusals;
 
 use bytes::Bytes;
