@@ -1,6 +1,7 @@
 """Every exception of the package.
 
 UnderstudyError
+├── ClientError          a call of the client failed; its own tree is in client/errors.py
 ├── ConfigError          a configuration that cannot be taken; says where and why
 ├── DataPlaneError       what the native data plane refused; carries a canonical code
 ├── PublishError         an export that is not published; says why and what to do
