@@ -32,6 +32,12 @@ $(VENV)/.installed: $(REQUIREMENTS) | prerequisites
 	$(BIN)/uv pip install --python $(BIN)/python --require-hashes --no-deps -r requirements/serving-api.txt
 	@touch $@
 
+# Other people's clients, each in an environment of its own, for tests.
+$(VENV)/.clients: $(VENV)/.installed $(wildcard requirements/clients/*.txt) tests/clients/environment.py
+	$(call say,"Other clients in target/clients (locked versions)")
+	$(BIN)/python -m tests.clients.environment
+	@touch $@
+
 # The data plane, compiled for speed and installed in place.
 $(VENV)/.extension: $(VENV)/.installed $(RUST_SOURCES) pyproject.toml
 	$(call say,"Compiling the data plane (Rust; one to three minutes the first time)")
@@ -45,7 +51,7 @@ target/release/understudy-loadgen: $(RUST_SOURCES) | prerequisites
 	@touch $@
 
 .PHONY: setup
-setup: prerequisites $(VENV)/.extension target/release/understudy-loadgen ## Install everything into this clone
+setup: prerequisites $(VENV)/.clients $(VENV)/.extension target/release/understudy-loadgen ## Install everything into this clone
 
 .PHONY: demo
 demo: setup ## The main job on real data: publish, change over, refuse a broken version, roll back

@@ -51,6 +51,28 @@ def half_plus_two(out: Path) -> None:
     save(out, {"serving_default": function}, half=half, two=two)
 
 
+def half_plus_three(out: Path) -> None:
+    """Answer y = 0.5 x + 3; `tensorflow/serving/regress` does so for Examples with a float feature x.
+
+    Both as TensorFlow Serving's own model of this name does, which its documentation calls.
+    """
+    half, three = tf.Variable(0.5), tf.Variable(3.0)
+
+    def regress(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        x = tf.io.parse_example(inputs, {"x": tf.io.FixedLenFeature([1], tf.float32)})["x"]
+        return {"outputs": x * half + three}
+
+    signatures = {
+        "serving_default": tf.function(
+            lambda x: {"y": x * half + three}, input_signature=[spec([None], "float32", "x")]
+        ),
+        "tensorflow/serving/regress": tf.function(
+            regress, input_signature=[spec([None], "string", "inputs")]
+        ),
+    }
+    save(out, signatures, half=half, three=three)
+
+
 def offset(out: Path, amount: float) -> None:
     """Answer y = x + amount: versions of one model that can be told apart."""
     added = tf.Variable(amount)
@@ -266,6 +288,7 @@ BUILDERS: dict[str, Builder] = {
     builder.__name__: builder
     for builder in (
         half_plus_two,
+        half_plus_three,
         every_dtype,
         every_shape,
         strings,
