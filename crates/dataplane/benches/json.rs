@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use dataplane::{
     budget::Budget,
-    inference::Codec,
+    inference::{Codec, Rules},
     rest::{
         predict_request::{Form, RestPredict},
         predict_response,
@@ -67,7 +67,8 @@ fn read(name: &str, dtype: DType, number: impl Fn(usize) -> String) {
     let signatures = Signatures::new(vec![signature(dtype)], BTreeMap::new());
     let budget = Budget::new(1 << 30, Arc::default());
     let ours = fastest(|| {
-        let mut codec = RestPredict::parse(body.clone(), budget.charge(0).unwrap()).unwrap();
+        let mut codec =
+            RestPredict::parse(body.clone(), budget.charge(0).unwrap(), Rules::default()).unwrap();
         codec.decode(&signatures).unwrap()
     });
     let theirs = fastest(|| serde_json::from_slice::<serde_json::Value>(&body).unwrap());

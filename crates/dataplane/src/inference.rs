@@ -12,7 +12,7 @@ use crate::{
     route::Router,
     runtime::{Model, RunOptions},
     servable::Handle,
-    signature::{Signature, Signatures},
+    signature::{CLASSIFY_METHOD, PREDICT_METHOD, REGRESS_METHOD, Signature, Signatures},
     stats::{Gauges, Ledger, Method, Rows},
     tensor::Tensor,
 };
@@ -67,6 +67,28 @@ impl Api {
     /// of a graph is run, nor those that run several signatures.
     fn is_predictable(self) -> bool {
         matches!(self, Self::Predict | Self::Classify | Self::Regress)
+    }
+}
+
+/// What the operator lets requests do, beyond what every server answers or short of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// A signature is only run by a method that its `method_name` fits.
+    pub check_method_names: bool,
+}
+
+impl Rules {
+    /// Refuses a signature that Predict may not run.
+    pub(crate) fn check_predict(self, signature: &Signature) -> Result<(), Error> {
+        let methods = [PREDICT_METHOD, CLASSIFY_METHOD, REGRESS_METHOD];
+        if !self.check_method_names || methods.contains(&signature.method_name.as_str()) {
+            return Ok(());
+        }
+        Err(Error::internal(format!(
+            "Expected prediction signature method_name to be one of {{{}}}. Was: {}",
+            methods.join(", "),
+            signature.method_name
+        )))
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{
     admin::{AdminQueue, AdminRequest},
     error::Error,
     execute::{Executor, Limits},
-    inference::{Call, Codec, Path, Target},
+    inference::{Call, Codec, Path, Rules, Target},
     reaper::Reaper,
     registry::Registry,
     route::{RouteUpdate, Router},
@@ -33,6 +33,7 @@ const WAIT_MAX: Duration = Duration::from_hours(24 * 365);
 /// Everything behind the doors. Shared by all of them as an `Arc`.
 pub struct Plane {
     path: Path,
+    rules: Rules,
     registry: Mutex<Registry>,
     tensorflow: Mutex<Option<Arc<tensorflow::TensorFlow>>>,
     reaper: Reaper,
@@ -161,6 +162,12 @@ impl Plane {
         self.path.infer(call).await
     }
 
+    /// What requests may do.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        self.rules
+    }
+
     /// Every version of a model that was ever seen, descending, or the one asked for; `NOT_FOUND` in TensorFlow
     /// Serving's words when there is none. A label is ignored, as there.
     pub fn status(&self, target: &Target) -> Result<Vec<ModelVersionStatus>, Error> {
@@ -229,6 +236,7 @@ impl Plane {
                 ledger: Ledger::default(),
                 gauges: Arc::default(),
             },
+            rules: Rules::default(),
             registry: Mutex::default(),
             tensorflow: Mutex::default(),
             reaper,
@@ -236,6 +244,12 @@ impl Plane {
             healthy: AtomicBool::new(false),
             changes: watch::Sender::new(0),
         })
+    }
+
+    /// The same plane, under these rules.
+    #[must_use]
+    pub fn with_rules(self, rules: Rules) -> Self {
+        Self { rules, ..self }
     }
 
     /// Opens TensorFlow's libraries from this folder; its version. A second call answers the same.
@@ -253,7 +267,7 @@ impl Plane {
         let loading = Loading::begin(self, request)?;
         let load = || {
             let model = self.open_model(request)?;
-            let warm_up = |options| warmup::warm_up(model.as_ref(), &request.path, options);
+            let warm_up = |options| warmup::warm_up(model.as_ref(), &request.path, options, self.rules);
             let warmed = request.warmup.map(warm_up).transpose()?.unwrap_or_default();
             Ok((model, warmed))
         };

@@ -6,6 +6,13 @@ use std::collections::BTreeMap;
 /// The signature that a request means when it names none.
 pub const DEFAULT_SIGNATURE: &str = "serving_default";
 
+/// What the signatures made for each method say in `method_name`.
+pub const PREDICT_METHOD: &str = "tensorflow/serving/predict";
+/// The same.
+pub const CLASSIFY_METHOD: &str = "tensorflow/serving/classify";
+/// The same.
+pub const REGRESS_METHOD: &str = "tensorflow/serving/regress";
+
 /// One declared input or output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorSpec {

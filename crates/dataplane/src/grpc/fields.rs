@@ -1,7 +1,7 @@
 //! Walks the fields of a message without decoding what is inside: each length-delimited value is a slice of the
 //! message's own bytes.
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 
 /// The wire types of protocol buffers; groups (3 and 4) left the language before this server was written.
 const VARINT: u64 = 0;
@@ -72,6 +72,28 @@ impl Fields {
     fn take(&mut self, length: u64) -> Result<Bytes, Fault> {
         let length = usize::try_from(length).ok().filter(|&length| length <= self.0.len());
         Ok(self.0.split_to(length.ok_or("a field is cut off")?))
+    }
+}
+
+/// A message that may come in parts: they are its bytes, one after the other. However many there are, each is copied
+/// once; one that comes whole is not copied at all.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    first: Bytes,
+    others: BytesMut,
+}
+
+impl Parts {
+    pub(super) fn push(&mut self, part: Bytes) {
+        if self.first.is_empty() {
+            self.first = part;
+        } else {
+            self.others.extend_from_slice(&part);
+        }
+    }
+
+    pub(super) fn into_whole(self) -> Bytes {
+        if self.others.is_empty() { self.first } else { [&self.first[..], &self.others].concat().into() }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The unary methods: which there are, and what answers them.
 
-use super::{metadata, model_status, predict};
-use crate::{error::Error, plane::Plane, tensor_proto::TensorEncoding};
+use super::{examples, metadata, model_status, multi_inference, predict};
+use crate::{error::Error, examples::Task, plane::Plane, tensor_proto::TensorEncoding};
 use bytes::Bytes;
 use std::{future::Future, sync::Arc, time::Instant};
 
@@ -99,18 +99,14 @@ impl Methods for ServingMethods {
     ) -> Result<Bytes, Error> {
         match method {
             ServingMethod::Predict => predict::answer(&self.plane, message, self.encoding, deadline).await,
+            ServingMethod::Classify => examples::answer(&self.plane, Task::Classify, message, deadline).await,
+            ServingMethod::Regress => examples::answer(&self.plane, Task::Regress, message, deadline).await,
+            ServingMethod::MultiInference => multi_inference::answer(&self.plane, message, deadline).await,
             ServingMethod::GetModelMetadata => metadata::answer(&self.plane, message),
             ServingMethod::GetModelStatus => model_status::answer(&self.plane, message),
             ServingMethod::HandleReloadConfigRequest => {
                 self.plane.submit_admin("HandleReloadConfigRequest", message, deadline).await
             }
-            ServingMethod::Classify => Err(not_yet("Classify")),
-            ServingMethod::Regress => Err(not_yet("Regress")),
-            ServingMethod::MultiInference => Err(not_yet("MultiInference")),
         }
     }
-}
-
-fn not_yet(method: &str) -> Error {
-    Error::unimplemented(format!("{method} is not available in this version of the server; use Predict"))
 }

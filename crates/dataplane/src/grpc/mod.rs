@@ -25,6 +25,7 @@ use tokio::{sync::watch, time::timeout_at};
 
 pub mod answer;
 mod compression;
+mod examples;
 mod fields;
 mod health;
 mod message;
@@ -32,11 +33,14 @@ mod metadata;
 pub mod methods;
 mod model_spec;
 mod model_status;
+mod multi_inference;
 mod predict;
 mod standard;
 mod timeout;
 
+pub(crate) use examples::ExamplesCodec;
 pub use methods::{Methods, ServingMethods};
+pub(crate) use multi_inference::MultiInferenceCodec;
 pub(crate) use predict::PredictCodec;
 
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");

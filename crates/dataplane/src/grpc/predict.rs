@@ -6,12 +6,12 @@
 //! TensorFlow Serving's.
 
 use super::{
-    fields::{Fault, Fields},
+    fields::{Fault, Fields, Parts},
     model_spec,
 };
 use crate::{
     error::Error,
-    inference::{Answered, Api, Call, Codec, Door, Inputs, SignatureRun},
+    inference::{Answered, Api, Call, Codec, Door, Inputs, Rules, SignatureRun},
     output_filter::{self, NAMES_MAX, aliases, list},
     plane::Plane,
     signature::{DEFAULT_SIGNATURE, Signature, Signatures, TensorSpec},
@@ -36,7 +36,7 @@ pub(super) async fn answer(
     deadline: Option<Instant>,
 ) -> Result<Bytes, Error> {
     let body_bytes = message.len();
-    let (codec, spec) = PredictCodec::read(message)?;
+    let (codec, spec) = PredictCodec::read(message, plane.rules())?;
     let codec = PredictCodec { encoding, ..codec };
     let spec = spec.ok_or_else(model_spec::missing)?;
     plane.infer(Call { target: model_spec::target(spec), codec, body_bytes, deadline }).await
@@ -90,17 +90,15 @@ impl Request {
 /// One entry of the map of inputs.
 fn read_input(entry: Bytes) -> Result<(String, Bytes), Fault> {
     let mut name = String::new();
-    let mut tensor = Bytes::new();
+    let mut tensor = Parts::default();
     for field in Fields(entry) {
         match field? {
             (1, value) => name = read_name(value)?,
-            // A message sent in parts is the parts' concatenation.
-            (2, value) if tensor.is_empty() => tensor = value,
-            (2, value) => tensor = [tensor, value].concat().into(),
+            (2, value) => tensor.push(value),
             _ => {}
         }
     }
-    Ok((name, tensor))
+    Ok((name, tensor.into_whole()))
 }
 
 fn read_name(value: Bytes) -> Result<String, Fault> {
@@ -110,6 +108,7 @@ fn read_name(value: Bytes) -> Result<String, Fault> {
 /// One Predict request on its way through the plane.
 #[derive(Debug)]
 pub(crate) struct PredictCodec {
+    rules: Rules,
     model: String,
     signature_name: String,
     inputs: BTreeMap<String, Bytes>,
@@ -160,13 +159,13 @@ impl Codec for PredictCodec {
 
 impl PredictCodec {
     /// Takes a `PredictRequest` apart; what it asks for comes beside, none when it does not say.
-    pub(crate) fn read(message: Bytes) -> Result<(Self, Option<ModelSpec>), Error> {
+    pub(crate) fn read(message: Bytes, rules: Rules) -> Result<(Self, Option<ModelSpec>), Error> {
         let Request { model_spec, inputs, output_filter } = Request::read(message)?;
         let named =
             |name: fn(&ModelSpec) -> &String| model_spec.as_ref().map(name).cloned().unwrap_or_default();
         let (model, signature_name) = (named(|spec| &spec.name), named(|spec| &spec.signature_name));
         let encoding = TensorEncoding::default();
-        Ok((Self { model, signature_name, inputs, output_filter, encoding }, model_spec))
+        Ok((Self { rules, model, signature_name, inputs, output_filter, encoding }, model_spec))
     }
 
     fn find<'a>(&self, signatures: &'a Signatures) -> Result<(usize, &'a Signature), Error> {
@@ -174,9 +173,11 @@ impl PredictCodec {
             "" => DEFAULT_SIGNATURE,
             name => name,
         };
-        signatures
-            .find(name)
-            .ok_or_else(|| Error::failed_precondition(format!("Serving signature key \"{name}\" not found.")))
+        let (index, signature) = signatures.find(name).ok_or_else(|| {
+            Error::failed_precondition(format!("Serving signature key \"{name}\" not found."))
+        })?;
+        self.rules.check_predict(signature)?;
+        Ok((index, signature))
     }
 
     fn inputs(&mut self, signature: &Signature) -> Result<Inputs, Error> {

@@ -31,7 +31,7 @@ pub use reply::Reply;
 use crate::{
     budget::{Budget, Charge},
     error::Error,
-    inference::{Call, Target},
+    inference::{Call, Rules, Target},
     plane::Plane,
 };
 use bytes::Bytes;
@@ -131,21 +131,21 @@ async fn predict(
     let is_compressed = body::is_compressed(request.headers());
     let body = request.into_body();
     let body_bytes = body.len();
-    let charge = options.memory.charge(0)?;
+    let (charge, rules) = (options.memory.charge(0)?, plane.rules());
     let codec = if is_compressed || body_bytes > INLINE_BODY_BYTES_MAX {
-        tokio::task::spawn_blocking(move || parse(body, is_compressed, charge))
+        tokio::task::spawn_blocking(move || parse(body, is_compressed, charge, rules))
             .await
             .map_err(|error| Error::internal(format!("the request's body was not parsed: {error}")))??
     } else {
-        parse(body, is_compressed, charge)?
+        parse(body, is_compressed, charge, rules)?
     };
     plane.infer(Call { target, codec, body_bytes, deadline }).await.map(reply::json)
 }
 
-fn parse(body: Bytes, is_compressed: bool, mut charge: Charge) -> Result<RestPredict, Error> {
+fn parse(body: Bytes, is_compressed: bool, mut charge: Charge, rules: Rules) -> Result<RestPredict, Error> {
     let body =
         if is_compressed { body::inflate(&body, body::INFLATED_BYTES_MAX, &mut charge)? } else { body };
-    RestPredict::parse(body, charge)
+    RestPredict::parse(body, charge, rules)
 }
 
 #[cfg(test)]
@@ -223,11 +223,11 @@ mod tests {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         std::io::Write::write_all(&mut encoder, br#"{"signature_name": "f"}"#).unwrap();
         let body = Bytes::from(encoder.finish().unwrap());
-        let codec = parse(body.clone(), true, memory.charge(0).unwrap()).unwrap();
+        let codec = parse(body.clone(), true, memory.charge(0).unwrap(), Rules::default()).unwrap();
         let nothing = crate::signature::Signatures::new(Vec::new(), std::collections::BTreeMap::new());
         let error = crate::inference::Codec::choose(&codec, &nothing).unwrap_err();
         assert_eq!(error.message, "Serving signature name: \"f\" not found in signature def");
-        let error = parse(body.slice(..10), true, memory.charge(0).unwrap()).unwrap_err();
+        let error = parse(body.slice(..10), true, memory.charge(0).unwrap(), Rules::default()).unwrap_err();
         assert_eq!(error.message, "JSON Parse error: The document is empty");
     }
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     budget::Charge,
     error::Error,
-    inference::{Answered, Api, Codec, Door, Inputs, SignatureRun},
+    inference::{Answered, Api, Codec, Door, Inputs, Rules, SignatureRun},
     output_filter::{self, NAMES_MAX},
     signature::{DEFAULT_SIGNATURE, Signature, Signatures, TensorSpec},
     tensor::Tensor,
@@ -35,6 +35,7 @@ pub enum Form {
 /// A Predict request that came as JSON.
 #[derive(Debug)]
 pub struct RestPredict {
+    rules: Rules,
     document: Document,
     signature_name: String,
     output_filter: Vec<String>,
@@ -47,7 +48,7 @@ pub struct RestPredict {
 impl RestPredict {
     /// Parses a body. `INVALID_ARGUMENT` for what is no JSON object or names a signature that is no string;
     /// `RESOURCE_EXHAUSTED` when `charge` cannot grow by what the document takes.
-    pub fn parse(body: Bytes, mut charge: Charge) -> Result<Self, Error> {
+    pub fn parse(body: Bytes, mut charge: Charge, rules: Rules) -> Result<Self, Error> {
         if body.is_empty() {
             return Err(Error::invalid_argument("JSON Parse error: The document is empty"));
         }
@@ -67,7 +68,7 @@ impl RestPredict {
             .into_owned(),
         };
         let output_filter = root.member(OUTPUTS_KEY).map(read_output_filter).transpose()?.unwrap_or_default();
-        Ok(Self { document, signature_name, output_filter, form: Form::Columns, tape_bytes, charge })
+        Ok(Self { rules, document, signature_name, output_filter, form: Form::Columns, tape_bytes, charge })
     }
 }
 
@@ -132,7 +133,9 @@ impl Codec for RestPredict {
 
     fn decode(&mut self, signatures: &Signatures) -> Result<SignatureRun, Error> {
         let (index, signature) = self.find(signatures)?;
-        Ok(SignatureRun { signature: index, inputs: self.inputs(signature)? })
+        let inputs = self.inputs(signature)?;
+        self.rules.check_predict(signature)?;
+        Ok(SignatureRun { signature: index, inputs })
     }
 
     fn encode(

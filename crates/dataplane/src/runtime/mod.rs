@@ -24,6 +24,15 @@ pub struct RunOptions {
     pub timeout: Option<Duration>,
 }
 
+/// One signature among several that are run at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its index in `Signatures::list`.
+    pub signature: usize,
+    /// Which declared outputs to compute, as indexes into the signature's outputs.
+    pub outputs: Vec<usize>,
+}
+
 /// A loaded model. Dropping it frees what it holds, which may take long: never do so on a request's thread.
 pub trait Model: Send + Sync + 'static {
     /// What it can be asked.
@@ -41,4 +50,23 @@ pub trait Model: Send + Sync + 'static {
         outputs: &[usize],
         options: RunOptions,
     ) -> Result<Vec<Tensor>, Error>;
+
+    /// Runs several signatures, each of which declares one input, on the same tensor: in one run where the runtime
+    /// has one graph for all of them, one after the other where it has not. One tensor for each output asked for, head
+    /// by head; when one head fails, all do.
+    fn run_heads(&self, heads: &[Head], input: &Tensor, options: RunOptions) -> Result<Vec<Tensor>, Error> {
+        run_in_turn(self, heads, input, options)
+    }
+}
+
+/// Runs heads one after the other, each with all of the time that `options` give.
+pub(crate) fn run_in_turn<M: Model + ?Sized>(
+    model: &M,
+    heads: &[Head],
+    input: &Tensor,
+    options: RunOptions,
+) -> Result<Vec<Tensor>, Error> {
+    let inputs = std::slice::from_ref(input);
+    let runs = heads.iter().map(|head| model.run(head.signature, inputs, &head.outputs, options));
+    Ok(runs.collect::<Result<Vec<_>, _>>()?.concat())
 }

@@ -10,6 +10,7 @@
 //! | `hang_load` | loading hangs before that, until a file `release` is in the directory, or the directory is gone | false |
 //! | `fail_load` | loading fails with `INVALID_ARGUMENT` and this text, after all that | none |
 //! | `memory_bytes` | so many bytes are allocated, and every page of them touched, while the model is loaded | 0 |
+//! | `examples` | whether it has the signatures `classify` and `regress` | false |
 //! | `run_ms` | how long a run sleeps | 0 |
 //! | `spin_us` | how long a run computes | 0 |
 //! | `fail_on` | a run fails with `INVALID_ARGUMENT` when an element of x is this | none |
@@ -19,12 +20,15 @@
 //!
 //! Signatures: `serving_default` takes the float `x` of any shape and answers the float `y` of the same shape
 //! (and, if `version` is given, the int64 `version` of the same shape, every element that number); `echo` takes
-//! the string `s` of any shape and answers the string `t`, the same.
+//! the string `s` of any shape and answers the string `t`, the same. `classify` and `regress` take Examples whose
+//! float feature `x` counts, and answer y: as the score of the class `up` (`down` has -y), and as a number.
+
+mod examples;
 
 use super::{Model, RunOptions};
 use crate::{
     error::Error,
-    signature::{DEFAULT_SIGNATURE, Signature, Signatures, TensorSpec},
+    signature::{DEFAULT_SIGNATURE, PREDICT_METHOD, Signature, Signatures, TensorSpec},
     tensor::{DType, Data, Tensor},
     wire::tensorflow::{SignatureDef, TensorInfo, TensorShapeProto},
 };
@@ -43,7 +47,6 @@ pub const FILE: &str = "synthetic.json";
 /// The file whose presence ends hanging runs and loads.
 pub const RELEASE_FILE: &str = "release";
 
-const PREDICT_METHOD: &str = "tensorflow/serving/predict";
 /// Not zero: pages of zeros can be had without being resident.
 const RESIDENT_BYTE: u8 = 1;
 const LOOK_FOR_RELEASE_EVERY: Duration = Duration::from_millis(2);
@@ -59,6 +62,7 @@ struct Config {
     hang_load: bool,
     memory_bytes: usize,
     fail_load: Option<String>,
+    examples: bool,
     run_ms: u64,
     spin_us: u64,
     fail_on: Option<f32>,
@@ -77,6 +81,7 @@ impl Default for Config {
             hang_load: false,
             memory_bytes: 0,
             fail_load: None,
+            examples: false,
             run_ms: 0,
             spin_us: 0,
             fail_on: None,
@@ -102,7 +107,7 @@ pub fn load(directory: &Path) -> Result<Box<dyn Model>, Error> {
     if let Some(text) = config.fail_load {
         return Err(Error::invalid_argument(text));
     }
-    let signatures = signatures(config.version.is_some());
+    let signatures = signatures(&config);
     Ok(Box::new(Synthetic { config, signatures, directory: directory.to_owned(), _memory: memory }))
 }
 
@@ -145,16 +150,20 @@ impl Model for Synthetic {
         outputs: &[usize],
         _options: RunOptions,
     ) -> Result<Vec<Tensor>, Error> {
-        let signature = self.signatures.list().get(signature);
+        let signature = self.signatures.get(signature);
         let (Some(signature), [input]) = (signature, inputs) else {
             return Err(Error::invalid_argument("expected a signature and its one input"));
         };
         let declared = |output: &usize| signature.outputs.get(*output).map(|spec| spec.alias.as_str());
-        match input.data() {
-            Data::Strings(_) if signature.name == "echo" => {
-                Ok(outputs.iter().map(|_| input.clone()).collect())
+        match (signature.name.as_str(), input.data()) {
+            ("echo", Data::Strings(_)) => Ok(outputs.iter().map(|_| input.clone()).collect()),
+            ("classify" | "regress", Data::Strings(strings)) => {
+                let x = examples::read(strings)?;
+                self.take_time();
+                self.misbehave(&x)?;
+                outputs.iter().map(|output| self.examples_output(declared(output), &x)).collect()
             }
-            Data::Packed(x) if input.dtype() == DType::Float && signature.name == DEFAULT_SIGNATURE => {
+            (DEFAULT_SIGNATURE, Data::Packed(x)) if input.dtype() == DType::Float => {
                 let x: Vec<f32> = x.chunks_exact(4).map(little_endian).collect();
                 self.take_time();
                 self.misbehave(&x)?;
@@ -180,6 +189,13 @@ impl Synthetic {
             _ => return Err(Error::invalid_argument("no such output")),
         };
         Tensor::new(dtype, shape.to_vec(), Data::Packed(Bytes::from(packed)))
+    }
+
+    fn examples_output(&self, alias: Option<&str>, x: &[f32]) -> Result<Tensor, Error> {
+        let Config { a, b, .. } = self.config;
+        let y: Vec<f32> = x.iter().map(|x| a * x + b).collect();
+        let answered = alias.and_then(|alias| examples::answer(alias, &y));
+        answered.unwrap_or_else(|| Err(Error::invalid_argument("no such output")))
     }
 
     fn take_time(&self) {
@@ -213,20 +229,23 @@ fn little_endian(bytes: &[u8]) -> f32 {
     bytes.try_into().map_or(0.0, f32::from_le_bytes)
 }
 
-fn signatures(with_version: bool) -> Signatures {
+fn signatures(config: &Config) -> Signatures {
     let mut outputs = vec![("y", DType::Float)];
-    if with_version {
+    if config.version.is_some() {
         outputs.insert(0, ("version", DType::Int64));
     }
-    let list = vec![
-        signature(DEFAULT_SIGNATURE, &[("x", DType::Float)], &outputs),
-        signature("echo", &[("s", DType::String)], &[("t", DType::String)]),
+    let mut list = vec![
+        signature(DEFAULT_SIGNATURE, PREDICT_METHOD, &[("x", DType::Float)], &outputs),
+        signature("echo", PREDICT_METHOD, &[("s", DType::String)], &[("t", DType::String)]),
     ];
+    if config.examples {
+        list.extend(examples::signatures());
+    }
     let definitions = list.iter().map(|signature| (signature.name.clone(), definition(signature))).collect();
     Signatures::new(list, definitions)
 }
 
-fn signature(name: &str, inputs: &[(&str, DType)], outputs: &[(&str, DType)]) -> Signature {
+fn signature(name: &str, method: &str, inputs: &[(&str, DType)], outputs: &[(&str, DType)]) -> Signature {
     let spec = |(alias, dtype): &(&str, DType)| TensorSpec {
         alias: (*alias).to_owned(),
         name: format!("{alias}:0"),
@@ -235,7 +254,7 @@ fn signature(name: &str, inputs: &[(&str, DType)], outputs: &[(&str, DType)]) ->
     };
     Signature {
         name: name.to_owned(),
-        method_name: PREDICT_METHOD.to_owned(),
+        method_name: method.to_owned(),
         inputs: inputs.iter().map(spec).collect(),
         outputs: outputs.iter().map(spec).collect(),
         defaults: BTreeMap::new(),
@@ -263,7 +282,12 @@ fn definition(signature: &Signature) -> SignatureDef {
 #[allow(clippy::unwrap_used)] // a test may panic
 mod tests {
     use super::*;
-    use crate::{runtime::Placement, testing::write_version};
+    use crate::{
+        runtime::{Head, Placement},
+        testing::write_version,
+        wire::tensorflow::{Example, Feature, Features, FloatList, feature},
+    };
+    use prost::Message;
 
     const OPTIONS: RunOptions = RunOptions { placement: Placement::Caller, timeout: None };
 
@@ -307,6 +331,29 @@ mod tests {
         assert_eq!(model.run(index, std::slice::from_ref(&input), &[0], OPTIONS).unwrap(), [input]);
         assert!(model.run(index, &[floats(&[1.0])], &[0], OPTIONS).is_err());
         assert!(model.run(index, &[], &[0], OPTIONS).is_err());
+    }
+
+    #[test]
+    fn examples_are_classified_and_regressed_by_their_feature_x() {
+        let model = model(r#"{"examples": true}"#);
+        let feature = Feature { kind: Some(feature::Kind::FloatList(FloatList { value: vec![4.0] })) };
+        let features = Features { feature: BTreeMap::from([("x".to_owned(), feature)]) };
+        let example = Bytes::from(Example { features: Some(features) }.encode_to_vec());
+        let input = |example| Tensor::new(DType::String, vec![1], Data::Strings(vec![example])).unwrap();
+        let heads = ["regress", "classify"].map(|name| {
+            let (signature, declared) = model.signatures().find(name).unwrap();
+            Head { signature, outputs: (0..declared.outputs.len()).collect() }
+        });
+        let answers = model.run_heads(&heads, &input(example), OPTIONS).unwrap();
+        let floats = |shape: &[i64], values: &[f32]| {
+            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            Tensor::new(DType::Float, shape.to_vec(), Data::Packed(bytes.into())).unwrap()
+        };
+        let labels = Data::Strings(vec![Bytes::from_static(b"up"), Bytes::from_static(b"down")]);
+        let labels = Tensor::new(DType::String, vec![1, 2], labels).unwrap();
+        assert_eq!(answers, [floats(&[1], &[4.0]), labels, floats(&[1, 2], &[4.0, -4.0])]);
+        let refused = model.run_heads(&heads, &input(Bytes::new()), OPTIONS).unwrap_err();
+        assert_eq!(refused.message, "an Example has no float x");
     }
 
     #[test]

@@ -8,12 +8,14 @@ mod replay;
 
 use crate::{
     error::{Code, Error},
+    inference::Rules,
     runtime::Model,
     tfrecord::Records,
     wire::tensorflow::serving::PredictionLog,
 };
 use bytes::Bytes;
 use prost::Message;
+use replay::Replay;
 use std::{
     fs::{self, File},
     io::{self, BufReader, Read},
@@ -52,28 +54,28 @@ pub struct Warmed {
 /// The first record that is not right or fails ends it: with the run's code, `DATA_LOSS` for what is no `TFRecord`
 /// file, `INVALID_ARGUMENT` for what is no `PredictionLog` and for too many, `UNIMPLEMENTED` for a kind that cannot
 /// be replayed. The text names file and record.
-pub fn warm_up(model: &dyn Model, directory: &Path, options: WarmupOptions) -> Result<Warmed, Error> {
+pub fn warm_up(
+    model: &dyn Model,
+    directory: &Path,
+    options: WarmupOptions,
+    rules: Rules,
+) -> Result<Warmed, Error> {
     let begun = Instant::now();
     let path = directory.join(FILE);
     let Some((file, bytes)) = open(&path)? else { return Ok(Warmed::default()) };
     let records = Records::new(BufReader::new(file), bytes);
-    let records = run_all(model, records, options, &path)?;
+    let records = run_all(Replay { model, rules, iterations: options.iterations }, records, &path)?;
     Ok(Warmed { records, duration: begun.elapsed() })
 }
 
 /// How many there were; `path` is for the errors.
-fn run_all(
-    model: &dyn Model,
-    mut records: Records<impl Read>,
-    options: WarmupOptions,
-    path: &Path,
-) -> Result<usize, Error> {
+fn run_all(replay: Replay<'_>, mut records: Records<impl Read>, path: &Path) -> Result<usize, Error> {
     let mut count = 0;
     while let Some(record) = records.next().map_err(|error| at(verify(error), count + 1, path))? {
         count += 1;
         let log = PredictionLog::decode(record.clone()).map_err(|_| unparsable(&record, count, path))?;
         if let Some(log) = log.log_type {
-            replay::replay(model, log, options.iterations).map_err(|error| at(error, count, path))?;
+            replay.run(log).map_err(|error| at(error, count, path))?;
         }
         if count > RECORDS_MAX {
             return Err(Error::invalid_argument(format!(

@@ -1,17 +1,15 @@
-//! One recorded request becomes runs of a model. Model and version that it names are those of the server that
+//! One recorded request becomes a run of a model. Model and version that it names are those of the server that
 //! recorded it and mean nothing here; its signature counts.
 
 use crate::{
     error::Error,
-    examples::{self, Task},
-    grpc::PredictCodec,
-    inference::{Codec, Run, SignatureRun},
+    examples::Task,
+    grpc::{ExamplesCodec, MultiInferenceCodec, PredictCodec},
+    inference::{Codec, Rules, Run},
     runtime::{Model, Placement, RunOptions},
-    signature::Signatures,
-    wire::tensorflow::serving::{
-        Input, ModelSpec, MultiInferenceRequest, PredictRequest, prediction_log::LogType,
-    },
+    wire::tensorflow::serving::prediction_log::LogType,
 };
+use bytes::Bytes;
 use prost::Message;
 use std::num::NonZeroU32;
 
@@ -22,60 +20,49 @@ const OPTIONS: RunOptions = RunOptions { placement: Placement::Caller, timeout: 
 const SESSION_RUN_LOG: u32 = 5;
 const PREDICT_STREAMED_LOG: u32 = 7;
 
-/// Runs a recorded request so many times; the answers are dropped.
-pub(super) fn replay(model: &dyn Model, log: LogType, iterations: NonZeroU32) -> Result<(), Error> {
-    let runs = runs(model.signatures(), log)?;
-    for _ in 0..iterations.get() {
-        for run in &runs {
-            run.run(model, OPTIONS)?;
-        }
-    }
-    Ok(())
+/// How recorded requests are run.
+#[derive(Clone, Copy)]
+pub(super) struct Replay<'a> {
+    /// On which model.
+    pub(super) model: &'a dyn Model,
+    /// What a client's request would have to keep to.
+    pub(super) rules: Rules,
+    /// How often each.
+    pub(super) iterations: NonZeroU32,
 }
 
-fn runs(signatures: &Signatures, log: LogType) -> Result<Vec<SignatureRun>, Error> {
-    match log {
-        LogType::PredictLog(log) => Ok(vec![predict_run(signatures, &log.request.unwrap_or_default())?]),
-        LogType::ClassifyLog(log) => {
-            let request = log.request.unwrap_or_default();
-            examples_run(Task::Classify, signatures, request.model_spec, request.input)
+impl Replay<'_> {
+    /// Runs a recorded request; the answers are dropped.
+    ///
+    /// It is read by the codec that reads requests, so that a record is taken just when a client's request would be.
+    pub(super) fn run(self, log: LogType) -> Result<(), Error> {
+        match log {
+            LogType::PredictLog(log) => self.decode(PredictCodec::read(bytes(log.request), self.rules)?.0),
+            LogType::ClassifyLog(log) => self.examples(Task::Classify, bytes(log.request)),
+            LogType::RegressLog(log) => self.examples(Task::Regress, bytes(log.request)),
+            LogType::MultiInferenceLog(log) => {
+                self.decode(MultiInferenceCodec::read(bytes(log.request), self.rules)?.0)
+            }
+            LogType::SessionRunLog(_) => Err(unsupported(SESSION_RUN_LOG)),
+            LogType::PredictStreamedLog(_) => Err(unsupported(PREDICT_STREAMED_LOG)),
         }
-        LogType::RegressLog(log) => {
-            let request = log.request.unwrap_or_default();
-            examples_run(Task::Regress, signatures, request.model_spec, request.input)
-        }
-        LogType::MultiInferenceLog(log) => inference_runs(signatures, log.request.unwrap_or_default()),
-        LogType::SessionRunLog(_) => Err(unsupported(SESSION_RUN_LOG)),
-        LogType::PredictStreamedLog(_) => Err(unsupported(PREDICT_STREAMED_LOG)),
     }
+
+    fn examples(self, task: Task, request: Bytes) -> Result<(), Error> {
+        self.decode(ExamplesCodec::read(task, request, self.rules)?.0)
+    }
+
+    fn decode(self, mut codec: impl Codec) -> Result<(), Error> {
+        let run = codec.decode(self.model.signatures())?;
+        (0..self.iterations.get()).try_for_each(|_| run.run(self.model, OPTIONS).map(drop))
+    }
+}
+
+/// A request as it came to the server that recorded it.
+fn bytes(request: Option<impl Message + Default>) -> Bytes {
+    request.unwrap_or_default().encode_to_vec().into()
 }
 
 fn unsupported(number: u32) -> Error {
     Error::unimplemented(format!("Unsupported log_type for warmup: {number}"))
-}
-
-/// Read by the codec that reads requests, so that a record is taken just when a client's request would be.
-fn predict_run(signatures: &Signatures, request: &PredictRequest) -> Result<SignatureRun, Error> {
-    let (mut codec, _model) = PredictCodec::read(request.encode_to_vec().into())?;
-    codec.decode(signatures)
-}
-
-fn examples_run(
-    task: Task,
-    signatures: &Signatures,
-    spec: Option<ModelSpec>,
-    input: Option<Input>,
-) -> Result<Vec<SignatureRun>, Error> {
-    let name = spec.unwrap_or_default().signature_name;
-    Ok(vec![examples::run(task, signatures, &name, &input.unwrap_or_default())?])
-}
-
-fn inference_runs(
-    signatures: &Signatures,
-    request: MultiInferenceRequest,
-) -> Result<Vec<SignatureRun>, Error> {
-    if request.tasks.is_empty() {
-        return Err(Error::invalid_argument("ModelSpec has no name specified."));
-    }
-    examples::runs(signatures, &request.tasks, &request.input.unwrap_or_default())
 }

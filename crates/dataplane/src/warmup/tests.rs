@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::{
-    runtime::{RunOptions, synthetic},
+    runtime::{Head, RunOptions, synthetic},
     signature::{DEFAULT_SIGNATURE, Signature, Signatures, TensorSpec},
     tensor::{DType, Data, Tensor},
     tensor_proto,
@@ -50,7 +50,7 @@ impl Version {
 
     fn warm_up(&self) -> Result<usize, Error> {
         let model = synthetic::load(self.0.path()).unwrap();
-        warm_up(model.as_ref(), self.0.path(), ONCE).map(|warmed| warmed.records)
+        warm_up(model.as_ref(), self.0.path(), ONCE, Rules::default()).map(|warmed| warmed.records)
     }
 
     /// What a warm-up fails with; `{file}` stands for the file's path.
@@ -264,7 +264,7 @@ impl Noting {
     ) -> Vec<(String, Vec<usize>)> {
         let version = Version::with(&file(logs));
         let options = WarmupOptions { iterations: iterations.try_into().unwrap() };
-        warm_up(&self, version.0.path(), options).unwrap();
+        warm_up(&self, version.0.path(), options, Rules::default()).unwrap();
         self.asked.into_inner().unwrap()
     }
 }
@@ -284,6 +284,15 @@ impl Model for Noting {
         let name = self.signatures.list().get(signature).unwrap().name.clone();
         self.asked.lock().unwrap().push((name, outputs.to_vec()));
         Ok(outputs.iter().map(|_| float(0.0)).collect())
+    }
+
+    fn run_heads(&self, heads: &[Head], _: &Tensor, _: RunOptions) -> Result<Vec<Tensor>, Error> {
+        let name = |head: &Head| self.signatures.get(head.signature).unwrap().name.clone();
+        let names: Vec<String> = heads.iter().map(name).collect();
+        let outputs: Vec<usize> = heads.iter().flat_map(|head| head.outputs.clone()).collect();
+        let answers = outputs.iter().map(|_| float(0.0)).collect();
+        self.asked.lock().unwrap().push((names.join("+"), outputs));
+        Ok(answers)
     }
 }
 
@@ -309,21 +318,24 @@ fn multi_inference() -> PredictionLog {
 
 #[test]
 fn requests_of_examples_run_their_signatures_with_all_outputs() {
-    let (c, r) = ((DEFAULT_SIGNATURE.to_owned(), vec![0, 1]), ("r".to_owned(), vec![0]));
+    let run = |name: &str, outputs: &[usize]| (name.to_owned(), outputs.to_vec());
     let runs = Noting::new().runs(1, [classify(), regress(), multi_inference()]);
-    assert_eq!(runs, [c.clone(), r.clone(), r, c]);
+    let both = run("r+serving_default", &[0, 0, 1]);
+    assert_eq!(runs, [run(DEFAULT_SIGNATURE, &[0, 1]), run("r", &[0]), both]);
 }
 
 #[test]
 fn each_record_is_run_as_often_as_asked_for_before_the_next() {
     let runs = Noting::new().runs(3, [multi_inference(), PredictionLog::default(), classify()]);
     let names: Vec<_> = runs.iter().map(|(name, _)| name.as_str()).collect();
-    let d = DEFAULT_SIGNATURE;
-    assert_eq!(names, ["r", d, "r", d, "r", d, d, d, d]);
+    let (both, d) = ("r+serving_default", DEFAULT_SIGNATURE);
+    assert_eq!(names, [both, both, both, d, d, d]);
 }
 
 fn outcome(bytes: &[u8]) -> Result<usize, Error> {
-    run_all(&Noting::new(), Records::new(bytes, bytes.len() as u64), ONCE, Path::new("records"))
+    let (model, rules) = (Noting::new(), Rules::default());
+    let replay = Replay { model: &model, rules, iterations: ONCE.iterations };
+    run_all(replay, Records::new(bytes, bytes.len() as u64), Path::new("records"))
 }
 
 proptest! {

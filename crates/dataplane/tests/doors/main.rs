@@ -14,6 +14,7 @@ mod connections;
 mod deadlines;
 mod framing;
 mod health;
+mod inference;
 mod memory;
 mod rest;
 mod serving;

@@ -131,18 +131,6 @@ async fn a_question_too_long_to_be_one_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_yet_says_so() {
-    let (fixture, _models) = serving();
-    let mut client = Client::connect(fixture.grpc()).await;
-    for method in ["Classify", "Regress", "MultiInference"] {
-        let path = format!("/tensorflow.serving.PredictionService/{method}");
-        let answer = client.call(&path, &[], whole(framed(b""))).await;
-        assert_eq!(answer.status(), 12);
-        assert!(answer.text().starts_with(method), "{}", answer.text());
-    }
-}
-
-#[tokio::test]
 async fn a_reload_is_the_control_planes_to_answer() {
     let (fixture, _models) = serving();
     let plane = fixture.plane.clone();

@@ -7,6 +7,7 @@ use dataplane::{
     grpc::{Methods, ServingMethods, methods::ServingMethod},
     plane::{LoadRequest, Plane, Platform},
     route::{ModelUpdate, RouteUpdate},
+    runtime::synthetic,
     server::{Server, ServerOptions},
     wire::tensorflow::serving::{ModelVersionStatus, model_version_status::State},
 };
@@ -322,8 +323,19 @@ impl Models {
 
     /// Loads a version that halves and adds two.
     pub fn load(&self, version: i64) {
+        self.load_as(version, "{}");
+    }
+
+    /// Ends the hanging runs of a version.
+    pub fn release(&self, version: i64) {
+        let path = self.directory.path().join(version.to_string()).join(synthetic::RELEASE_FILE);
+        std::fs::write(path, "").unwrap();
+    }
+
+    /// Loads a version that this describes to the synthetic runtime.
+    pub fn load_as(&self, version: i64, json: &str) {
         let path = self.directory.path().join(version.to_string());
-        dataplane::testing::write_version(&path, "{}").unwrap();
+        dataplane::testing::write_version(&path, json).unwrap();
         let platform = Platform::Synthetic;
         self.plane
             .load(&LoadRequest {

@@ -72,7 +72,7 @@ proptest! {
     #[test]
     fn any_document_gets_a_verdict_within_the_budget(body in bodies(), signature in signatures(), room in 0_usize..4_096) {
         let budget = Budget::new(room, Arc::default());
-        let answered = budget.charge(0).and_then(|charge| RestPredict::parse(body.clone().into(), charge));
+        let answered = budget.charge(0).and_then(|charge| RestPredict::parse(body.clone().into(), charge, Rules::default()));
         let decoded = answered.and_then(|mut codec| {
             codec.decode(&only(&signature))?;
             assert!(budget.bytes() <= room);

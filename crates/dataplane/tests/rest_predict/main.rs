@@ -11,7 +11,7 @@ use bytes::Bytes;
 use dataplane::{
     budget::Budget,
     error::{Code, Error},
-    inference::{Answered, Codec, Door},
+    inference::{Answered, Codec, Door, Rules},
     rest::{predict_request::RestPredict, reply},
     signature::{Signature, Signatures, TensorSpec},
     tensor::{DType, Data, Tensor},
@@ -38,7 +38,7 @@ fn echo(inputs: &[(&str, DType)]) -> Signature {
 }
 
 fn parse(body: impl Into<Bytes>) -> Result<RestPredict, Error> {
-    RestPredict::parse(body.into(), Budget::new(1 << 30, Arc::default()).charge(0).unwrap())
+    RestPredict::parse(body.into(), Budget::new(1 << 30, Arc::default()).charge(0).unwrap(), Rules::default())
 }
 
 /// What a model has that can be asked this and nothing else.
@@ -318,10 +318,10 @@ fn a_shape_that_claims_much_more_than_was_sent_takes_no_memory() {
 fn a_document_without_room_is_refused_and_room_is_given_back_after_the_answer() {
     let body = Bytes::from(format!("{{\"inputs\": [{}1]}}", "1,".repeat(10_000)));
     let small = Budget::new(50_000, Arc::default());
-    let refused = RestPredict::parse(body.clone(), small.charge(0).unwrap()).unwrap_err();
+    let refused = RestPredict::parse(body.clone(), small.charge(0).unwrap(), Rules::default()).unwrap_err();
     assert_eq!((refused.code, small.bytes()), (Code::ResourceExhausted, 0));
     let budget = Budget::new(1 << 20, Arc::default());
-    let mut codec = RestPredict::parse(body, budget.charge(0).unwrap()).unwrap();
+    let mut codec = RestPredict::parse(body, budget.charge(0).unwrap(), Rules::default()).unwrap();
     let signatures = only(&echo(X));
     let run = codec.decode(&signatures).unwrap();
     assert!(budget.bytes() > 10_000 * 4);

@@ -36,6 +36,7 @@ fn signature(inputs: &[&str], outputs: &[&str], defaults: &[&str]) -> Signature 
 /// A request whose tensors cannot be parsed: their type is not set.
 fn codec(inputs: &[&str], output_filter: &[&str]) -> PredictCodec {
     PredictCodec {
+        rules: Rules::default(),
         model: "m".to_owned(),
         signature_name: String::new(),
         inputs: inputs.iter().map(|&name| (name.to_owned(), Bytes::new())).collect(),
@@ -172,6 +173,33 @@ fn a_tensor_sent_in_two_parts_is_their_concatenation() {
     let entry = b"\x0a\x01x\x12\x02\x08\x01\x12\x04\x2a\x02\0\0";
     let (name, tensor) = read_input(Bytes::from_static(entry)).unwrap();
     assert_eq!((name.as_str(), tensor.as_ref()), ("x", &b"\x08\x01\x2a\x02\0\0"[..]));
+}
+
+#[test]
+fn a_signature_that_no_method_fits_is_refused_when_the_operator_wants_it() {
+    let rules = Rules { check_method_names: true };
+    let named = |method: &str| Signature { method_name: method.to_owned(), ..signature(&[], &["y"], &[]) };
+    let asked = |method: &str| PredictCodec { rules, ..codec(&[], &[]) }.choose(&signatures(named(method)));
+    assert_eq!(
+        asked("mine"),
+        Err(Error::internal(
+            "Expected prediction signature method_name to be one of {tensorflow/serving/predict, \
+             tensorflow/serving/classify, tensorflow/serving/regress}. Was: mine"
+        ))
+    );
+    for method in ["predict", "classify", "regress"] {
+        assert_eq!(asked(&format!("tensorflow/serving/{method}")), Ok(Some(0)));
+    }
+    assert_eq!(codec(&[], &[]).choose(&signatures(named("mine"))), Ok(Some(0)));
+}
+
+/// Were each part copied with all before it, this would copy a terabyte.
+#[test]
+fn a_tensor_may_come_in_a_million_parts() {
+    let parts = 1_000_000;
+    let entry = [&b"\x0a\x01x"[..], &b"\x12\x02\x08\x01".repeat(parts)].concat();
+    let (_name, tensor) = read_input(entry.into()).unwrap();
+    assert_eq!(tensor.len(), 2 * parts);
 }
 
 proptest! {

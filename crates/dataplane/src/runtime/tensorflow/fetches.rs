@@ -1,16 +1,11 @@
-//! Which tensors to ask TensorFlow for, so that what clients ask cannot make it grow without end.
+//! Which of a signature's tensors to ask TensorFlow for.
 //!
-//! TensorFlow prepares and keeps an executor for every list of fetches that it sees, in every order. A client may
-//! name any outputs in any order, so a signature with ten of them has millions of lists. Here the order is always
-//! the declared one, and after a number of different sets everything is fetched and the rest thrown away.
+//! A client may name any outputs in any order, so a signature with ten of them has millions of lists. Here the order
+//! is always the declared one, and after a number of different sets everything is fetched and the rest thrown away.
 
-use super::library::TfOutput;
+use super::{library::TfOutput, prepared::Prepared};
 use crate::{error::Error, tensor::Tensor};
-use std::{
-    borrow::Cow,
-    collections::BTreeSet,
-    sync::{Mutex, PoisonError},
-};
+use std::{borrow::Cow, collections::BTreeSet};
 
 /// How many different sets of outputs, beside all of them, one signature prepares executors for.
 const FETCH_SETS_MAX: usize = 16;
@@ -18,7 +13,7 @@ const FETCH_SETS_MAX: usize = 16;
 /// A signature's outputs in the graph.
 pub(super) struct Fetches {
     all: Vec<TfOutput>,
-    sets: Mutex<BTreeSet<Vec<usize>>>,
+    sets: Prepared<Vec<usize>>,
 }
 
 /// What to fetch, and which of that is asked for.
@@ -31,7 +26,7 @@ pub(super) struct Plan<'a> {
 
 impl Fetches {
     pub(super) fn new(all: Vec<TfOutput>) -> Self {
-        Self { all, sets: Mutex::default() }
+        Self { all, sets: Prepared::at_most(FETCH_SETS_MAX) }
     }
 
     /// Every declared output.
@@ -48,16 +43,11 @@ impl Fetches {
         let set: Vec<usize> = set.into_iter().collect();
         let chosen: Option<Vec<TfOutput>> = set.iter().map(|&index| self.all.get(index).copied()).collect();
         let chosen = chosen.ok_or_else(|| Error::internal("a signature has no such output"))?;
-        if set.len() == self.all.len() || !self.admits(&set) {
+        if set.len() == self.all.len() || !self.sets.admits(&set) {
             return Ok(Plan { fetches: Cow::Borrowed(&self.all), picks: Some(wanted.to_vec()) });
         }
         let picks = wanted.iter().filter_map(|index| set.binary_search(index).ok()).collect();
         Ok(Plan { fetches: Cow::Owned(chosen), picks: Some(picks) })
-    }
-
-    fn admits(&self, set: &Vec<usize>) -> bool {
-        let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
-        sets.contains(set) || (sets.len() < FETCH_SETS_MAX && sets.insert(set.clone()))
     }
 }
 

@@ -41,7 +41,7 @@ impl TfBuffer {
 }
 
 /// `TF_Output`: one output of an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(C)]
 pub(super) struct TfOutput {
     pub(super) operation: *mut TfOperation,

@@ -1,14 +1,16 @@
 //! A `SavedModel`: is it one, load it, answer for it.
 
 use super::{
+    joint::{BoundHead, JOINT_RUNS_MAX, Joint},
     library::Api,
+    prepared::Prepared,
     session::Session,
     signatures::{self, Bound},
     tensor::Tensors,
 };
 use crate::{
     error::Error,
-    runtime::{Model, Placement, RunOptions},
+    runtime::{Head, Model, Placement, RunOptions, run_in_turn},
     signature::{Signatures, TensorSpec},
     tensor::{DType, Data, Tensor},
     wire::tensorflow::MetaGraphDef,
@@ -35,6 +37,7 @@ pub(super) struct SavedModel {
     session: Session,
     signatures: Signatures,
     bound: Vec<Result<Bound, Error>>,
+    joint_runs: Prepared<Joint>,
 }
 
 impl SavedModel {
@@ -55,9 +58,17 @@ impl SavedModel {
             return Err(without_values(path));
         }
         let signatures::Parsed { signatures, bound } = signatures::parse(meta_graph, &session);
-        let model = Self { api, session, signatures, bound };
+        let joint_runs = Prepared::at_most(JOINT_RUNS_MAX);
+        let model = Self { api, session, signatures, bound, joint_runs };
         model.prepare()?;
         Ok(model)
+    }
+
+    /// The signature with this index, if it can be run.
+    fn bound(&self, signature: usize) -> Result<&Bound, Error> {
+        let bound =
+            self.bound.get(signature).ok_or_else(|| Error::internal("a model has no such signature"))?;
+        bound.as_ref().map_err(Clone::clone)
     }
 
     /// Has TensorFlow plan the signatures' graphs now.
@@ -102,14 +113,29 @@ impl Model for SavedModel {
         outputs: &[usize],
         options: RunOptions,
     ) -> Result<Vec<Tensor>, Error> {
-        let found = self.signatures.list().get(signature).zip(self.bound.get(signature));
-        let (declared, bound) = found.ok_or_else(|| Error::internal("a model has no such signature"))?;
-        let bound = bound.as_ref().map_err(Clone::clone)?;
+        let bound = self.bound(signature)?;
+        let declared =
+            self.signatures.get(signature).ok_or_else(|| Error::internal("a model has no such signature"))?;
         let plan = bound.fetches.plan(outputs)?;
         let inputs = Tensors::send(self.api, bound.feed(declared, inputs)?)?;
         let answers = self.session.run(options, &bound.feeds, &inputs, &plan.fetches)?;
         drop(inputs); // an answer that shares their memory is then ours alone
         Ok(plan.pick(answers.receive()?))
+    }
+
+    fn run_heads(&self, heads: &[Head], input: &Tensor, options: RunOptions) -> Result<Vec<Tensor>, Error> {
+        let bound: Vec<BoundHead<'_>> = heads
+            .iter()
+            .map(|head| Ok((self.bound(head.signature)?, head.outputs.as_slice())))
+            .collect::<Result<_, Error>>()?;
+        let joint = Joint::of(&bound)?;
+        if !self.joint_runs.admits(&joint) {
+            return run_in_turn(self, heads, input, options);
+        }
+        let inputs = Tensors::send(self.api, joint.feeds.iter().map(|_| input))?;
+        let answers = self.session.run(options, &joint.feeds, &inputs, &joint.fetches)?;
+        drop(inputs); // as in `run`
+        joint.pick(&bound, &answers.receive()?)
     }
 }
 

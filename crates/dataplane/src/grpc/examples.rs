@@ -1,0 +1,172 @@
+//! `Classify` and `Regress` on gRPC's wire, and what `MultiInference` shares with them: how Examples are read, and
+//! how answers for them are written.
+//!
+//! Examples go to the model as the bytes that came; none is parsed here.
+
+use super::{
+    fields::{Fault, Fields, Parts},
+    model_spec,
+};
+use crate::{
+    error::Error,
+    examples::{Answer, Classifications, Examples, Regressions, Task},
+    inference::{Answered, Api, Call, Codec, Door, Rules, SignatureRun},
+    plane::Plane,
+    runtime::Head,
+    signature::{DEFAULT_SIGNATURE, Signatures},
+    tensor::Tensor,
+    wire::tensorflow::serving::{
+        self, Class, ClassificationRequest, ClassificationResponse, ClassificationResult, Input, ModelSpec,
+        Regression, RegressionRequest, RegressionResponse, RegressionResult,
+    },
+};
+use bytes::Bytes;
+use prost::Message;
+use std::time::Instant;
+
+pub(super) async fn answer(
+    plane: &Plane,
+    task: Task,
+    message: Bytes,
+    deadline: Option<Instant>,
+) -> Result<Bytes, Error> {
+    let body_bytes = message.len();
+    let (codec, spec) = ExamplesCodec::read(task, message, plane.rules())?;
+    let spec = spec.ok_or_else(model_spec::missing)?;
+    plane.infer(Call { target: model_spec::target(spec), codec, body_bytes, deadline }).await
+}
+
+/// One Classify or Regress request.
+#[derive(Debug)]
+pub(crate) struct ExamplesCodec {
+    task: Task,
+    rules: Rules,
+    model: String,
+    signature_name: String,
+    /// An `Input` message.
+    input: Bytes,
+    /// How many Examples there are, once they are decoded.
+    examples: i64,
+}
+
+impl ExamplesCodec {
+    /// Takes a `ClassificationRequest` or a `RegressionRequest` apart, which are the same on the wire; what it asks for
+    /// comes beside, none when it does not say.
+    pub(crate) fn read(task: Task, message: Bytes, rules: Rules) -> Result<(Self, Option<ModelSpec>), Error> {
+        let (mut spec, mut input) = (None::<ModelSpec>, Parts::default());
+        for field in Fields(message) {
+            match field.map_err(|fault| unreadable(task, fault))? {
+                (1, value) => {
+                    let merged = spec.get_or_insert_default().merge(value);
+                    merged.map_err(|_| unreadable(task, "model_spec is not a ModelSpec"))?;
+                }
+                (2, value) => input.push(value),
+                _ => {}
+            }
+        }
+        let ModelSpec { name: model, signature_name, .. } = spec.clone().unwrap_or_default();
+        let input = input.into_whole();
+        Ok((Self { task, rules, model, signature_name, input, examples: 0 }, spec))
+    }
+
+    fn head(&self, signatures: &Signatures) -> Result<Head, Error> {
+        let name = or_default(&self.signature_name);
+        let (signature, declared) = signatures.find(name).ok_or_else(|| {
+            Error::invalid_argument(format!("No signature was found with the name: {name}"))
+        })?;
+        Ok(Head { signature, outputs: self.task.outputs(declared, self.rules)? })
+    }
+}
+
+impl Codec for ExamplesCodec {
+    type Run = SignatureRun;
+
+    fn api(&self) -> Api {
+        self.task.api()
+    }
+
+    fn door(&self) -> Door {
+        Door::Grpc
+    }
+
+    fn choose(&self, signatures: &Signatures) -> Result<Option<usize>, Error> {
+        self.head(signatures).map(|head| Some(head.signature))
+    }
+
+    fn decode(&mut self, signatures: &Signatures) -> Result<SignatureRun, Error> {
+        let head = self.head(signatures)?;
+        let examples = read_input(std::mem::take(&mut self.input))?;
+        self.examples = examples.count();
+        Ok((head, examples.into_tensor()?).into())
+    }
+
+    fn encode(
+        self,
+        answered: Answered<'_>,
+        run: &SignatureRun,
+        outputs: Vec<Tensor>,
+    ) -> Result<Bytes, Error> {
+        let signature = answered.signature(run)?;
+        let answer = Answer::read(self.task, signature, &run.inputs.outputs, &outputs, self.examples)?;
+        let model_spec = Some(model_spec::echo(self.model, answered.version, &signature.name));
+        let message = match answer {
+            Answer::Classifications(found) => {
+                ClassificationResponse { result: Some(classification_result(&found)), model_spec }
+                    .encode_to_vec()
+            }
+            Answer::Regressions(found) => {
+                RegressionResponse { result: Some(regression_result(&found)), model_spec }.encode_to_vec()
+            }
+        };
+        Ok(message.into())
+    }
+}
+
+fn unreadable(task: Task, fault: Fault) -> Error {
+    match task {
+        Task::Classify => model_spec::unreadable::<ClassificationRequest>(&fault),
+        Task::Regress => model_spec::unreadable::<RegressionRequest>(&fault),
+    }
+}
+
+pub(super) fn or_default(name: &str) -> &str {
+    if name.is_empty() { DEFAULT_SIGNATURE } else { name }
+}
+
+/// The Examples of an `Input` message. Of its two kinds the one that comes last counts, as for any choice of fields.
+pub(super) fn read_input(input: Bytes) -> Result<Examples, Error> {
+    let mut kind = 0;
+    let (mut examples, mut context) = (Examples::default(), Parts::default());
+    for field in Fields(input) {
+        let (number, list) = field.map_err(|fault| model_spec::unreadable::<Input>(&fault))?;
+        if !matches!(number, 1 | 2) {
+            continue;
+        }
+        if number != kind {
+            (kind, examples, context) = (number, Examples::default(), Parts::default());
+        }
+        for field in Fields(list) {
+            match field.map_err(|fault| model_spec::unreadable::<Input>(&fault))? {
+                (1, example) => examples.push(example)?,
+                (2, part) if kind == 2 => context.push(part),
+                _ => {}
+            }
+        }
+    }
+    Ok(Examples { context: context.into_whole(), ..examples })
+}
+
+pub(super) fn classification_result(found: &Classifications<'_>) -> ClassificationResult {
+    // A label that is no UTF-8 could not be read by any client.
+    let class = |(label, score): (&[u8], f32)| Class { label: String::from_utf8_lossy(label).into(), score };
+    let rows = found.rows().map(|classes| serving::Classifications { classes: classes.map(class).collect() });
+    ClassificationResult { classifications: rows.collect() }
+}
+
+pub(super) fn regression_result(found: &Regressions<'_>) -> RegressionResult {
+    RegressionResult { regressions: found.values().map(|value| Regression { value }).collect() }
+}
+
+#[cfg(test)]
+#[path = "examples_tests.rs"]
+mod tests;
