@@ -4,7 +4,7 @@ use crate::{
     error::Error,
     inference::{Api, Inputs, Rules, Run, SignatureRun},
     runtime::{Head, Model, RunOptions},
-    signature::{CLASSIFY_METHOD, REGRESS_METHOD, Signature, TensorSpec},
+    signature::{CLASSIFY_METHOD, DEFAULT_SIGNATURE, REGRESS_METHOD, Signature, Signatures, TensorSpec},
     tensor::Tensor,
 };
 
@@ -54,6 +54,15 @@ impl Task {
             Self::Classify => &["classes", "scores"],
             Self::Regress => &["outputs"],
         }
+    }
+
+    /// How the signature of this name answers; empty: the default one.
+    pub(crate) fn head(self, signatures: &Signatures, name: &str, rules: Rules) -> Result<Head, Error> {
+        let name = or_default(name);
+        let (signature, declared) = signatures.find(name).ok_or_else(|| {
+            Error::invalid_argument(format!("No signature was found with the name: {name}"))
+        })?;
+        Ok(Head { signature, outputs: self.outputs(declared, rules)? })
     }
 
     /// Which outputs of this signature answer, as indexes; `INVALID_ARGUMENT` when it cannot.
@@ -110,6 +119,11 @@ impl Task {
         let noun = self.noun();
         Error::invalid_argument(format!("No {noun} {side} found in SignatureDef: {}", aliases(declared)))
     }
+}
+
+/// The signature that is meant by this name.
+pub(crate) fn or_default(name: &str) -> &str {
+    if name.is_empty() { DEFAULT_SIGNATURE } else { name }
 }
 
 fn aliases(specs: &[TensorSpec]) -> String {

@@ -6,7 +6,7 @@
 mod heads;
 mod results;
 
-pub(crate) use heads::{HeadsRun, Task};
+pub(crate) use heads::{HeadsRun, Task, or_default};
 pub(crate) use results::{Answer, Classifications, Regressions};
 
 use crate::{
@@ -41,6 +41,12 @@ impl Examples {
     /// How many there are.
     pub(crate) fn count(&self) -> i64 {
         i64::try_from(self.list.len()).unwrap_or(i64::MAX)
+    }
+
+    /// What they take.
+    pub(crate) fn bytes(&self) -> usize {
+        let own = self.list.iter().map(|example| example.len() + size_of::<Bytes>());
+        own.sum::<usize>() + self.context.len()
     }
 
     /// One vector of strings. The context is put in front of each Example: of two features of one name the later one

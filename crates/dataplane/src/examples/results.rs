@@ -72,6 +72,11 @@ impl<'a> Classifications<'a> {
         })
     }
 
+    /// How many classes there are, of all Examples together.
+    pub(crate) fn len(&self) -> usize {
+        self.examples * self.classes
+    }
+
     /// The classes of each Example, in its order.
     pub(crate) fn rows(&self) -> impl Iterator<Item = impl Iterator<Item = (&[u8], f32)>> {
         let class = |index: usize| {

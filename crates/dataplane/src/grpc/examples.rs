@@ -12,8 +12,7 @@ use crate::{
     examples::{Answer, Classifications, Examples, Regressions, Task},
     inference::{Answered, Api, Call, Codec, Door, Rules, SignatureRun},
     plane::Plane,
-    runtime::Head,
-    signature::{DEFAULT_SIGNATURE, Signatures},
+    signature::Signatures,
     tensor::Tensor,
     wire::tensorflow::serving::{
         self, Class, ClassificationRequest, ClassificationResponse, ClassificationResult, Input, ModelSpec,
@@ -68,14 +67,6 @@ impl ExamplesCodec {
         let input = input.into_whole();
         Ok((Self { task, rules, model, signature_name, input, examples: 0 }, spec))
     }
-
-    fn head(&self, signatures: &Signatures) -> Result<Head, Error> {
-        let name = or_default(&self.signature_name);
-        let (signature, declared) = signatures.find(name).ok_or_else(|| {
-            Error::invalid_argument(format!("No signature was found with the name: {name}"))
-        })?;
-        Ok(Head { signature, outputs: self.task.outputs(declared, self.rules)? })
-    }
 }
 
 impl Codec for ExamplesCodec {
@@ -90,11 +81,12 @@ impl Codec for ExamplesCodec {
     }
 
     fn choose(&self, signatures: &Signatures) -> Result<Option<usize>, Error> {
-        self.head(signatures).map(|head| Some(head.signature))
+        let head = self.task.head(signatures, &self.signature_name, self.rules)?;
+        Ok(Some(head.signature))
     }
 
     fn decode(&mut self, signatures: &Signatures) -> Result<SignatureRun, Error> {
-        let head = self.head(signatures)?;
+        let head = self.task.head(signatures, &self.signature_name, self.rules)?;
         let examples = read_input(std::mem::take(&mut self.input))?;
         self.examples = examples.count();
         Ok((head, examples.into_tensor()?).into())
@@ -127,10 +119,6 @@ fn unreadable(task: Task, fault: Fault) -> Error {
         Task::Classify => model_spec::unreadable::<ClassificationRequest>(&fault),
         Task::Regress => model_spec::unreadable::<RegressionRequest>(&fault),
     }
-}
-
-pub(super) fn or_default(name: &str) -> &str {
-    if name.is_empty() { DEFAULT_SIGNATURE } else { name }
 }
 
 /// The Examples of an `Input` message. Of its two kinds the one that comes last counts, as for any choice of fields.

@@ -1,13 +1,13 @@
 //! `MultiInference` on gRPC's wire: several signatures of one model on the same Examples, in one run.
 
 use super::{
-    examples::{classification_result, or_default, read_input, regression_result},
+    examples::{classification_result, read_input, regression_result},
     fields::{Fields, Parts},
     model_spec,
 };
 use crate::{
     error::Error,
-    examples::{Answer, HeadsRun, Task},
+    examples::{Answer, HeadsRun, Task, or_default},
     inference::{Answered, Api, Call, Codec, Door, Rules},
     plane::Plane,
     runtime::Head,

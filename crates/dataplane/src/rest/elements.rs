@@ -250,11 +250,11 @@ pub(super) fn is_element(value: Value<'_>, inputs: &[TensorSpec]) -> bool {
 }
 
 /// Whether it is `{"b64": "..."}` and nothing else.
-fn is_base64(value: Value<'_>) -> bool {
+pub(super) fn is_base64(value: Value<'_>) -> bool {
     value.is_object() && value.len() == 1 && value.member(BASE64_KEY).is_some_and(Value::is_string)
 }
 
-fn decode_base64(value: Value<'_>) -> Result<Bytes, Error> {
+pub(super) fn decode_base64(value: Value<'_>) -> Result<Bytes, Error> {
     let text =
         value.member(BASE64_KEY).filter(|_| is_base64(value)).and_then(Value::text).ok_or_else(|| {
             Error::invalid_argument(format!(

@@ -3,8 +3,10 @@
 //! ```text
 //! path       the URL grammar              body      gzip, bounded; compression   of answers
 //! json/      documents, numbers, layout   elements  JSON values to tensor elements
-//! predict_request, predict_response       the Predict codec; Classify and Regress get codecs beside it
-//! rows       its row form             complex, rounding      element types that JSON has no numbers for
+//! request    what all bodies have in common
+//! predict_request, predict_response       the Predict codec
+//! rows       its row form                 complex, rounding  element types that JSON has no numbers for
+//! examples_request, results               the codec of Classify and Regress
 //! status, metadata, proto_json            messages printed as protocol buffers print them
 //! reply      responses and errors
 //! ```
@@ -14,6 +16,7 @@ pub mod body;
 mod complex;
 mod compression;
 mod elements;
+pub mod examples_request;
 pub mod json;
 pub mod metadata;
 pub mod path;
@@ -21,6 +24,8 @@ pub mod predict_request;
 pub mod predict_response;
 pub mod proto_json;
 pub mod reply;
+mod request;
+mod results;
 mod rounding;
 mod rows;
 pub mod status;
@@ -31,11 +36,12 @@ pub use reply::Reply;
 use crate::{
     budget::{Budget, Charge},
     error::Error,
-    inference::{Call, Rules, Target},
+    inference::{Call, Codec, Rules, Target},
     plane::Plane,
 };
 use bytes::Bytes;
 use compression::{Wish, compress};
+use examples_request::RestExamples;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use path::Route;
 use predict_request::RestPredict;
@@ -112,7 +118,9 @@ fn path_of(request: &Request<Bytes>) -> &str {
 
 async fn answer(plane: &Arc<Plane>, request: Request<Bytes>, options: &RestOptions) -> Result<Reply, Error> {
     match path::route(request.method(), path_of(&request))? {
-        Route::Predict(target) => predict(plane, target, request, options).await,
+        Route::Predict(target) => infer(plane, target, request, options, RestPredict::parse).await,
+        Route::Classify(target) => infer(plane, target, request, options, RestExamples::classify).await,
+        Route::Regress(target) => infer(plane, target, request, options, RestExamples::regress).await,
         Route::Status(target) => Ok(reply::json(status::write(&plane.status(&target)?))),
         Route::Metadata(target) => {
             let metadata = plane.metadata(&target)?;
@@ -121,31 +129,34 @@ async fn answer(plane: &Arc<Plane>, request: Request<Bytes>, options: &RestOptio
     }
 }
 
-async fn predict(
+/// How a method reads its body.
+type Parse<C> = fn(Bytes, Charge, Rules) -> Result<C, Error>;
+
+async fn infer<C: Codec>(
     plane: &Arc<Plane>,
     target: Target,
     request: Request<Bytes>,
     options: &RestOptions,
+    parse: Parse<C>,
 ) -> Result<Reply, Error> {
     let deadline = options.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let is_compressed = body::is_compressed(request.headers());
     let body = request.into_body();
     let body_bytes = body.len();
-    let (charge, rules) = (options.memory.charge(0)?, plane.rules());
+    let (mut charge, rules) = (options.memory.charge(0)?, plane.rules());
+    let read = move || parse(unfold(body, is_compressed, &mut charge)?, charge, rules);
     let codec = if is_compressed || body_bytes > INLINE_BODY_BYTES_MAX {
-        tokio::task::spawn_blocking(move || parse(body, is_compressed, charge, rules))
+        tokio::task::spawn_blocking(read)
             .await
             .map_err(|error| Error::internal(format!("the request's body was not parsed: {error}")))??
     } else {
-        parse(body, is_compressed, charge, rules)?
+        read()?
     };
     plane.infer(Call { target, codec, body_bytes, deadline }).await.map(reply::json)
 }
 
-fn parse(body: Bytes, is_compressed: bool, mut charge: Charge, rules: Rules) -> Result<RestPredict, Error> {
-    let body =
-        if is_compressed { body::inflate(&body, body::INFLATED_BYTES_MAX, &mut charge)? } else { body };
-    RestPredict::parse(body, charge, rules)
+fn unfold(body: Bytes, is_compressed: bool, charge: &mut Charge) -> Result<Bytes, Error> {
+    if is_compressed { body::inflate(&body, body::INFLATED_BYTES_MAX, charge) } else { Ok(body) }
 }
 
 #[cfg(test)]
@@ -223,11 +234,10 @@ mod tests {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         std::io::Write::write_all(&mut encoder, br#"{"signature_name": "f"}"#).unwrap();
         let body = Bytes::from(encoder.finish().unwrap());
-        let codec = parse(body.clone(), true, memory.charge(0).unwrap(), Rules::default()).unwrap();
-        let nothing = crate::signature::Signatures::new(Vec::new(), std::collections::BTreeMap::new());
-        let error = crate::inference::Codec::choose(&codec, &nothing).unwrap_err();
-        assert_eq!(error.message, "Serving signature name: \"f\" not found in signature def");
-        let error = parse(body.slice(..10), true, memory.charge(0).unwrap(), Rules::default()).unwrap_err();
+        let unfold = |body| unfold(body, true, &mut memory.charge(0).unwrap());
+        assert_eq!(unfold(body.clone()).unwrap(), r#"{"signature_name": "f"}"#);
+        let broken = unfold(body.slice(..10)).unwrap();
+        let error = RestPredict::parse(broken, memory.charge(0).unwrap(), Rules::default()).unwrap_err();
         assert_eq!(error.message, "JSON Parse error: The document is empty");
     }
 }

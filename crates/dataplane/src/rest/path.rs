@@ -16,11 +16,15 @@ use http::Method;
 const PREFIX: &str = "/v1/";
 const MODELS: &str = "/v1/models";
 
-/// What a request asks for. Classify and regress join here when they are built.
+/// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     /// `POST ...:predict`.
     Predict(Target),
+    /// `POST ...:classify`.
+    Classify(Target),
+    /// `POST ...:regress`.
+    Regress(Target),
     /// `GET ...`.
     Status(Target),
     /// `GET .../metadata`.
@@ -46,9 +50,8 @@ pub fn route(method: &Method, path: &str) -> Result<Route, Error> {
     // The grammar takes words in any case; what they mean depends on it.
     match (method, parts.word) {
         (&Method::POST, "predict") => Ok(Route::Predict(target)),
-        (&Method::POST, "classify" | "regress") => {
-            Err(Error::unimplemented(format!("{} is not served over REST yet", parts.word)))
-        }
+        (&Method::POST, "classify") => Ok(Route::Classify(target)),
+        (&Method::POST, "regress") => Ok(Route::Regress(target)),
         (&Method::POST, _) => Err(malformed()),
         (_, _) if target.model.is_empty() => Err(Error::invalid_argument("Missing model name in request.")),
         (_, "metadata") => Ok(Route::Metadata(target)),
@@ -216,12 +219,16 @@ mod tests {
         for (path, expected) in cases {
             assert_eq!(route(&Method::POST, path).unwrap(), Route::Predict(expected), "{path}");
         }
+        let one = || target("m", Version(3));
+        let path = |verb: &str| route(&Method::POST, &format!("/v1/models/m/versions/3:{verb}")).unwrap();
+        assert_eq!((path("classify"), path("regress")), (Route::Classify(one()), Route::Regress(one())));
     }
 
     #[test]
     fn what_does_not_match_whole_is_malformed() {
         let cases = [
             (Method::POST, "/v1/models/m:PREDICT"),
+            (Method::POST, "/v1/models/m:Classify"),
             (Method::POST, "/v1/models/m:predict?x=1"),
             (Method::POST, "/v1/models/m:predict/"),
             (Method::POST, "/v1/models/m"),

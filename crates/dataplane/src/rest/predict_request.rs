@@ -3,8 +3,9 @@
 
 use super::{
     elements::{Elements, tensor_bytes_max},
-    json::{Document, Value, dump},
+    json::{Document, Value},
     predict_response,
+    request::{JsonRequest, value_error},
     rows::{self, is_named},
 };
 use crate::{
@@ -17,7 +18,6 @@ use crate::{
 };
 use bytes::Bytes;
 
-const SIGNATURE_KEY: &str = "signature_name";
 const ROWS_KEY: &str = "instances";
 const COLUMNS_KEY: &str = "inputs";
 /// Beyond TensorFlow Serving, which ignores it; decision 0030.
@@ -46,28 +46,11 @@ pub struct RestPredict {
 }
 
 impl RestPredict {
-    /// Parses a body. `INVALID_ARGUMENT` for what is no JSON object or names a signature that is no string;
-    /// `RESOURCE_EXHAUSTED` when `charge` cannot grow by what the document takes.
+    /// Parses a body, as [`JsonRequest::parse`] does; its tensors are read when it is known what for.
     pub fn parse(body: Bytes, mut charge: Charge, rules: Rules) -> Result<Self, Error> {
-        if body.is_empty() {
-            return Err(Error::invalid_argument("JSON Parse error: The document is empty"));
-        }
-        let tape_bytes = Document::tape_bytes(&body);
-        charge.grow(tape_bytes)?;
-        let document = Document::parse(body)
-            .map_err(|error| Error::invalid_argument(format!("JSON Parse error: {error}")))?;
-        let root = document.root();
-        if !root.is_object() {
-            return Err(value_error(root, "Is not object"));
-        }
-        let signature_name = match root.member(SIGNATURE_KEY) {
-            None => String::new(),
-            Some(name) => String::from_utf8_lossy(&name.text().ok_or_else(|| {
-                value_error(root, "not formatted correctly. 'signature_name' key must be a string value.")
-            })?)
-            .into_owned(),
-        };
-        let output_filter = root.member(OUTPUTS_KEY).map(read_output_filter).transpose()?.unwrap_or_default();
+        let JsonRequest { document, signature_name, tape_bytes } = JsonRequest::parse(body, &mut charge)?;
+        let filter = document.root().member(OUTPUTS_KEY);
+        let output_filter = filter.map(read_output_filter).transpose()?.unwrap_or_default();
         Ok(Self { rules, document, signature_name, output_filter, form: Form::Columns, tape_bytes, charge })
     }
 }
@@ -157,11 +140,6 @@ fn are_objects((form, value): (Form, Value<'_>)) -> bool {
         Form::Rows => value.first().is_some_and(Value::is_object),
         Form::Columns => value.is_object(),
     }
-}
-
-/// `JSON Value: <the value, cut> <text>`.
-fn value_error(value: Value<'_>, text: &str) -> Error {
-    Error::invalid_argument(format!("JSON Value: {} {text}", dump(value)))
 }
 
 fn find_tensors(root: Value<'_>) -> Result<(Form, Value<'_>), Error> {
