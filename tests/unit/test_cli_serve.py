@@ -112,6 +112,7 @@ def test_every_flag_reaches_its_option() -> None:
         *("--connections-max", "13", "--message-bytes-max", "14", "--buffered-bytes-max", "15"),
         *("--rest-timeout", "1.5", "--cors", "--warmup-iterations", "16"),
         *("--no-rest-compression", "--tensor-content"),
+        *("--metrics-path", "/metrics"),
     )
     plane = options.data_plane
     assert (plane.grpc_address, plane.rest_address, options.admin_address) == ("[::1]:0", "[::1]:0", None)
@@ -129,6 +130,7 @@ def test_every_flag_reaches_its_option() -> None:
     assert plane.rest_timeout_ms == 1500
     assert plane.cors
     assert (plane.rest_compression, plane.tensor_content) == (False, True)
+    assert plane.metrics_path == "/metrics"
 
 
 def test_the_environment_counts_where_no_flag_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,6 +172,8 @@ def test_a_host_by_name_becomes_an_address() -> None:
         (["--model", "a=/a", "--grpc-port", "65536"], "is no port"),
         (["--model", "a=/a", "--grpc-port", "-1"], "is no port"),
         (["--model", "a=/a", "--host", "no-such-host.invalid"], "is no known host"),
+        (["--model", "a=/a", "--metrics-path", "metrics"], "'metrics' is no path"),
+        (["--model", "a=/a", "--metrics-path", "/m", "--rest-port", "off"], "is a path of the REST port"),
         (["--model", "a=/a", "--poll-interval", "soon"], "is no number of seconds"),
         (["--model", "a=/a", "--poll-interval", "nan"], "is beyond"),
         (["--model", "a=/a", "--drain-timeout", "-1"], "is negative"),

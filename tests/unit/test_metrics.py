@@ -76,6 +76,7 @@ def collector_of(
             calendar=Calendar(ManualClock(wall_at_zero_s=WALL)),
             picture=lambda: picture,
             statistics=plane.statistics,
+            serving_counters=plane.serving_counters,
             tallies=counted or Tallies(),
             phase=lambda: "serving",
             phases=("starting", "serving"),
@@ -260,7 +261,8 @@ def test_a_counter_is_asked_for_by_name(name: str, value: int) -> None:
     counted.take_event(Event(0, "m", 1, "state_changed", "so", State.LOADING))
     counted.take_outcome(LoadFailed(V, 2.0, GONE))
     counted.take_outcome(Loaded(V, 0.25))
-    assert collector_of(picture_of(version(1, State.READY)), counted).value(name) == value
+    collector = collector_of(picture_of(version(1, State.READY)), counted)
+    assert collector.values([name, "another"]) == {name: value, "another": 0}
 
 
 def test_a_moment_has_one_date_unless_the_machine_s_clock_is_set() -> None:

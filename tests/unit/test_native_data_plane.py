@@ -104,7 +104,7 @@ def test_a_load_runs_the_requests_that_a_version_brings_and_tells_how_many_and_h
 @pytest.mark.parametrize("seconds", [-1.0, math.nan])
 def test_a_duration_that_cannot_be_is_refused(plane: NativeDataPlane, seconds: float) -> None:
     with pytest.raises(DataPlaneError, match="not possible"):
-        plane.next_admin(timeout_s=seconds)
+        plane.next_admin("GetMetricsPage", timeout_s=seconds)
 
 
 def test_a_load_lets_other_python_threads_run(plane: NativeDataPlane, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_load_lets_other_python_threads_run(plane: NativeDataPlane, tmp_path: 
 
 
 def test_an_answer_that_nobody_waits_for_is_no_error(plane: NativeDataPlane) -> None:
-    assert plane.next_admin(timeout_s=0) is None
+    assert plane.next_admin("HandleReloadConfigRequest", timeout_s=0) is None
     assert not plane.answer_admin(1, payload=b"")
     assert not plane.refuse_admin(1, code=Code.INTERNAL, message="nobody asked")
 

@@ -76,18 +76,21 @@ impl AdminQueue {
         let (sender, receiver) = oneshot::channel();
         state.pending.insert(ticket, sender);
         state.queued.push_back(AdminRequest { ticket, method, payload, deadline });
-        self.arrived.notify_one();
+        self.arrived.notify_all(); // who waits for another method sleeps on
         Ok((ticket, receiver))
     }
 
-    /// The next request, or none when `timeout` passes first. Blocks.
+    /// The next request of this method, or none when `timeout` passes first. Blocks.
     #[must_use]
-    pub fn next(&self, timeout: Duration) -> Option<AdminRequest> {
-        let state = self.state();
-        let empty = |state: &mut State| state.queued.is_empty();
-        let (mut state, _) =
-            self.arrived.wait_timeout_while(state, timeout, empty).unwrap_or_else(PoisonError::into_inner);
-        state.queued.pop_front()
+    pub fn next(&self, method: &str, timeout: Duration) -> Option<AdminRequest> {
+        let is_asked = |request: &AdminRequest| request.method == method;
+        let none = |state: &mut State| !state.queued.iter().any(is_asked);
+        let (mut state, _) = self
+            .arrived
+            .wait_timeout_while(self.state(), timeout, none)
+            .unwrap_or_else(PoisonError::into_inner);
+        let index = state.queued.iter().position(is_asked)?;
+        state.queued.remove(index)
     }
 
     /// Answers a request; whether somebody still waited for it.
@@ -132,8 +135,8 @@ mod tests {
         let queue = Arc::new(AdminQueue::default());
         let control = Arc::clone(&queue);
         let answering = tokio::task::spawn_blocking(move || {
-            let request = control.next(Duration::from_secs(30)).unwrap();
-            assert!(control.next(Duration::ZERO).is_none());
+            let request = control.next(METHOD, Duration::from_secs(30)).unwrap();
+            assert!(control.next(METHOD, Duration::ZERO).is_none());
             assert!(control.answer(request.ticket, Ok(request.payload)));
             assert!(!control.answer(request.ticket, Ok(Bytes::new())));
         });
@@ -147,8 +150,20 @@ mod tests {
         let queue = Arc::new(AdminQueue::default());
         let error = queue.submit(METHOD, Bytes::new(), Some(Instant::now())).await.unwrap_err();
         assert_eq!(error.code, Code::DeadlineExceeded);
-        assert!(queue.next(Duration::ZERO).is_none());
+        assert!(queue.next(METHOD, Duration::ZERO).is_none());
         assert!(!queue.answer(1, Ok(Bytes::new())));
+    }
+
+    #[tokio::test]
+    async fn who_asks_for_one_method_gets_no_other() {
+        let queue = Arc::new(AdminQueue::default());
+        let mut first = Box::pin(queue.submit("GetMetricsPage", Bytes::new(), None));
+        assert!(futures_poll(&mut first).await.is_none());
+        let mut second = Box::pin(queue.submit(METHOD, Bytes::new(), None));
+        assert!(futures_poll(&mut second).await.is_none());
+        assert_eq!(queue.next(METHOD, Duration::ZERO).map(|request| request.method), Some(METHOD));
+        assert_eq!(queue.next(METHOD, Duration::ZERO), None);
+        assert!(queue.next("GetMetricsPage", Duration::ZERO).is_some());
     }
 
     #[tokio::test]

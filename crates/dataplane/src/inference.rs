@@ -9,6 +9,7 @@ use crate::{
     error::{Code, Error},
     execute::{Executor, Prospect},
     lane::Class,
+    metrics::{CountedApi, Entry},
     route::Router,
     runtime::{Model, RunOptions},
     servable::Handle,
@@ -164,6 +165,11 @@ pub trait Codec: Send + 'static {
     /// The request's tensors, checked against what they are for.
     fn decode(&mut self, signatures: &Signatures) -> Result<Self::Run, Error>;
 
+    /// How many Examples there were, once they are decoded, for methods whose Examples are counted.
+    fn examples_counted(&self) -> Option<usize> {
+        None
+    }
+
     /// The answer's body. `outputs` are what `run` came to.
     fn encode(self, answered: Answered<'_>, run: &Self::Run, outputs: Vec<Tensor>) -> Result<Bytes, Error>;
 }
@@ -218,7 +224,15 @@ fn work<C: Codec>(handle: &Handle, mut codec: C, options: RunOptions) -> Result<
     let model = handle.model();
     let signatures = model.signatures();
     let run = codec.decode(signatures)?;
+    let begun = Instant::now();
     let outputs = run.run(model, options)?;
+    let counts = handle.slot().rows().counts();
+    if let Some(api) = CountedApi::of(codec.api()) {
+        counts.record_run(api, begun.elapsed());
+    }
+    if let Some(examples) = codec.examples_counted() {
+        counts.record_examples(examples);
+    }
     codec.encode(Answered { version: handle.slot().version(), signatures }, &run, outputs)
 }
 
@@ -242,7 +256,13 @@ impl<'a> Tally<'a> {
 impl Drop for Tally<'_> {
     fn drop(&mut self) {
         let rows = self.rows.as_ref().unwrap_or_else(|| self.path.ledger.unknown());
-        rows.record(self.signature, self.method, self.code, self.begun.elapsed());
+        let took = self.begun.elapsed();
+        rows.record(self.signature, self.method, self.code, took);
+        if self.method.door == Door::Grpc // REST counts its requests itself, those that come not so far, too
+            && let Some(api) = CountedApi::of(self.method.api)
+        {
+            rows.counts().record_request(Entry::Grpc(api), self.code, took);
+        }
         if self.code == Code::ResourceExhausted {
             self.path.gauges.refused_overload.fetch_add(1, Ordering::Relaxed);
         }

@@ -11,6 +11,7 @@ pub mod histogram;
 pub mod inference;
 mod inline;
 pub mod lane;
+pub mod metrics;
 mod output_filter;
 pub mod plane;
 pub mod reaper;

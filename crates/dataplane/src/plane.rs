@@ -5,6 +5,7 @@ use crate::{
     error::Error,
     execute::{Executor, Limits},
     inference::{Call, Codec, Path, Rules, Target},
+    metrics::{self, Family, ModelCounts, Sources, WarmUps, pages::Pages},
     reaper::Reaper,
     registry::Registry,
     route::{RouteUpdate, Router},
@@ -38,6 +39,8 @@ pub struct Plane {
     tensorflow: Mutex<Option<Arc<tensorflow::TensorFlow>>>,
     reaper: Reaper,
     admin: Arc<AdminQueue>,
+    warm_ups: WarmUps,
+    pages: Pages,
     healthy: AtomicBool,
     changes: watch::Sender<u64>,
 }
@@ -210,6 +213,22 @@ impl Plane {
         self.admin.submit(method, payload, deadline).await
     }
 
+    /// Where to count a request of this model; one place for all names that are not here.
+    #[must_use]
+    pub fn counts(&self, model: &str) -> Arc<ModelCounts> {
+        let rows = self.path.routes.rows(model);
+        Arc::clone(rows.as_ref().unwrap_or_else(|| self.path.ledger.unknown()).counts())
+    }
+
+    /// The metrics page, for Prometheus. To be called in a runtime.
+    pub async fn metrics_page(self: &Arc<Self>) -> Result<Bytes, Error> {
+        metrics::pages::page(self).await
+    }
+
+    pub(crate) fn pages(&self) -> &Pages {
+        &self.pages
+    }
+
     /// What the doors keep up to date.
     #[must_use]
     pub fn gauges(&self) -> &Arc<Gauges> {
@@ -241,6 +260,8 @@ impl Plane {
             tensorflow: Mutex::default(),
             reaper,
             admin: Arc::default(),
+            warm_ups: WarmUps::default(),
+            pages: Pages::default(),
             healthy: AtomicBool::new(false),
             changes: watch::Sender::new(0),
         })
@@ -267,13 +288,26 @@ impl Plane {
         let loading = Loading::begin(self, request)?;
         let load = || {
             let model = self.open_model(request)?;
-            let warm_up = |options| warmup::warm_up(model.as_ref(), &request.path, options, self.rules);
-            let warmed = request.warmup.map(warm_up).transpose()?.unwrap_or_default();
+            let warmed = request.warmup.map(|options| self.warm_up(model.as_ref(), request, options));
+            let warmed = warmed.transpose()?.unwrap_or_default();
             Ok((model, warmed))
         };
         let (model, warmed) = catch_unwind(AssertUnwindSafe(load))
             .unwrap_or_else(|_| Err(Error::internal("loading panicked; this is a bug of the server")))?;
         Ok(LoadReport { signature_names: loading.finish(model), warmed })
+    }
+
+    /// A version that is not loaded yet has no counts; its model's are held meanwhile.
+    fn warm_up(
+        &self,
+        model: &dyn Model,
+        request: &LoadRequest,
+        options: WarmupOptions,
+    ) -> Result<Warmed, Error> {
+        let counts = self.path.ledger.models().hold(&Arc::from(request.name.as_str()));
+        let setting =
+            warmup::Setting { rules: self.rules, counts: counts.counts(), warm_ups: &self.warm_ups };
+        warmup::warm_up(model, &request.path, options, setting)
     }
 
     fn open_model(&self, request: &LoadRequest) -> Result<Box<dyn Model>, Error> {
@@ -341,10 +375,17 @@ impl Plane {
         }
     }
 
-    /// The next request for the control plane, or none when `timeout` passes first.
+    /// What is counted under TensorFlow Serving's names, now.
     #[must_use]
-    pub fn next_admin(&self, timeout: Duration) -> Option<AdminRequest> {
-        self.admin.next(timeout.min(WAIT_MAX))
+    pub fn serving_metrics(&self) -> Vec<Family> {
+        let models = self.path.ledger.models();
+        metrics::read(Sources { models, warm_ups: &self.warm_ups, batches: None, logged: Vec::new() })
+    }
+
+    /// The next request of this method for the control plane, or none when `timeout` passes first.
+    #[must_use]
+    pub fn next_admin(&self, method: &str, timeout: Duration) -> Option<AdminRequest> {
+        self.admin.next(method, timeout.min(WAIT_MAX))
     }
 
     /// Answers one; whether somebody still waited for it.

@@ -7,6 +7,7 @@
 use crate::{
     error::{CODE_COUNT, Code},
     inference::{Api, Door},
+    metrics::{ModelCounts, Models},
 };
 use histogram::{AtomicHistogram, Histogram};
 use std::{
@@ -110,14 +111,22 @@ pub struct Rows {
     model: Arc<str>,
     version: Option<i64>,
     signatures: Vec<String>,
+    /// What is counted of the model as a whole.
+    counts: Arc<ModelCounts>,
     /// One for each signature and method, then one for each method for requests that reached no signature.
     cells: Box<[OnceLock<Box<Row>>]>,
 }
 
 impl Rows {
-    fn new(model: Arc<str>, version: Option<i64>, signatures: Vec<String>) -> Arc<Self> {
+    fn new(counts: Arc<ModelCounts>, version: Option<i64>, signatures: Vec<String>) -> Arc<Self> {
         let cells = (0..(signatures.len() + 1) * Method::COUNT).map(|_| OnceLock::new()).collect();
-        Arc::new(Self { model, version, signatures, cells })
+        Arc::new(Self { model: Arc::clone(counts.model()), version, signatures, counts, cells })
+    }
+
+    /// What is counted of the model as a whole.
+    #[must_use]
+    pub fn counts(&self) -> &Arc<ModelCounts> {
+        &self.counts
     }
 
     /// Counts one answer; `signature` is the index of the one that was asked for, if the request came that far.
@@ -220,6 +229,7 @@ fn seconds(micros: u64) -> f64 {
 /// Every row there is. Locked only when a version comes or goes and when somebody reads, never by a request.
 #[derive(Debug)]
 pub struct Ledger {
+    models: Models,
     unknown: Arc<Rows>,
     books: Mutex<Books>,
 }
@@ -232,19 +242,21 @@ struct Books {
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self { unknown: Rows::new(Arc::from(""), None, Vec::new()), books: Mutex::default() }
+        let models = Models::default();
+        let unknown = Rows::new(Arc::clone(models.unknown()), None, Vec::new());
+        Self { models, unknown, books: Mutex::default() }
     }
 }
 
 impl Ledger {
     /// Rows for a version that is loaded.
     pub fn open_version(&self, model: &Arc<str>, version: i64, signatures: Vec<String>) -> Arc<Rows> {
-        self.open(Rows::new(Arc::clone(model), Some(version), signatures))
+        self.open(Rows::new(self.models.open(model), Some(version), signatures))
     }
 
     /// Rows for a routed model's requests that reach no version.
     pub fn open_model(&self, model: &Arc<str>) -> Arc<Rows> {
-        self.open(Rows::new(Arc::clone(model), None, Vec::new()))
+        self.open(Rows::new(self.models.open(model), None, Vec::new()))
     }
 
     fn open(&self, rows: Arc<Rows>) -> Arc<Rows> {
@@ -257,6 +269,7 @@ impl Ledger {
         let mut books = self.books();
         let Some(index) = books.live.iter().position(|live| Arc::ptr_eq(live, rows)) else { return };
         let rows = books.live.swap_remove(index);
+        self.models.close(rows.counts());
         books.retired.push_back(rows);
         if books.retired.len() > RETIRED_MAX {
             books.retired.pop_front();
@@ -267,6 +280,12 @@ impl Ledger {
     #[must_use]
     pub fn unknown(&self) -> &Arc<Rows> {
         &self.unknown
+    }
+
+    /// What is counted of models as wholes.
+    #[must_use]
+    pub fn models(&self) -> &Models {
+        &self.models
     }
 
     /// Every row that was ever counted in and is not forgotten.

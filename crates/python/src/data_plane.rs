@@ -15,7 +15,7 @@ use dataplane::{
     route,
 };
 use pyo3::prelude::*;
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 /// Everything that a request passes. Every method may be called from any thread and releases the GIL.
 #[pyclass(frozen, module = "understudy.dataplane._native")]
@@ -83,10 +83,16 @@ impl DataPlane {
         Statistics::build(py, snapshot)
     }
 
-    /// The next request that Python must answer; none when the time passes first.
-    fn next_admin(&self, py: Python<'_>, timeout_s: f64) -> PyResult<Option<AdminRequest>> {
+    /// Counters of TensorFlow Serving's names, each over all its labels.
+    fn serving_counters(&self, py: Python<'_>) -> HashMap<&'static str, u64> {
+        let families = py.detach(|| self.plane.serving_metrics());
+        families.iter().filter_map(|family| Some((family.name, family.total()?))).collect()
+    }
+
+    /// The next request of this method, which Python must answer; none when the time passes first.
+    fn next_admin(&self, py: Python<'_>, method: &str, timeout_s: f64) -> PyResult<Option<AdminRequest>> {
         let timeout = seconds(timeout_s)?;
-        Ok(py.detach(|| self.plane.next_admin(timeout)).map(AdminRequest))
+        Ok(py.detach(|| self.plane.next_admin(method, timeout)).map(AdminRequest))
     }
 
     /// Answers one; whether somebody still waited for it.

@@ -29,6 +29,7 @@ pub(crate) struct DataPlaneOptions {
     cors: bool,
     rest_compression: bool,
     tensor_content: bool,
+    metrics_path: Option<String>,
 }
 
 impl DataPlaneOptions {
@@ -56,6 +57,7 @@ impl DataPlaneOptions {
             } else {
                 TensorEncoding::Typed
             },
+            metrics_path: self.metrics_path,
             ..ServerOptions::default()
         }
     }

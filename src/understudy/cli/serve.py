@@ -147,6 +147,8 @@ def _build_data_plane(flags: ServeFlags) -> DataPlaneOptions:
         raise click.UsageError("Both --grpc-port and --rest-port are off; nobody could ask for a prediction.")
     if grpc == rest and flags["grpc_port"] != 0:
         raise click.UsageError(f"--grpc-port and --rest-port are both {flags['grpc_port']}.")
+    if rest is None and flags["metrics_path"] is not None:
+        raise click.UsageError("--metrics-path is a path of the REST port, and --rest-port is off.")
     return DataPlaneOptions(
         grpc_address=grpc,
         rest_address=rest,
@@ -161,6 +163,7 @@ def _build_data_plane(flags: ServeFlags) -> DataPlaneOptions:
         cors=flags["cors"],
         rest_compression=flags["rest_compression"],
         tensor_content=flags["tensor_content"],
+        metrics_path=flags["metrics_path"],
     )
 
 

@@ -7,6 +7,7 @@ import click
 
 from understudy.dataplane.options import DataPlaneOptions, WarmupOptions
 from understudy.model_config import Transition
+from understudy.monitoring_config import DEFAULT_METRICS_PATH, is_reachable
 from understudy.server_options import (
     DRAIN_TIMEOUT_S,
     LOAD_RETRIES_MAX,
@@ -55,6 +56,7 @@ class ServeFlags(TypedDict):
     cors: bool
     rest_compression: bool
     tensor_content: bool
+    metrics_path: str | None
     poll_interval: float
     load_threads: int
     unload_threads: int
@@ -97,6 +99,13 @@ def _parse_port(value: str | int) -> int | None:
     return port
 
 
+def _parse_path(value: str) -> str:
+    """A path that a request can ask for."""
+    if not is_reachable(value):
+        raise click.BadParameter(f"{value!r} is no path; it begins with a slash and has no ?, # or space.")
+    return value
+
+
 def _parse_seconds(value: str | float) -> float:
     """A duration."""
     seconds = _parse_interval(value)
@@ -122,6 +131,7 @@ _COUNT, _POSITIVE = click.IntRange(min=0, max=INT32_MAX), click.IntRange(min=1, 
 _BYTES = click.IntRange(min=1, max=BYTES_MAX)
 _METAVARS: dict[object, str] = {
     _parse_port: f"PORT|{PORT_OFF}",
+    _parse_path: "PATH",
     _parse_seconds: "SECONDS",
     _parse_interval: "SECONDS",
 }
@@ -206,6 +216,14 @@ _DOORS = [
         "Answer Predict over gRPC with tensors packed in tensor_content, not in typed fields: less work for "
         "large ones, and not every client reads it (as TensorFlow Serving's "
         "--enable_serialization_as_tensor_content).",
+    ),
+    _option(
+        "metrics-path",
+        _parse_path,
+        None,
+        "Where the REST port has a page of metrics for Prometheus, with TensorFlow Serving's names and "
+        f"Understudy's own: {DEFAULT_METRICS_PATH} is where TensorFlow Serving has it. Without the flag: "
+        "nowhere; Understudy's own are at /metrics of the admin port in any case.",
     ),
 ]
 

@@ -128,10 +128,8 @@ _LISTENING = (
         "monitoring_config_file",
         _STRING,
         "",
-        "Prometheus metrics over REST",
-        _REFUSED,
-        "the page with TensorFlow Serving's names is not there yet, and what scrapes it would see a dead "
-        "target; scrape Understudy's own metrics at /metrics of --admin_port",
+        "text file with a MonitoringConfig: Prometheus metrics on the REST port",
+        reason="Understudy's own metrics are on the page, too",
     ),
     Flag(
         "admin_port",

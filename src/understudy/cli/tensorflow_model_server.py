@@ -4,6 +4,7 @@ import math
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import metadata
 
 from understudy import telemetry
@@ -14,6 +15,7 @@ from understudy.dataplane.options import DataPlaneOptions, WarmupOptions
 from understudy.errors import Code, ConfigError, DataPlaneError, StartupError, UnderstudyError
 from understudy.machine import machine_memory_bytes
 from understudy.model_config import ModelConfig, ServerConfig, Transition
+from understudy.monitoring_config import is_reachable, read_metrics_path
 from understudy.server_options import OnStartupFailure, ServeOptions, TensorFlowSettings
 
 PROGRAM = "tensorflow_model_server"
@@ -65,7 +67,7 @@ def build_options(line: CommandLine) -> ServeOptions:
     models, config_file = _build_models(values)
     _check_batching(values)
     _check_refused(values)
-    return ServeOptions(
+    options = ServeOptions(
         models=models,
         config_file=config_file,
         config_poll_interval_s=float(max(0, values.integer("model_config_file_poll_wait_seconds"))),
@@ -89,6 +91,7 @@ def build_options(line: CommandLine) -> ServeOptions:
         on_startup_failure=OnStartupFailure.EXIT,
         reload_timeout_s=_seconds_or_ever(values, "reload_timeout_s"),
     )
+    return _with_metrics_page(options, values.text("monitoring_config_file"))
 
 
 def _build_warmup(values: FlagValues) -> WarmupOptions | None:
@@ -150,6 +153,25 @@ def _build_data_plane(values: FlagValues) -> DataPlaneOptions:
         rest_compression=values.boolean("rest_api_enable_compression"),
         tensor_content=values.boolean("enable_serialization_as_tensor_content"),
     )
+
+
+def _with_metrics_page(options: ServeOptions, file: str) -> ServeOptions:
+    """The same with the metrics page where the file wants it; it is read last, as in TensorFlow Serving."""
+    if not file:
+        return options
+    if options.data_plane.rest_address is None:
+        telemetry.get_logger().warning(
+            "monitoring_config_ignored",
+            reason="the metrics page is on the REST port, which is off; give --rest_api_port",
+        )
+        return options
+    path = read_metrics_path(file)
+    if path is not None and not is_reachable(path):
+        telemetry.get_logger().warning(
+            "metrics_page_unreachable",
+            reason=f"no request can ask for {path!r}; a path begins with a slash and has no ?, # or space",
+        )
+    return replace(options, data_plane=replace(options.data_plane, metrics_path=path))
 
 
 def _build_tensorflow(values: FlagValues) -> TensorFlowSettings:

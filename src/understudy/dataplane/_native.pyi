@@ -135,13 +135,13 @@ class Statistics:
 
 @final
 class AdminRequest:
-    """A request that Python must answer, such as `HandleReloadConfigRequest`."""
+    """A request that Python must answer: `HandleReloadConfigRequest` or `GetMetricsPage`."""
 
     @property
     def ticket(self) -> int: ...
     @property
     def method(self) -> str:
-        """`HandleReloadConfigRequest`."""
+        """`HandleReloadConfigRequest`, for example."""
     @property
     def payload(self) -> bytes:
         """The serialized request message."""
@@ -184,8 +184,10 @@ class DataPlane:
         """Closes the doors to new requests, waits for those in flight; how many were left."""
     def statistics(self) -> Statistics:
         """What is counted, now."""
-    def next_admin(self, timeout_s: float) -> AdminRequest | None:
-        """The next request that Python must answer; none when the time passes first."""
+    def serving_counters(self) -> dict[str, int]:
+        """Counters of TensorFlow Serving's names, each over all its labels."""
+    def next_admin(self, method: str, timeout_s: float) -> AdminRequest | None:
+        """The next request of this method, which Python must answer; none when the time passes first."""
     def answer_admin(self, ticket: int, code: int, message: str, payload: bytes) -> bool:
         """Answers one, with `payload` when `code` is 0; whether somebody still waited for it."""
 

@@ -65,9 +65,13 @@ class NativeDataPlane:
         """Take one snapshot of what is counted."""
         return _call(self._plane.statistics)
 
-    def next_admin(self, *, timeout_s: float) -> AdminRequest | None:
-        """Wait for the next request that Python must answer; none when the time passes first."""
-        return _call(self._plane.next_admin, timeout_s)
+    def serving_counters(self) -> dict[str, int]:
+        """Counters of TensorFlow Serving's names, each over all its labels."""
+        return _call(self._plane.serving_counters)
+
+    def next_admin(self, method: str, *, timeout_s: float) -> AdminRequest | None:
+        """Wait for the next request of this method; none when the time passes first."""
+        return _call(self._plane.next_admin, method, timeout_s)
 
     def answer_admin(self, ticket: int, *, payload: bytes) -> bool:
         """Answer one; whether somebody still waited for it."""

@@ -25,6 +25,7 @@ class DataPlaneOptions:
         cors: REST answers carry the headers that let browsers of other origins read them.
         rest_compression: long REST answers are compressed for clients that say so.
         tensor_content: gRPC answers carry tensors packed in `tensor_content`, and not in typed fields.
+        metrics_path: where REST has the metrics page, beginning with a slash; none: nowhere.
     """
 
     grpc_address: str | None
@@ -40,6 +41,7 @@ class DataPlaneOptions:
     cors: bool = False
     rest_compression: bool = True
     tensor_content: bool = False
+    metrics_path: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """All readings of a live server at one moment, and counters by name for whoever asks for a few of them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,10 @@ from understudy.metrics.tallies import Tallies
 
 MICROSECONDS: Final = 1_000_000
 
+LOAD_ATTEMPTS_IN_TENSORFLOW: Final = "/tensorflow/cc/saved_model/load_attempt_count"
+LOAD_LATENCY_IN_TENSORFLOW: Final = "/tensorflow/cc/saved_model/load_latency"
+"""TensorFlow's own counts cannot be read: told are attempts to load that ended, and their microseconds."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
@@ -25,6 +30,7 @@ class Sources:
         calendar: of the control loop's clock.
         picture: the control loop's last one.
         statistics: a snapshot of the data plane's.
+        serving_counters: what the data plane counts under TensorFlow Serving's names, over all labels.
         tallies: what is counted as it happens.
         phase: where the server is in its life.
         phases: all that it may be in.
@@ -35,6 +41,7 @@ class Sources:
     calendar: Calendar
     picture: Callable[[], Picture]
     statistics: Callable[[], Statistics]
+    serving_counters: Callable[[], Mapping[str, int]]
     tallies: Tallies
     phase: Callable[[], str]
     phases: Sequence[str]
@@ -56,16 +63,21 @@ class Collector:
         yield from (each for each in self._sources.tallies.read() if _is_of_here(each, picture))
         yield from read_statistics(self._sources.statistics())
 
-    def value(self, name: str) -> int:
-        """The sum of a counter over all its labels; 0 when there is none of the name.
+    def values(self, names: Collection[str]) -> dict[str, int]:
+        """The sum of each of these counters over all its labels; 0 when there is none of the name.
 
         Args:
-            name: as on the metrics page, or one of TensorFlow Serving's that has an equivalent here.
+            names: as on the metrics page; of TensorFlow Serving's as it registers them, with slashes.
         """
-        equivalent = self.EQUIVALENTS.get(name)
-        if equivalent is not None:
-            return equivalent(self)
-        return round(sum(each.value for each in self._counts() if each.metric.name == name))
+        if not names:
+            return {}
+        sums: defaultdict[str, float] = defaultdict(float, self._sources.serving_counters())
+        for each in self._counts():
+            sums[each.metric.name] += each.value
+        loads = self._loads()
+        sums[LOAD_ATTEMPTS_IN_TENSORFLOW] = sum(each.count for each in loads)
+        sums[LOAD_LATENCY_IN_TENSORFLOW] = sum(each.sum for each in loads) * MICROSECONDS
+        return {name: round(sums.get(name, 0)) for name in names}
 
     def _read_server(self, picture: Picture) -> Iterator[Reading]:
         sources = self._sources
@@ -81,25 +93,9 @@ class Collector:
             if isinstance(each, Reading) and each.metric.kind is Kind.COUNTER:
                 yield each
 
-    def _requests(self) -> int:
-        return self.value(catalogue.REQUESTS.name)
-
-    def _load_attempts(self) -> int:
-        return sum(each.count for each in self._loads())
-
-    def _load_microseconds(self) -> int:
-        return round(sum(each.sum for each in self._loads()) * MICROSECONDS)
-
     def _loads(self) -> list[Spread]:
         read = self._sources.tallies.read()
         return [each for each in read if isinstance(each, Spread) and each.metric is catalogue.LOAD_DURATION]
-
-    EQUIVALENTS: Final = {
-        "/tensorflow/serving/request_count": _requests,
-        "/tensorflow/cc/saved_model/load_attempt_count": _load_attempts,
-        "/tensorflow/cc/saved_model/load_latency": _load_microseconds,
-    }
-    """TensorFlow Serving's names: requests answered; attempts to load that ended, and their microseconds."""
 
 
 def _is_of_here(reading: Reading | Spread, picture: Picture) -> bool:

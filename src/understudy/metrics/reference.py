@@ -16,6 +16,7 @@ Made from the server's own list by `pytest tests/unit/test_metrics.py --rewrite`
 `GET /metrics` on the operators' port (8502) answers in Prometheus' text format; [how to watch with
 Prometheus](../how-to/watch-with-prometheus.md) has a scrape configuration and alert rules. Beside what is
 listed here there are the usual `process_*` metrics: resident memory, CPU seconds, open files, start time.
+They are on the page with [TensorFlow Serving's names](tensorflow-metrics.md), too, where there is one.
 
 Times are seconds since 1970, durations seconds, sizes bytes. Flags are 1 or 0. What does not apply is
 absent, not 0. A name that clients make up makes no series: requests for models that are not here are

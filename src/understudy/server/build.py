@@ -24,6 +24,7 @@ from understudy.servable import Event, FoundVersions, Outcome
 from understudy.server.config_file import ConfigFile, ConfigFileReader
 from understudy.server.operator import LiveOperator
 from understudy.server.orders import OrderHandling, OrderReports
+from understudy.server.page_desk import PageDesk
 from understudy.server.reload import ReloadDesk
 from understudy.server.view import LiveView
 from understudy.server_options import ServeOptions, TensorFlowSettings
@@ -52,6 +53,7 @@ class Parts:
     source: FileSystemSource
     effects: Effects
     reloads: ReloadDesk
+    pages: PageDesk | None
     config_file: ConfigFileReader | None
     tallies: Tallies
     view: LiveView
@@ -98,6 +100,7 @@ def build_parts(options: ServeOptions, clock: Clock, store: RevisionStore) -> Pa
         source=FileSystemSource(clock, report_look, poll_interval_s=options.poll_interval_s),
         effects=Effects(clock, Hands(loader, _inspect), report_outcome, _effect_settings(options)),
         reloads=ReloadDesk(data_plane, clock, loop, view.collector, handling),
+        pages=PageDesk(data_plane, view.metrics) if options.data_plane.metrics_path else None,
         config_file=_build_config_file(options, clock, loop, handling),
         tallies=tallies,
         view=view,

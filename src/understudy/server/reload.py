@@ -2,6 +2,7 @@
 
 import math
 import threading
+from collections.abc import Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,7 +13,7 @@ from understudy.dataplane._native import AdminRequest
 from understudy.dataplane.native import NativeDataPlane
 from understudy.errors import Code, ConfigError, StoreError
 from understudy.priority import yield_to_requests
-from understudy.reload_message import ReloadRequest, build_reload_response, parse_reload_request
+from understudy.reload_message import build_reload_response, parse_reload_request
 from understudy.server.orders import OrderHandling, Orders, build_draft, describe_shortfall
 from understudy.store.revision import Origin
 
@@ -23,11 +24,15 @@ ANSWER_MARGIN_SHARE = 0.2
 """An answer sets out so much before the caller's deadline, the smaller of the two, so that it arrives."""
 
 
+METHOD = "HandleReloadConfigRequest"
+"""What the data plane calls these requests."""
+
+
 class Counters(Protocol):
     """Numbers that only grow, by name."""
 
-    def value(self, name: str) -> int:
-        """How far one has come; 0 for a name that is not known."""
+    def values(self, names: Collection[str]) -> dict[str, int]:
+        """How far each has come; 0 for a name that is not known."""
         ...
 
 
@@ -80,7 +85,7 @@ class ReloadDesk:
     def _run(self) -> None:
         yield_to_requests()
         while not self._stopping.is_set():
-            request = self._data_plane.next_admin(timeout_s=WAIT_S)
+            request = self._data_plane.next_admin(METHOD, timeout_s=WAIT_S)
             if request is not None:
                 self._take(request)
 
@@ -92,16 +97,13 @@ class ReloadDesk:
             self._handling.reports.refused(Origin.RPC, error)
             self._data_plane.refuse_admin(request.ticket, code=error.code, message=str(error))
             return
-        call = _Call(request.ticket, self._count(asked))
+        call = _Call(request.ticket, self._counters.values(asked.metric_names))
         order = ConfigOrder(
             config=asked.config, record=build_draft(asked.config, Origin.RPC), deadline=deadline
         )
         order.answer.add_done_callback(lambda answer: self._answer(call, answer))
         order.answer.add_done_callback(lambda answer: self._handling.reports.ended(order, answer))
         self._orders.order(order)
-
-    def _count(self, asked: ReloadRequest) -> dict[str, int]:
-        return {name: self._counters.value(name) for name in asked.metric_names}
 
     def _answer(self, call: _Call, answer: Future[Applied]) -> None:
         error = answer.exception()
@@ -115,7 +117,8 @@ class ReloadDesk:
         if shortfall := describe_shortfall(applied):
             self._data_plane.refuse_admin(call.ticket, code=_shortfall_code(applied), message=shortfall)
             return
-        increases = {name: self._counters.value(name) - before for name, before in call.before.items()}
+        now = self._counters.values(call.before)
+        increases = {name: now[name] - before for name, before in call.before.items()}
         self._data_plane.answer_admin(call.ticket, payload=build_reload_response(increases))
 
 

@@ -83,6 +83,8 @@ class Server:
         if self._parts.config_file is not None:
             self._parts.config_file.stop(JOIN_TIMEOUT_S)
         self._parts.reloads.stop()
+        if self._parts.pages is not None:
+            self._parts.pages.stop()
         self._parts.source.stop(JOIN_TIMEOUT_S)
         self._parts.loop.stop(JOIN_TIMEOUT_S)
         self._parts.effects.stop()
@@ -152,6 +154,8 @@ class Server:
         self._parts.data_plane.set_healthy(healthy=True)
         self._parts.view.enter(Phase.SERVING, grpc=bound.grpc, rest=bound.rest)
         self._parts.reloads.start()
+        if self._parts.pages is not None:
+            self._parts.pages.start()
         if self._parts.config_file is not None and self._options.config_poll_interval_s > 0:
             self._parts.config_file.start(self._options.config_poll_interval_s)
         self._log.info("serving", grpc=bound.grpc, rest=bound.rest, admin=admin_address)

@@ -84,6 +84,7 @@ class LiveView:
                 calendar=self._calendar,
                 picture=lambda: desk.picture,
                 statistics=data_plane.statistics,
+                serving_counters=data_plane.serving_counters,
                 tallies=tallies,
                 phase=lambda: self._phase.value,
                 phases=tuple(phase.value for phase in Phase),

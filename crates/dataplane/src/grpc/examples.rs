@@ -31,7 +31,7 @@ pub(super) async fn answer(
 ) -> Result<Bytes, Error> {
     let body_bytes = message.len();
     let (codec, spec) = ExamplesCodec::read(task, message, plane.rules())?;
-    let spec = spec.ok_or_else(model_spec::missing)?;
+    let spec = model_spec::required(plane, task.into(), spec)?;
     plane.infer(Call { target: model_spec::target(spec), codec, body_bytes, deadline }).await
 }
 

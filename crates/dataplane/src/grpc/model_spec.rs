@@ -3,14 +3,26 @@
 use crate::{
     error::Error,
     inference::{Target, VersionChoice},
+    metrics::{CountedApi, Entry},
+    plane::Plane,
     wire::tensorflow::serving::{ModelSpec, model_spec},
 };
 use bytes::Bytes;
 use prost::{Message, Name};
+use std::time::Duration;
 
 /// What to say when a request names no model at all.
 pub(super) fn missing() -> Error {
     Error::invalid_argument("Missing ModelSpec")
+}
+
+/// What a request for inference says it is for; one that says nothing is counted as one for no model that is here.
+pub(super) fn required(plane: &Plane, api: CountedApi, spec: Option<ModelSpec>) -> Result<ModelSpec, Error> {
+    spec.ok_or_else(|| {
+        let error = missing();
+        plane.counts("").record_request(Entry::Grpc(api), error.code, Duration::ZERO);
+        error
+    })
 }
 
 /// What a request asks for.

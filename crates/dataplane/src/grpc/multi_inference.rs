@@ -139,6 +139,10 @@ impl Codec for MultiInferenceCodec {
         Ok(HeadsRun { heads, examples: examples.into_tensor()? })
     }
 
+    fn examples_counted(&self) -> Option<usize> {
+        usize::try_from(self.examples).ok()
+    }
+
     fn encode(self, answered: Answered<'_>, run: &HeadsRun, outputs: Vec<Tensor>) -> Result<Bytes, Error> {
         let mut left = outputs.as_slice();
         let mut results = Vec::with_capacity(run.heads.len());

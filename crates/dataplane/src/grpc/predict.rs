@@ -12,6 +12,7 @@ use super::{
 use crate::{
     error::Error,
     inference::{Answered, Api, Call, Codec, Door, Inputs, Rules, SignatureRun},
+    metrics::CountedApi,
     output_filter::{self, NAMES_MAX, aliases, list},
     plane::Plane,
     signature::{DEFAULT_SIGNATURE, Signature, Signatures, TensorSpec},
@@ -38,7 +39,7 @@ pub(super) async fn answer(
     let body_bytes = message.len();
     let (codec, spec) = PredictCodec::read(message, plane.rules())?;
     let codec = PredictCodec { encoding, ..codec };
-    let spec = spec.ok_or_else(model_spec::missing)?;
+    let spec = model_spec::required(plane, CountedApi::Predict, spec)?;
     plane.infer(Call { target: model_spec::target(spec), codec, body_bytes, deadline }).await
 }
 

@@ -8,17 +8,20 @@
 //! rows       its row form                 complex, rounding  element types that JSON has no numbers for
 //! examples_request, results               the codec of Classify and Regress
 //! status, metadata, proto_json            messages printed as protocol buffers print them
-//! reply      responses and errors
+//! reply      responses and errors              counted   requests, for the metrics
+//! monitoring the metrics page
 //! ```
-//! Sockets, limits on what comes off the wire, and the Prometheus page are the listener's.
+//! Sockets and limits on what comes off the wire are the listener's.
 
 pub mod body;
 mod complex;
 mod compression;
+mod counted;
 mod elements;
 pub mod examples_request;
 pub mod json;
 pub mod metadata;
+pub mod monitoring;
 pub mod path;
 pub mod predict_request;
 pub mod predict_response;
@@ -35,12 +38,13 @@ pub use reply::Reply;
 
 use crate::{
     budget::{Budget, Charge},
-    error::Error,
+    error::{Code, Error},
     inference::{Call, Codec, Rules, Target},
     plane::Plane,
 };
 use bytes::Bytes;
 use compression::{Wish, compress};
+use counted::Counted;
 use examples_request::RestExamples;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use path::Route;
@@ -64,16 +68,27 @@ pub struct RestOptions {
     pub compression: bool,
     /// What bodies in flight may unfold to, together.
     pub memory: Arc<Budget>,
+    /// Where the metrics page is; none: nowhere.
+    pub metrics_path: Option<Arc<str>>,
 }
 
 /// Answers one request whose body has been collected. Dropping the future cancels what has not begun to run.
 pub async fn handle(plane: &Arc<Plane>, request: Request<Bytes>, options: &RestOptions) -> Reply {
+    if let Some(page) = monitoring::answer(plane, &request, options.metrics_path.as_deref()).await {
+        return page;
+    }
     match refuse(&request) {
         Some(Refusal::Outside(reply)) => reply,
-        Some(Refusal::Inside(reply)) => with_options(reply, options.cors),
+        Some(Refusal::Inside(reply)) => {
+            Counted::begin(plane, &request).code = preflight_code(&reply);
+            with_options(reply, options.cors)
+        }
         None => {
             let wish = if options.compression { Wish::of(request.headers()) } else { Wish::Unsaid };
-            let reply = answer(plane, request, options).await.unwrap_or_else(|error| reply::error(&error));
+            let mut counted = Counted::begin(plane, &request);
+            let answer = answer(plane, request, options).await;
+            counted.code = answer.as_ref().err().map_or(Code::Ok, |error| error.code);
+            let reply = answer.unwrap_or_else(|error| reply::error(&error));
             with_options(compress(reply, wish, &options.memory).await, options.cors)
         }
     }
@@ -110,6 +125,11 @@ fn preflight(headers: &HeaderMap) -> Reply {
     let origin = headers.get(header::ORIGIN).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let is_known = origin.is_some_and(|origin| origin.contains("http://") || origin.contains("https://"));
     reply::empty(if is_known { StatusCode::OK } else { StatusCode::BAD_REQUEST })
+}
+
+/// As which TensorFlow Serving counts it: a missing origin is a precondition of the protocol.
+fn preflight_code(reply: &Reply) -> Code {
+    if reply.status() == StatusCode::OK { Code::Ok } else { Code::FailedPrecondition }
 }
 
 fn path_of(request: &Request<Bytes>) -> &str {

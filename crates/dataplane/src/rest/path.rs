@@ -40,12 +40,7 @@ pub fn is_routed(path: &str) -> bool {
 /// What `method` on `path` (with its query) asks for; `INVALID_ARGUMENT` when nothing.
 pub fn route(method: &Method, path: &str) -> Result<Route, Error> {
     let malformed = || Error::invalid_argument(format!("Malformed request: {method} {path}"));
-    let parts = match *method {
-        Method::POST => split_post(path),
-        Method::GET => split_get(path),
-        _ => None,
-    }
-    .ok_or_else(malformed)?;
+    let parts = split(method, path).ok_or_else(malformed)?;
     let target = parts.target()?;
     // The grammar takes words in any case; what they mean depends on it.
     match (method, parts.word) {
@@ -56,6 +51,21 @@ pub fn route(method: &Method, path: &str) -> Result<Route, Error> {
         (_, _) if target.model.is_empty() => Err(Error::invalid_argument("Missing model name in request.")),
         (_, "metadata") => Ok(Route::Metadata(target)),
         (_, _) => Ok(Route::Status(target)),
+    }
+}
+
+/// The model that a request names and its verb, whether it can be answered or not; empty where there is none.
+#[must_use]
+pub fn named<'a>(method: &Method, path: &'a str) -> (String, &'a str) {
+    let parts = split(method, path).unwrap_or_default();
+    (percent_decode(parts.name), parts.word)
+}
+
+fn split<'a>(method: &Method, path: &'a str) -> Option<Parts<'a>> {
+    match *method {
+        Method::POST => split_post(path),
+        Method::GET => split_get(path),
+        _ => None,
     }
 }
 

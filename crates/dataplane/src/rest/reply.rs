@@ -44,6 +44,12 @@ pub fn page(status: StatusCode) -> Reply {
     reply
 }
 
+/// Text for people and for Prometheus.
+#[must_use]
+pub fn text(status: StatusCode, text: impl Into<Bytes>) -> Reply {
+    with_type(status, text.into(), "text/plain")
+}
+
 /// Lets a browser's script of any origin read the answer.
 #[must_use]
 pub fn with_cors(mut reply: Reply) -> Reply {

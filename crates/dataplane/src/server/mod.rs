@@ -41,6 +41,8 @@ pub struct ServerOptions {
     pub rest_compression: bool,
     /// How answers over gRPC carry tensors.
     pub tensor_encoding: TensorEncoding,
+    /// Where REST has the metrics page, beginning with a slash; none: nowhere.
+    pub metrics_path: Option<String>,
     /// Of one request's body.
     pub message_bytes_max: usize,
     /// Of all requests and answers held at once; past it, requests are refused at once.
@@ -88,6 +90,7 @@ impl Default for ServerOptions {
             cors: false,
             rest_compression: true,
             tensor_encoding: TensorEncoding::default(),
+            metrics_path: None,
             message_bytes_max: i32::MAX as usize,
             buffered_bytes_max: 4 << 30,
             connections_max: 16_384,
@@ -209,6 +212,7 @@ impl Server {
                 cors: options.cors,
                 compression: options.rest_compression,
                 memory: Arc::clone(self.traffic.budget()),
+                metrics_path: options.metrics_path.as_deref().map(Arc::from),
             },
             message_bytes_max: options.message_bytes_max,
             body_idle: options.patience.body_idle,

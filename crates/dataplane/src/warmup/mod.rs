@@ -9,6 +9,7 @@ mod replay;
 use crate::{
     error::{Code, Error},
     inference::Rules,
+    metrics::{ModelCounts, WarmUps},
     runtime::Model,
     tfrecord::Records,
     wire::tensorflow::serving::PredictionLog,
@@ -40,6 +41,17 @@ pub struct WarmupOptions {
     pub iterations: NonZeroU32,
 }
 
+/// What is around a warm-up.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    /// What a client's request would have to keep to.
+    pub rules: Rules,
+    /// Where the runs of the model are counted.
+    pub counts: &'a ModelCounts,
+    /// Where the warm-up itself is.
+    pub warm_ups: &'a WarmUps,
+}
+
 /// What a warm-up did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Warmed {
@@ -58,20 +70,39 @@ pub fn warm_up(
     model: &dyn Model,
     directory: &Path,
     options: WarmupOptions,
-    rules: Rules,
+    setting: Setting<'_>,
 ) -> Result<Warmed, Error> {
     let begun = Instant::now();
     let path = directory.join(FILE);
     let Some((file, bytes)) = open(&path)? else { return Ok(Warmed::default()) };
     let records = Records::new(BufReader::new(file), bytes);
-    let records = run_all(Replay { model, rules, iterations: options.iterations }, records, &path)?;
+    let Setting { rules, counts, warm_ups } = setting;
+    let replay = Replay { model, rules, iterations: options.iterations, counts };
+    let End { records, outcome } = run_all(replay, records, &path)?;
+    // As in TensorFlow Serving, one that a record ended is not counted.
+    warm_ups.record(directory, outcome.as_ref().copied(), records, begun.elapsed());
+    outcome.map_err(|error| at(verify(error), records + 1, &path))?;
     Ok(Warmed { records, duration: begun.elapsed() })
 }
 
-/// How many there were; `path` is for the errors.
-fn run_all(replay: Replay<'_>, mut records: Records<impl Read>, path: &Path) -> Result<usize, Error> {
+/// Where a file's records were all run.
+#[derive(Debug)]
+struct End {
+    /// How many there were.
+    records: usize,
+    /// The file's end, or a place where it cannot be read.
+    outcome: Result<(), Error>,
+}
+
+/// Runs the records until one fails; `path` is for the errors.
+fn run_all(replay: Replay<'_>, mut records: Records<impl Read>, path: &Path) -> Result<End, Error> {
     let mut count = 0;
-    while let Some(record) = records.next().map_err(|error| at(verify(error), count + 1, path))? {
+    loop {
+        let record = match records.next() {
+            Ok(Some(record)) => record,
+            Ok(None) => return Ok(End { records: count, outcome: Ok(()) }),
+            Err(error) => return Ok(End { records: count, outcome: Err(error) }),
+        };
         count += 1;
         let log = PredictionLog::decode(record.clone()).map_err(|_| unparsable(&record, count, path))?;
         if let Some(log) = log.log_type {
@@ -84,7 +115,6 @@ fn run_all(replay: Replay<'_>, mut records: Records<impl Read>, path: &Path) -> 
             )));
         }
     }
-    Ok(count)
 }
 
 /// The file and its size; none when there is no such file.

@@ -6,12 +6,13 @@ use crate::{
     examples::Task,
     grpc::{ExamplesCodec, MultiInferenceCodec, PredictCodec},
     inference::{Codec, Rules, Run},
+    metrics::{CountedApi, ModelCounts},
     runtime::{Model, Placement, RunOptions},
     wire::tensorflow::serving::prediction_log::LogType,
 };
 use bytes::Bytes;
 use prost::Message;
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Instant};
 
 /// In this thread, as the runs of requests without a deadline.
 const OPTIONS: RunOptions = RunOptions { placement: Placement::Caller, timeout: None };
@@ -29,6 +30,8 @@ pub(super) struct Replay<'a> {
     pub(super) rules: Rules,
     /// How often each.
     pub(super) iterations: NonZeroU32,
+    /// Where the runs are counted.
+    pub(super) counts: &'a ModelCounts,
 }
 
 impl Replay<'_> {
@@ -54,7 +57,14 @@ impl Replay<'_> {
 
     fn decode(self, mut codec: impl Codec) -> Result<(), Error> {
         let run = codec.decode(self.model.signatures())?;
-        (0..self.iterations.get()).try_for_each(|_| run.run(self.model, OPTIONS).map(drop))
+        for _ in 0..self.iterations.get() {
+            let begun = Instant::now();
+            run.run(self.model, OPTIONS)?;
+            if let Some(api) = CountedApi::of(codec.api()) {
+                self.counts.record_run(api, begun.elapsed());
+            }
+        }
+        Ok(())
     }
 }
 

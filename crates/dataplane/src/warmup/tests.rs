@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::{
+    metrics::{Models, Sources, Value, read},
     runtime::{Head, RunOptions, synthetic},
     signature::{DEFAULT_SIGNATURE, Signature, Signatures, TensorSpec},
     tensor::{DType, Data, Tensor},
@@ -27,6 +28,27 @@ const ONCE: WarmupOptions = WarmupOptions { iterations: NonZeroU32::MIN };
 /// The synthetic model fails on this.
 const BAD: f32 = 13.0;
 
+/// Where warm-ups are counted, and their model's runs as those of the unknown one.
+#[derive(Default)]
+struct Counts {
+    warm_ups: WarmUps,
+    models: Models,
+}
+
+impl Counts {
+    /// The labels of the metric's series, and how much each counts.
+    fn of(&self, name: &str) -> Vec<(Vec<String>, u64)> {
+        let Self { models, warm_ups } = self;
+        let metrics = read(Sources { models, warm_ups, batches: None, logged: Vec::new() });
+        let metric = metrics.into_iter().find(|metric| metric.name.ends_with(name)).unwrap();
+        let counted = |value: &Value| match value {
+            Value::Count(count) => *count,
+            Value::Histogram(histogram) => histogram.count(),
+        };
+        metric.series.into_iter().map(|series| (series.labels, counted(&series.value))).collect()
+    }
+}
+
 /// A version's directory.
 struct Version(TempDir);
 
@@ -50,7 +72,18 @@ impl Version {
 
     fn warm_up(&self) -> Result<usize, Error> {
         let model = synthetic::load(self.0.path()).unwrap();
-        warm_up(model.as_ref(), self.0.path(), ONCE, Rules::default()).map(|warmed| warmed.records)
+        self.warm_up_counted(model.as_ref(), ONCE, &Counts::default()).map(|warmed| warmed.records)
+    }
+
+    fn warm_up_counted(
+        &self,
+        model: &dyn Model,
+        options: WarmupOptions,
+        counts: &Counts,
+    ) -> Result<Warmed, Error> {
+        let Counts { warm_ups, models } = counts;
+        let setting = Setting { rules: Rules::default(), counts: models.unknown(), warm_ups };
+        warm_up(model, self.0.path(), options, setting)
     }
 
     /// What a warm-up fails with; `{file}` stands for the file's path.
@@ -264,7 +297,7 @@ impl Noting {
     ) -> Vec<(String, Vec<usize>)> {
         let version = Version::with(&file(logs));
         let options = WarmupOptions { iterations: iterations.try_into().unwrap() };
-        warm_up(&self, version.0.path(), options, Rules::default()).unwrap();
+        version.warm_up_counted(&self, options, &Counts::default()).unwrap();
         self.asked.into_inner().unwrap()
     }
 }
@@ -332,10 +365,43 @@ fn each_record_is_run_as_often_as_asked_for_before_the_next() {
     assert_eq!(names, [both, both, both, d, d, d]);
 }
 
+#[test]
+fn a_warm_up_is_counted_by_directory_and_status_and_its_runs_by_method() {
+    let counts = Counts::default();
+    let three = WarmupOptions { iterations: 3.try_into().unwrap() };
+    let version = Version::with(&file([classify(), regress(), multi_inference()]));
+    version.warm_up_counted(&Noting::new(), three, &counts).unwrap();
+    let directory = version.0.path().display().to_string();
+    let labels = vec![directory, "OK".to_owned()];
+    assert_eq!(counts.of("/model_warmup_records_read"), [(labels.clone(), 3)]);
+    assert_eq!(counts.of("/model_warmup_latency"), [(labels, 1)]);
+    let runs = counts.of("/runtime_latency");
+    let labels = |api: &str| [String::new(), api.to_owned(), "TF1".to_owned()].to_vec();
+    assert_eq!(runs, [(labels("Classify"), 3), (labels("Regress"), 3)]);
+}
+
+#[test]
+fn a_file_that_breaks_off_is_counted_and_a_record_that_fails_is_not() {
+    let counts = Counts::default();
+    let model = synthetic::load(Version::without_records().0.path()).unwrap();
+    let mut torn = file([good()]);
+    torn.extend([0; 3]);
+    let torn = Version::with(&torn);
+    torn.warm_up_counted(model.as_ref(), ONCE, &counts).unwrap_err();
+    let status = "DATA_LOSS: truncated record at ".to_owned();
+    let (labels, records) = counts.of("/model_warmup_records_read").remove(0);
+    assert!(labels.last().unwrap().starts_with(&status) && records == 1, "{labels:?}");
+    let failing = Version::with(&file([predict("", "x", &float(BAD))]));
+    failing.warm_up_counted(model.as_ref(), ONCE, &counts).unwrap_err();
+    assert_eq!(counts.of("/model_warmup_latency").len(), 1);
+}
+
 fn outcome(bytes: &[u8]) -> Result<usize, Error> {
-    let (model, rules) = (Noting::new(), Rules::default());
-    let replay = Replay { model: &model, rules, iterations: ONCE.iterations };
-    run_all(replay, Records::new(bytes, bytes.len() as u64), Path::new("records"))
+    let (model, models) = (Noting::new(), Models::default());
+    let counts = models.unknown();
+    let replay = Replay { model: &model, rules: Rules::default(), iterations: ONCE.iterations, counts };
+    let end = run_all(replay, Records::new(bytes, bytes.len() as u64), Path::new("records"))?;
+    end.outcome.map(|()| end.records)
 }
 
 proptest! {

@@ -16,6 +16,7 @@ mod framing;
 mod health;
 mod inference;
 mod memory;
+mod metrics;
 mod rest;
 mod serving;
 mod shutdown;

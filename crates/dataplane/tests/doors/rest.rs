@@ -10,20 +10,21 @@ use tokio::{
 /// A request that the door answers at once, whatever the body.
 const POST: &str = "POST /v1/models/none:predict HTTP/1.1\r\nhost: h\r\n";
 
-struct Connection(TcpStream);
+/// One connection of a client that sends whatever it likes.
+pub struct Connection(TcpStream);
 
 impl Connection {
-    async fn open(address: SocketAddr) -> Self {
+    pub async fn open(address: SocketAddr) -> Self {
         Self(TcpStream::connect(address).await.unwrap())
     }
 
-    async fn send(&mut self, text: &str) {
+    pub async fn send(&mut self, text: &str) {
         // The server may have answered and closed already.
         let _ = self.0.write_all(text.as_bytes()).await;
     }
 
     /// The next answer's head and body.
-    async fn answer(&mut self) -> (String, String) {
+    pub async fn answer(&mut self) -> (String, String) {
         let head = self.head().await;
         let lower = head.to_ascii_lowercase();
         let length = lower
@@ -35,7 +36,7 @@ impl Connection {
         (head, String::from_utf8(body).unwrap())
     }
 
-    async fn head(&mut self) -> String {
+    pub async fn head(&mut self) -> String {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(soon(self.0.read_u8()).await.expect("an answer"));

@@ -136,7 +136,7 @@ async fn a_reload_is_the_control_planes_to_answer() {
     let plane = fixture.plane.clone();
     let control = tokio::task::spawn_blocking(move || {
         for answer in [Ok(Bytes::from_static(b"\x0a\x00")), Err(Error::failed_precondition("not now"))] {
-            let request = plane.next_admin(Duration::from_secs(30)).unwrap();
+            let request = plane.next_admin("HandleReloadConfigRequest", Duration::from_secs(30)).unwrap();
             assert_eq!(
                 (request.method, request.payload.as_ref()),
                 ("HandleReloadConfigRequest", &b"raw"[..])
