@@ -137,10 +137,17 @@ impl Executor {
         self.limits
     }
 
-    /// A lane for a version with this many signatures.
+    /// A lane for a version with this many signatures, whose model can do `model_runs_max` runs at once; none: as
+    /// many as come.
     #[must_use]
-    pub fn lane(&self, signatures: usize) -> Lane {
-        Lane::new(signatures, Width { runs_max: self.limits.runs_max, queue_max: self.limits.queue_max })
+    pub fn lane(&self, signatures: usize, model_runs_max: Option<usize>) -> Lane {
+        let Limits { runs_max, queue_max, .. } = self.limits;
+        match model_runs_max {
+            None => Lane::new(signatures, Width { runs_max, queue_max }),
+            Some(most) => {
+                Lane::counting_inline(signatures, Width { runs_max: runs_max.min(most), queue_max })
+            }
+        }
     }
 
     /// Counts a request in until the answer is dropped; `RESOURCE_EXHAUSTED` when too many are in flight.
@@ -180,6 +187,7 @@ impl Executor {
         remaining(prospect.deadline)?;
         let lane = handle.slot().lane();
         if lane.estimate(prospect.class).is_some_and(|estimate| estimate <= INLINE_MAX)
+            && let Some(_turn) = lane.inline_turn()
             && let Some(_place) = self.inline.enter()
         {
             lane.count_inline();

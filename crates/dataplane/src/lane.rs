@@ -8,7 +8,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Size classes of a request's body: class n holds bodies of 2^(n-1) to 2^n - 1 bytes. Bodies are bounded by 2^31.
 const SIZE_CLASSES: usize = 33;
@@ -45,12 +45,20 @@ pub struct Width {
     pub queue_max: usize,
 }
 
+/// A turn in an I/O thread.
+#[derive(Debug)]
+pub(crate) struct InlineTurn<'a> {
+    _run: Option<SemaphorePermit<'a>>,
+}
+
 /// One version's lane.
 #[derive(Debug)]
 pub struct Lane {
     pub(crate) runs: Arc<Semaphore>,
     pub(crate) waiting: Allowance,
     runs_max: usize,
+    /// Whether a run in an I/O thread takes one of `runs`, too.
+    counts_inline: bool,
     estimates: Box<[AtomicU32]>,
     runs_inline: AtomicU64,
     runs_pooled: AtomicU64,
@@ -64,10 +72,25 @@ impl Lane {
             runs: Arc::new(Semaphore::new(width.runs_max)),
             waiting: Allowance::new(width.queue_max),
             runs_max: width.runs_max,
+            counts_inline: false,
             estimates: (0..signatures * SIZE_CLASSES).map(|_| AtomicU32::new(0)).collect(),
             runs_inline: AtomicU64::new(0),
             runs_pooled: AtomicU64::new(0),
         }
+    }
+
+    /// An empty lane for a model that cannot do more than `runs_max` runs at once, wherever they run.
+    #[must_use]
+    pub fn counting_inline(signatures: usize, width: Width) -> Self {
+        Self { counts_inline: true, ..Self::new(signatures, width) }
+    }
+
+    /// What a run in an I/O thread holds while it lasts; none when the model is busy, and the run must queue.
+    pub(crate) fn inline_turn(&self) -> Option<InlineTurn<'_>> {
+        if !self.counts_inline {
+            return Some(InlineTurn { _run: None });
+        }
+        self.runs.try_acquire().ok().map(|run| InlineTurn { _run: Some(run) })
     }
 
     /// How long a run of this class is likely to take, from the safe side; none while nothing is known.
@@ -163,6 +186,20 @@ mod tests {
         lane.learn(class, Duration::from_millis(2), true);
         lane.learn(class, Duration::from_micros(1), false);
         assert_eq!(lane.estimate(class), Some(Duration::from_millis(2)));
+    }
+
+    #[test]
+    fn a_turn_inline_is_one_of_the_runs_of_a_model_that_cannot_do_more_and_free_for_others() {
+        let few = Lane::counting_inline(1, Width { runs_max: 1, queue_max: 2 });
+        let turn = few.inline_turn();
+        assert!(turn.is_some() && few.inline_turn().is_none());
+        assert_eq!(few.running(), 1);
+        drop(turn);
+        assert!(few.inline_turn().is_some());
+        let many = Lane::new(1, Width { runs_max: 1, queue_max: 2 });
+        let turns: Vec<_> = (0..9).map(|_| many.inline_turn()).collect();
+        assert!(turns.iter().all(Option::is_some));
+        assert_eq!(many.running(), 0);
     }
 
     #[test]

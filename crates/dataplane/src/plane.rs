@@ -9,7 +9,7 @@ use crate::{
     reaper::Reaper,
     registry::Registry,
     route::{RouteUpdate, Router},
-    runtime::{Model, synthetic, tensorflow},
+    runtime::{Model, litert, synthetic, tensorflow},
     servable::{Fittings, ServableId, Slot},
     stats::{Gauges, Ledger, MethodStatistics},
     warmup::{self, Warmed, WarmupOptions},
@@ -37,6 +37,7 @@ pub struct Plane {
     rules: Rules,
     registry: Mutex<Registry>,
     tensorflow: Mutex<Option<Arc<tensorflow::TensorFlow>>>,
+    litert: Mutex<Option<Arc<litert::LiteRt>>>,
     reaper: Reaper,
     admin: Arc<AdminQueue>,
     warm_ups: WarmUps,
@@ -86,18 +87,21 @@ impl LoadRequest {
 pub enum Platform {
     /// A `SavedModel`, by TensorFlow.
     TensorFlow,
+    /// A `model.tflite`, by LiteRT.
+    LiteRt,
     /// A model made of Rust, for tests.
     Synthetic,
 }
 
 impl Platform {
-    /// `tensorflow` or `synthetic`; `INVALID_ARGUMENT` for another name.
+    /// `tensorflow`, `litert` or `synthetic`; `INVALID_ARGUMENT` for another name.
     pub fn from_name(name: &str) -> Result<Self, Error> {
         match name {
             "tensorflow" => Ok(Self::TensorFlow),
+            "litert" => Ok(Self::LiteRt),
             "synthetic" => Ok(Self::Synthetic),
             _ => Err(Error::invalid_argument(format!(
-                "platform {name} is not known; known are tensorflow and synthetic"
+                "platform {name} is not known; known are tensorflow, litert and synthetic"
             ))),
         }
     }
@@ -258,6 +262,7 @@ impl Plane {
             rules: Rules::default(),
             registry: Mutex::default(),
             tensorflow: Mutex::default(),
+            litert: Mutex::default(),
             reaper,
             admin: Arc::default(),
             warm_ups: WarmUps::default(),
@@ -281,6 +286,15 @@ impl Plane {
             None => tensorflow::TensorFlow::open(dir, options)?,
         };
         Ok(opened.insert(tensorflow).version().to_owned())
+    }
+
+    /// Opens LiteRT's library from this folder. A second call does nothing.
+    pub fn open_litert(&self, dir: &path::Path, options: litert::Options) -> Result<(), Error> {
+        let mut opened = self.litert.lock().unwrap_or_else(PoisonError::into_inner);
+        if opened.is_none() {
+            *opened = Some(litert::LiteRt::open(dir, options)?);
+        }
+        Ok(())
     }
 
     /// Loads a version in this thread and warms it up. It is not routed before a publish names it.
@@ -318,6 +332,12 @@ impl Plane {
                 let tensorflow = opened
                     .ok_or_else(|| Error::failed_precondition("TensorFlow's libraries were not opened"))?;
                 tensorflow.load(&request.path, &request.tags)
+            }
+            Platform::LiteRt => {
+                let opened = self.litert.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let litert =
+                    opened.ok_or_else(|| Error::failed_precondition("LiteRT's library was not opened"))?;
+                litert.load(&request.path)
             }
         }
     }
@@ -427,7 +447,7 @@ impl<'a> Loading<'a> {
         let name = Arc::from(name);
         let Path { executor, ledger, .. } = &self.plane.path;
         let rows = ledger.open_version(&name, version, names.clone());
-        let (lane, reaper) = (executor.lane(names.len()), self.plane.reaper.clone());
+        let (lane, reaper) = (executor.lane(names.len(), model.runs_max()), self.plane.reaper.clone());
         let slot = Slot::new(model, Fittings { name, version, incarnation, lane, rows, reaper });
         self.plane.registry().finish_load(slot);
         self.finished = true;

@@ -3,7 +3,7 @@
 use crate::{
     doors::Doors,
     error::raised,
-    options::{DataPlaneOptions, LoadRequest, ServableId, TensorFlowOptions},
+    options::{DataPlaneOptions, LiteRtOptions, LoadRequest, ServableId, TensorFlowOptions},
     reports::{AdminRequest, BoundAddresses, LoadReport, UnloadReport},
     routes::RouteUpdate,
     statistics::{Statistics, seconds},
@@ -36,6 +36,12 @@ impl DataPlane {
     fn open_tensorflow(&self, py: Python<'_>, options: TensorFlowOptions) -> PyResult<String> {
         let (library_dir, options) = options.split();
         py.detach(|| self.plane.open_tensorflow(&library_dir, options)).map_err(raised)
+    }
+
+    /// Opens the library of LiteRT. A second call does nothing.
+    fn open_litert(&self, py: Python<'_>, options: LiteRtOptions) -> PyResult<()> {
+        let (library_dir, options) = options.split();
+        py.detach(|| self.plane.open_litert(&library_dir, options)).map_err(raised)
     }
 
     /// Loads a version in this thread and warms it up; it is not routed before a publish names it.

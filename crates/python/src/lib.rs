@@ -9,11 +9,19 @@ mod routes;
 mod statistics;
 
 use pyo3::prelude::*;
+use std::path::PathBuf;
 
 /// Every message that the server speaks, as a serialized `google.protobuf.FileDescriptorSet`.
 #[pyfunction]
 fn file_descriptor_set() -> &'static [u8] {
     dataplane::wire::DESCRIPTORS
+}
+
+/// What the file `model.tflite` in this folder can be asked, as a serialized `tensorflow.serving.SignatureDefMap`;
+/// read without LiteRT.
+#[pyfunction]
+fn litert_signatures(py: Python<'_>, path: PathBuf) -> PyResult<Vec<u8>> {
+    py.detach(|| dataplane::runtime::litert::signatures(&path)).map_err(error::raised)
 }
 
 #[pymodule]
@@ -28,5 +36,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<statistics::ServableStatistics>()?;
     module.add_class::<statistics::Statistics>()?;
     module.add_function(wrap_pyfunction!(file_descriptor_set, module)?)?;
+    module.add_function(wrap_pyfunction!(litert_signatures, module)?)?;
     Ok(())
 }

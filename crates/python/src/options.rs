@@ -5,7 +5,7 @@ use dataplane::{
     error::Error,
     execute::Limits,
     plane::{LoadRequest as Load, Platform},
-    runtime::tensorflow,
+    runtime::{litert, tensorflow},
     servable,
     server::ServerOptions,
     tensor_proto::TensorEncoding,
@@ -79,6 +79,20 @@ impl TensorFlowOptions {
     pub(crate) fn split(self) -> (PathBuf, tensorflow::Options) {
         let Self { library_dir, intra_op_threads, inter_op_threads } = self;
         (library_dir, tensorflow::Options { intra_op_threads, inter_op_threads })
+    }
+}
+
+#[derive(FromPyObject)]
+pub(crate) struct LiteRtOptions {
+    library_dir: PathBuf,
+    interpreters: usize,
+}
+
+impl LiteRtOptions {
+    /// The folder that holds the library, and the rest.
+    pub(crate) fn split(self) -> (PathBuf, litert::Options) {
+        let Self { library_dir, interpreters } = self;
+        (library_dir, litert::Options { interpreters })
     }
 }
 

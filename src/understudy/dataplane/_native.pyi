@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import final
 
-from understudy.dataplane.options import DataPlaneOptions, LoadRequest, TensorFlowOptions
+from understudy.dataplane.options import DataPlaneOptions, LiteRtOptions, LoadRequest, TensorFlowOptions
 from understudy.routing import RouteUpdate
 from understudy.servable import ServableId
 
@@ -18,6 +18,7 @@ __all__ = [
     "Statistics",
     "UnloadReport",
     "file_descriptor_set",
+    "litert_signatures",
 ]
 
 class NativeError(Exception):
@@ -159,6 +160,8 @@ class DataPlane:
     def __new__(cls, options: DataPlaneOptions) -> DataPlane: ...
     def open_tensorflow(self, options: TensorFlowOptions) -> str:
         """Opens the libraries (half a second); the runtime's version. A second call answers the same."""
+    def open_litert(self, options: LiteRtOptions) -> None:
+        """Opens the library of LiteRT. A second call does nothing."""
     def load(self, request: LoadRequest) -> LoadReport:
         """Loads a version in this thread and warms it up; it is not routed before a publish names it.
 
@@ -190,6 +193,9 @@ class DataPlane:
         """The next request of this method, which Python must answer; none when the time passes first."""
     def answer_admin(self, ticket: int, code: int, message: str, payload: bytes) -> bool:
         """Answers one, with `payload` when `code` is 0; whether somebody still waited for it."""
+
+def litert_signatures(path: str) -> bytes:
+    """What the model.tflite in this folder can be asked, as a serialized SignatureDefMap; needs no LiteRT."""
 
 def file_descriptor_set() -> bytes:
     """The serialized `google.protobuf.FileDescriptorSet` of every message that the server speaks."""

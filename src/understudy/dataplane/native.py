@@ -11,7 +11,7 @@ from understudy.dataplane._native import (
     Statistics,
     UnloadReport,
 )
-from understudy.dataplane.options import DataPlaneOptions, LoadRequest, TensorFlowOptions
+from understudy.dataplane.options import DataPlaneOptions, LiteRtOptions, LoadRequest, TensorFlowOptions
 from understudy.errors import Code, DataPlaneError
 from understudy.routing import RouteUpdate
 from understudy.servable import ServableId
@@ -32,6 +32,10 @@ class NativeDataPlane:
     def open_tensorflow(self, options: TensorFlowOptions) -> str:
         """Open TensorFlow's libraries (half a second); its version. A second call answers the same."""
         return _call(self._plane.open_tensorflow, options)
+
+    def open_litert(self, options: LiteRtOptions) -> None:
+        """Open LiteRT's library. A second call does nothing."""
+        _call(self._plane.open_litert, options)
 
     def load(self, request: LoadRequest) -> LoadReport:
         """Load a version in this thread and warm it up; it is not routed before a publish names it."""
@@ -80,6 +84,15 @@ class NativeDataPlane:
     def refuse_admin(self, ticket: int, *, code: Code, message: str) -> bool:
         """Answer one with an error; whether somebody still waited for it."""
         return _call(self._plane.answer_admin, ticket, code, message, b"")
+
+
+def litert_signatures(path: str) -> bytes:
+    """Say what the model.tflite in a directory can be asked: a serialized SignatureDefMap. Needs no LiteRT.
+
+    Raises:
+        DataPlaneError: it is not there, or is damaged.
+    """
+    return _call(_native.litert_signatures, path)
 
 
 def _call(function: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:

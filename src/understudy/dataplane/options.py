@@ -60,6 +60,19 @@ class TensorFlowOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiteRtOptions:
+    """How LiteRT is opened: once for a process.
+
+    Attributes:
+        library_dir: the folder that holds libLiteRt.so (the wheel's `ai_edge_litert` folder).
+        interpreters: for each model; so many of its runs go on at once. 0: one for each core.
+    """
+
+    library_dir: str
+    interpreters: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WarmupOptions:
     """How the requests that a version brings with it are run before it is ready.
 
@@ -79,7 +92,7 @@ class LoadRequest:
         version: its number.
         incarnation: tells it from others that are loaded under the same number; see `ServableId`.
         path: the version's directory.
-        platform: `tensorflow`, or `synthetic` (a model made of Rust, for tests).
+        platform: `tensorflow`, `litert`, or `synthetic` (a model made of Rust, for tests).
         tags: of the MetaGraphDef to load.
         warmup: how to run the requests that the version brings with it; none: leave them alone.
     """

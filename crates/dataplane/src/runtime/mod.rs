@@ -3,6 +3,7 @@
 use crate::{error::Error, signature::Signatures, tensor::Tensor};
 use std::time::Duration;
 
+pub mod litert;
 pub mod synthetic;
 pub mod tensorflow;
 
@@ -37,6 +38,11 @@ pub struct Head {
 pub trait Model: Send + Sync + 'static {
     /// What it can be asked.
     fn signatures(&self) -> &Signatures;
+
+    /// How many runs it can do at once; none: as many as come. Whoever runs it must not begin more.
+    fn runs_max(&self) -> Option<usize> {
+        None
+    }
 
     /// Runs the signature with this index of `signatures().list()`.
     ///

@@ -1,4 +1,4 @@
-//! TensorFlow through its C API: models in `SavedModel` format. The only unsafe code of this crate is in this folder.
+//! TensorFlow through its C API: models in `SavedModel` format.
 //!
 //! `library` finds the functions, `status` reads their failures, `tensor` carries values across, `session` owns a
 //! graph that runs, `signatures` says what it can be asked, `fetches` and `joint` what to have it compute for that,

@@ -1,0 +1,1 @@
+"""Real `model.tflite` files, made by TensorFlow's converter, served by a live server through LiteRT."""
