@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError, Message
 from understudy.errors import Code, ConfigError
 from understudy.model_config import (
     DEFAULT_LATEST_COUNT,
+    SUPPORTED_PLATFORMS,
     TENSORFLOW_PLATFORM,
     All,
     Latest,
@@ -27,7 +28,7 @@ from understudy.wire import message_class
 SYNTHETIC_PLATFORM = "synthetic"
 """Models made of Rust, for tests of everything but TensorFlow."""
 
-PLATFORMS = frozenset({TENSORFLOW_PLATFORM, SYNTHETIC_PLATFORM})
+PLATFORMS = SUPPORTED_PLATFORMS | {SYNTHETIC_PLATFORM}
 
 _MODEL_TYPE_TENSORFLOW = 1
 

@@ -12,6 +12,8 @@ from understudy.errors import Code, ConfigError
 
 DEFAULT_LATEST_COUNT = 1
 TENSORFLOW_PLATFORM = "tensorflow"
+LITERT_PLATFORM = "litert"
+"""TensorFlow Serving has no such name: there a flag makes `tensorflow` mean it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class ServerConfig:
     models: tuple[ModelConfig, ...] = field(default=())
 
 
-SUPPORTED_PLATFORMS = frozenset({TENSORFLOW_PLATFORM})
+SUPPORTED_PLATFORMS = frozenset({TENSORFLOW_PLATFORM, LITERT_PLATFORM})
 
 ABSOLUTE_PATH = re.compile(r"/|[A-Za-z][0-9A-Za-z.]*://")
 

@@ -47,6 +47,21 @@ class TensorFlowSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiteRtSettings:
+    """How LiteRT runs.
+
+    Attributes:
+        is_preferred: a model.tflite in a version's directory is served instead of the SavedModel there.
+        library_dir: the folder of libLiteRt.so; none: that of the installed wheel.
+        interpreters: for each model; so many of its runs go on at once. 0: one for each core.
+    """
+
+    is_preferred: bool = False
+    library_dir: str | None = None
+    interpreters: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
     """Everything that a start needs to know.
 
@@ -60,6 +75,7 @@ class ServeOptions:
         admin_address: `host:port` of the operators' API; port 0 picks a free one; none: do not listen.
         admin_is_required: a start fails when that address is taken; otherwise the server does without.
         tensorflow: how TensorFlow runs.
+        litert: how LiteRT runs, and when.
         warmup: how the requests that a version brings with it are run before it is ready; none: not at all.
         poll_interval_s: between the starts of two looks at base paths; 0: one look each time the
             configuration changes; negative: never.
@@ -87,6 +103,7 @@ class ServeOptions:
     admin_address: str | None = None
     admin_is_required: bool = True
     tensorflow: TensorFlowSettings = field(default_factory=TensorFlowSettings)
+    litert: LiteRtSettings = field(default_factory=LiteRtSettings)
     warmup: WarmupOptions | None = field(default_factory=WarmupOptions)
     poll_interval_s: float = POLL_INTERVAL_S
     load_threads: int = 0

@@ -13,7 +13,7 @@ from understudy.cli.serve import build_options, serve
 from understudy.cli.serve_flags import OPTIONS
 from understudy.dataplane.options import DataPlaneOptions, WarmupOptions
 from understudy.model_config import Latest, ModelConfig, ServerConfig
-from understudy.server_options import OnStartupFailure, ServeOptions, TensorFlowSettings
+from understudy.server_options import LiteRtSettings, OnStartupFailure, ServeOptions, TensorFlowSettings
 
 
 def options_for(*arguments: str) -> ServeOptions:
@@ -252,3 +252,12 @@ def test_serve_pays_for_no_tables_and_no_http_client() -> None:
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert "NAME=BASE_PATH" in done.stderr
     assert done.stdout == "[]\n"
+
+
+def test_litert_runs_as_its_flags_say() -> None:
+    flags = ["--prefer-tflite-model", "--litert-dir", "/opt/ai_edge_litert", "--litert-interpreters", "5"]
+    options = options_for("--model", "m=/m", *flags)
+    assert options.litert == LiteRtSettings(
+        is_preferred=True, library_dir="/opt/ai_edge_litert", interpreters=5
+    )
+    assert options_for("--model", "m=/m").litert == LiteRtSettings()

@@ -16,7 +16,7 @@ from understudy.dataplane.options import DataPlaneOptions, WarmupOptions
 from understudy.errors import ConfigError, UnderstudyError
 from understudy.machine import machine_memory_bytes
 from understudy.model_config import ModelConfig, ServerConfig, Transition
-from understudy.server_options import OnStartupFailure, ServeOptions, TensorFlowSettings
+from understudy.server_options import LiteRtSettings, OnStartupFailure, ServeOptions, TensorFlowSettings
 from understudy.telemetry import LogStyle
 
 
@@ -65,6 +65,11 @@ def build_options(flags: ServeFlags) -> ServeOptions:
             intra_op_threads=flags["intra_op_threads"],
             inter_op_threads=flags["inter_op_threads"],
             saved_model_tags=tuple(tag for tag in flags["saved_model_tags"].split(",") if tag),
+        ),
+        litert=LiteRtSettings(
+            is_preferred=flags["prefer_tflite_model"],
+            library_dir=_absolute(flags["litert_dir"]),
+            interpreters=flags["litert_interpreters"],
         ),
         warmup=WarmupOptions(iterations=flags["warmup_iterations"]) if flags["warmup"] else None,
         poll_interval_s=flags["poll_interval"],

@@ -78,6 +78,9 @@ class ServeFlags(TypedDict):
     intra_op_threads: int
     inter_op_threads: int
     saved_model_tags: str
+    prefer_tflite_model: bool
+    litert_dir: str | None
+    litert_interpreters: int
     io_threads: int
     runs_max: int
     queue_max: int
@@ -312,6 +315,19 @@ _RUNTIME = [
     _option("intra-op-threads", _THREADS, 0, "Threads inside one operation; 0: TensorFlow's choice."),
     _option("inter-op-threads", _THREADS, 0, "Operations at once; 0: TensorFlow's choice."),
     _option("saved-model-tags", _TEXT, ",".join(SAVED_MODEL_TAGS), "Tags of the graph to load, with commas."),
+    _option(
+        "prefer-tflite-model",
+        _FLAG,
+        False,
+        "Serve a version's model.tflite, by LiteRT, instead of the SavedModel beside it.",
+    ),
+    _option("litert-dir", _TEXT, None, "The folder of libLiteRt.so; else the installed wheel's.", "DIR"),
+    _option(
+        "litert-interpreters",
+        _THREADS,
+        0,
+        "Runs at once of a model.tflite, each with a copy of its weights; 0: as many as CPUs.",
+    ),
 ]
 
 _LIMIT_OPTIONS = [

@@ -16,7 +16,12 @@ from understudy.errors import Code, ConfigError, DataPlaneError, StartupError, U
 from understudy.machine import machine_memory_bytes
 from understudy.model_config import ModelConfig, ServerConfig, Transition
 from understudy.monitoring_config import is_reachable, read_metrics_path
-from understudy.server_options import OnStartupFailure, ServeOptions, TensorFlowSettings
+from understudy.server_options import (
+    LiteRtSettings,
+    OnStartupFailure,
+    ServeOptions,
+    TensorFlowSettings,
+)
 
 PROGRAM = "tensorflow_model_server"
 EXIT_FAILURE = 255
@@ -76,6 +81,10 @@ def build_options(line: CommandLine) -> ServeOptions:
         admin_address=_loopback(_port(values, "admin_port")),
         admin_is_required="admin_port" in line.given,  # who never heard of it must not stumble over it
         tensorflow=_build_tensorflow(values),
+        litert=LiteRtSettings(
+            is_preferred=values.boolean("prefer_tflite_model"),
+            interpreters=max(0, values.integer("num_tflite_pools")),
+        ),
         warmup=_build_warmup(values),
         poll_interval_s=float(values.integer("file_system_poll_wait_seconds")),
         load_threads=_count(values, "num_load_threads"),

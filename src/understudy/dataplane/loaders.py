@@ -3,10 +3,12 @@
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from understudy.dataplane.native import NativeDataPlane
-from understudy.dataplane.options import LoadRequest, TensorFlowOptions, WarmupOptions
-from understudy.model_config import TENSORFLOW_PLATFORM
+from understudy.dataplane.options import LiteRtOptions, LoadRequest, TensorFlowOptions, WarmupOptions
+from understudy.dataplane.runtimes import Runtimes
+from understudy.model_config import LITERT_PLATFORM, TENSORFLOW_PLATFORM
 from understudy.servable import ServableId, WarmUp
 
 LOG_LEVEL_VARIABLE = "TF_CPP_MIN_LOG_LEVEL"
@@ -15,14 +17,28 @@ LOG_WARNINGS_UP = "1"
 ones. Whoever sets the variable decides."""
 
 
+@dataclass(frozen=True, slots=True)
+class Libraries:
+    """Where the runtimes' libraries are, and how they run.
+
+    Attributes:
+        find_tensorflow: says it of TensorFlow's, or raises `DataPlaneError`: not installed.
+        find_litert: says it of LiteRT's, likewise.
+    """
+
+    find_tensorflow: Callable[[], TensorFlowOptions]
+    find_litert: Callable[[], LiteRtOptions]
+
+
 class NativeLoader:
-    """Loads into the native data plane; TensorFlow is opened when a model needs it, or ahead of that."""
+    """Loads into the native data plane; a library is opened when a model needs it, or ahead of that."""
 
     def __init__(
         self,
         data_plane: NativeDataPlane,
-        find_tensorflow: Callable[[], TensorFlowOptions],
+        libraries: Libraries,
         *,
+        runtimes: Runtimes,
         tags: tuple[str, ...],
         warmup: WarmupOptions | None,
     ) -> None:
@@ -30,12 +46,14 @@ class NativeLoader:
 
         Args:
             data_plane: where versions live.
-            find_tensorflow: says where the libraries are, or raises `DataPlaneError`: not installed.
+            libraries: what it opens.
+            runtimes: which of them a version needs.
             tags: of the MetaGraphDef to load.
             warmup: how to run the requests that versions bring with them; none: leave them alone.
         """
         self._data_plane = data_plane
-        self._find_tensorflow = find_tensorflow
+        self._libraries = libraries
+        self._runtimes = runtimes
         self._tags = tags
         self._warmup = warmup
         self._opening = threading.Lock()
@@ -50,7 +68,7 @@ class NativeLoader:
         with self._opening:
             if not self._opened:
                 os.environ.setdefault(LOG_LEVEL_VARIABLE, LOG_WARNINGS_UP)
-                self._data_plane.open_tensorflow(self._find_tensorflow())
+                self._data_plane.open_tensorflow(self._libraries.find_tensorflow())
                 self._opened = True
 
     def load(self, servable: ServableId, path: str, platform: str) -> WarmUp:
@@ -59,8 +77,11 @@ class NativeLoader:
         Raises:
             DataPlaneError: it cannot be loaded, and why.
         """
+        platform = self._runtimes.choose(path, platform)
         if platform == TENSORFLOW_PLATFORM:
             self.open_tensorflow()
+        if platform == LITERT_PLATFORM:
+            self._data_plane.open_litert(self._libraries.find_litert())
         report = self._data_plane.load(
             LoadRequest(
                 name=servable.name,

@@ -10,13 +10,22 @@ from typing import Protocol, cast
 from google.protobuf.message import DecodeError, Message
 
 from understudy.config_message import SYNTHETIC_PLATFORM
-from understudy.errors import Code, PublishError
+from understudy.dataplane.native import litert_signatures
+from understudy.dataplane.runtimes import LITERT_FILE
+from understudy.errors import Code, DataPlaneError, PublishError
+from understudy.model_config import LITERT_PLATFORM, TENSORFLOW_PLATFORM
 from understudy.signatures import UNKNOWN, Signature, Signatures, TensorSpec
 from understudy.sources.directory import fingerprint
 from understudy.wire import message_class
 
 GRAPH_FILE = "saved_model.pb"
 SYNTHETIC_FILE = "synthetic.json"
+NEEDED_FILES: Mapping[str, str] = {
+    TENSORFLOW_PLATFORM: GRAPH_FILE,
+    LITERT_PLATFORM: LITERT_FILE,
+    SYNTHETIC_PLATFORM: SYNTHETIC_FILE,
+}
+"""What an export of a platform cannot be without."""
 GRAPH_BYTES_MAX = (1 << 31) - 1
 """Protobuf's own limit of a message."""
 ENTRIES_MAX = 100_000
@@ -51,7 +60,7 @@ def read_export(path: Path, platform: str) -> Export:
     Raises:
         PublishError: it is no export of this platform, or holds what cannot be copied as it is.
     """
-    needed = SYNTHETIC_FILE if platform == SYNTHETIC_PLATFORM else GRAPH_FILE
+    needed = NEEDED_FILES[platform]
     try:
         if not path.is_dir():
             raise _refused(f"{path} is not a directory: name the directory that the export was written to")
@@ -155,6 +164,25 @@ def read_signatures(path: Path, tags: tuple[str, ...]) -> Signatures:
             return {name: _signature(each) for name, each in graph.signature_def.items()}
     there = "; ".join(", ".join(graph.meta_info_def.tags) or "none" for graph in graphs) or "no graph"
     raise _refused(f"{file} has no graph with the tags {', '.join(tags)}; there is: {there}")
+
+
+class _SignatureDefMap(Protocol):
+    signature_def: Mapping[str, _SignatureDef]
+
+
+def read_litert_signatures(path: Path) -> Signatures:
+    """What a model.tflite can be asked.
+
+    Raises:
+        PublishError: there is none, or it is damaged.
+    """
+    message = message_class("tensorflow.serving.SignatureDefMap")()
+    try:
+        message.ParseFromString(litert_signatures(str(path)))
+    except DataPlaneError as error:
+        raise _refused(error.message) from error
+    definitions = cast("_SignatureDefMap", message).signature_def
+    return {name: _signature(each) for name, each in definitions.items()}
 
 
 def _signature(message: _SignatureDef) -> Signature:

@@ -9,9 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from understudy.config_message import PLATFORMS, SYNTHETIC_PLATFORM
+from understudy.dataplane.runtimes import LITERT_FILE
 from understudy.errors import Code, PublishError
-from understudy.model_config import TENSORFLOW_PLATFORM
-from understudy.publish.export import Export, read_export, read_signatures
+from understudy.model_config import LITERT_PLATFORM, TENSORFLOW_PLATFORM
+from understudy.publish.export import (
+    GRAPH_FILE,
+    Export,
+    read_export,
+    read_litert_signatures,
+    read_signatures,
+)
 from understudy.publish.placing import Placing, foresee, place
 from understudy.publish.trial import try_load
 from understudy.signatures import Signatures, incompatibilities
@@ -42,7 +49,7 @@ class PublishOptions:
     """How to publish.
 
     Attributes:
-        platform: `tensorflow`, or `synthetic`.
+        platform: `tensorflow`, `litert`, or `synthetic`.
         tags: of the graph to load.
         reference: the version whose clients must go on working; none: the highest in the base path.
         allow_signature_change: publish although clients of the reference would miss something.
@@ -157,21 +164,29 @@ def _compare(export: Export, base: Path, options: PublishOptions) -> tuple[Refer
     """With what it was compared, and what clients of that would miss."""
     if options.platform == SYNTHETIC_PLATFORM:
         return None, ()  # it does not say its signatures in a file
-    signatures = read_signatures(export.path, options.tags)
+    signatures = _signatures(export.path, options)
     if options.reference is not None:
         return options.reference, _losses(options.reference, signatures, options)
     for reference in _references(base):
         try:
-            before = read_signatures(Path(reference.path), options.tags)
+            before = _signatures(Path(reference.path), options)
         except PublishError:
             continue  # a broken version is no measure, and may be what this one is to replace
         return reference, incompatibilities(before, signatures)
     return None, ()
 
 
+def _signatures(path: Path, options: PublishOptions) -> Signatures:
+    """What is there can be asked; a base path may have versions of both kinds."""
+    has_file, has_graph = (path / LITERT_FILE).exists(), (path / GRAPH_FILE).exists()
+    if has_file and (options.platform == LITERT_PLATFORM or not has_graph):
+        return read_litert_signatures(path)
+    return read_signatures(path, options.tags)
+
+
 def _losses(reference: Reference, signatures: Signatures, options: PublishOptions) -> tuple[str, ...]:
     try:
-        before = read_signatures(Path(reference.path), options.tags)
+        before = _signatures(Path(reference.path), options)
     except PublishError as error:
         return (f"nobody knows what: version {reference.version} cannot be compared with ({error.message})",)
     return incompatibilities(before, signatures)

@@ -7,9 +7,11 @@ import sys
 
 import msgspec
 
-from understudy.dataplane.loaders import NativeLoader
+from understudy.dataplane.litert_library import find_litert_dir
+from understudy.dataplane.loaders import Libraries, NativeLoader
 from understudy.dataplane.native import NativeDataPlane
-from understudy.dataplane.options import DataPlaneOptions, TensorFlowOptions, WarmupOptions
+from understudy.dataplane.options import DataPlaneOptions, LiteRtOptions, TensorFlowOptions, WarmupOptions
+from understudy.dataplane.runtimes import Runtimes
 from understudy.dataplane.tensorflow_library import find_library_dir
 from understudy.errors import DataPlaneError, StartupError
 from understudy.publish.trial import Refusal, Trial
@@ -21,7 +23,11 @@ def load(trial: Trial) -> Refusal | None:
     plane = NativeDataPlane(DataPlaneOptions(grpc_address=None, rest_address=None))
     loader = NativeLoader(
         plane,
-        lambda: TensorFlowOptions(library_dir=str(find_library_dir())),
+        Libraries(
+            find_tensorflow=lambda: TensorFlowOptions(library_dir=str(find_library_dir())),
+            find_litert=lambda: LiteRtOptions(library_dir=str(find_litert_dir()), interpreters=1),
+        ),
+        runtimes=Runtimes(prefers_litert=False, litert_interpreters=1),
         tags=trial.tags,
         warmup=WarmupOptions(),
     )

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from understudy import telemetry
 from understudy.clock import Clock
@@ -13,9 +14,11 @@ from understudy.control.effects import Effects, EffectSettings, Hands, Inspectio
 from understudy.control.facts import Finished, VersionsSeen
 from understudy.control.judging import Judge
 from understudy.control.loop import ControlLoop, Reports
-from understudy.dataplane.loaders import NativeLoader
+from understudy.dataplane.litert_library import find_litert_dir
+from understudy.dataplane.loaders import Libraries, NativeLoader
 from understudy.dataplane.native import NativeDataPlane
-from understudy.dataplane.options import TensorFlowOptions
+from understudy.dataplane.options import LiteRtOptions, TensorFlowOptions
+from understudy.dataplane.runtimes import Runtimes
 from understudy.dataplane.tensorflow_library import find_library_dir
 from understudy.errors import Code, DataPlaneError, StartupError
 from understudy.lifecycle.manager import Manager, ManagerOptions
@@ -27,7 +30,7 @@ from understudy.server.orders import OrderHandling, OrderReports
 from understudy.server.page_desk import PageDesk
 from understudy.server.reload import ReloadDesk
 from understudy.server.view import LiveView
-from understudy.server_options import ServeOptions, TensorFlowSettings
+from understudy.server_options import LiteRtSettings, ServeOptions, TensorFlowSettings
 from understudy.sources.directory import look_at_files
 from understudy.sources.filesystem import FileSystemSource
 from understudy.store.revisions import RevisionStore
@@ -63,9 +66,14 @@ class Parts:
 def build_parts(options: ServeOptions, clock: Clock, store: RevisionStore) -> Parts:
     """Builds and wires a server's parts."""
     data_plane = NativeDataPlane(options.data_plane)
+    runtimes = _build_runtimes(options.litert)
     loader = NativeLoader(
         data_plane,
-        lambda: _tensorflow_options(options.tensorflow),
+        Libraries(
+            find_tensorflow=lambda: _tensorflow_options(options.tensorflow),
+            find_litert=lambda: _litert_options(options.litert),
+        ),
+        runtimes=runtimes,
         tags=options.tensorflow.saved_model_tags,
         warmup=options.warmup,
     )
@@ -92,13 +100,14 @@ def build_parts(options: ServeOptions, clock: Clock, store: RevisionStore) -> Pa
         loop.send(VersionsSeen(found))
 
     view = LiveView(clock, desk, data_plane, tallies=tallies, options=options)
+    hands = Hands(loader, partial(_inspect, runtimes))
     handling = OrderHandling(OrderReports(tallies), options.reload_timeout_s)
     return Parts(
         data_plane=data_plane,
         loader=loader,
         loop=loop,
         source=FileSystemSource(clock, report_look, poll_interval_s=options.poll_interval_s),
-        effects=Effects(clock, Hands(loader, _inspect), report_outcome, _effect_settings(options)),
+        effects=Effects(clock, hands, report_outcome, _effect_settings(options)),
         reloads=ReloadDesk(data_plane, clock, loop, view.collector, handling),
         pages=PageDesk(data_plane, view.metrics) if options.data_plane.metrics_path else None,
         config_file=_build_config_file(options, clock, loop, handling),
@@ -143,9 +152,17 @@ def _effect_settings(options: ServeOptions) -> EffectSettings:
     )
 
 
-def _inspect(path: str) -> Inspection:
+def _build_runtimes(settings: LiteRtSettings) -> Runtimes:
+    interpreters = settings.interpreters or len(os.sched_getaffinity(0))
+    return Runtimes(prefers_litert=settings.is_preferred, litert_interpreters=interpreters)
+
+
+def _inspect(runtimes: Runtimes, path: str) -> Inspection:
     files = look_at_files(path)
-    return Inspection(round(files.size_bytes * MEMORY_PER_FILE_BYTE), files.fingerprint)
+    estimate_bytes = runtimes.litert_bytes(path)
+    if estimate_bytes is None:
+        estimate_bytes = round(files.size_bytes * MEMORY_PER_FILE_BYTE)
+    return Inspection(estimate_bytes, files.fingerprint)
 
 
 def _tensorflow_options(settings: TensorFlowSettings) -> TensorFlowOptions:
@@ -163,6 +180,19 @@ def _tensorflow_options(settings: TensorFlowSettings) -> TensorFlowOptions:
         intra_op_threads=settings.intra_op_threads,
         inter_op_threads=settings.inter_op_threads,
     )
+
+
+def _litert_options(settings: LiteRtSettings) -> LiteRtOptions:
+    """Where LiteRT is and how it runs.
+
+    Raises:
+        DataPlaneError: it is not installed.
+    """
+    try:
+        library_dir = settings.library_dir or str(find_litert_dir())
+    except StartupError as error:
+        raise DataPlaneError(Code.FAILED_PRECONDITION, str(error)) from error
+    return LiteRtOptions(library_dir=library_dir, interpreters=settings.interpreters)
 
 
 def _log_failure(name: str, error: Exception) -> None:

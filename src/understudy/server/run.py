@@ -12,7 +12,7 @@ from understudy.admin.view import Phase
 from understudy.clock import Clock, SystemClock
 from understudy.control.facts import Applied
 from understudy.errors import Code, DataPlaneError, StartupError
-from understudy.model_config import ServerConfig
+from understudy.model_config import TENSORFLOW_PLATFORM, ServerConfig
 from understudy.priority import yield_to_requests
 from understudy.server.build import Parts, build_parts
 from understudy.server.inbox import Answered, Drained, MainInbox, ReloadAsked, StopAsked
@@ -113,7 +113,9 @@ class Server:
             with suppress(DataPlaneError):  # the first load says it, with the model's name
                 self._parts.loader.open_tensorflow()
 
-        if any(model.platform == "tensorflow" for model in config.models):
+        if self._options.litert.is_preferred:
+            return  # perhaps no model needs them
+        if any(model.platform == TENSORFLOW_PLATFORM for model in config.models):
             threading.Thread(target=open_tensorflow, name="open-tensorflow", daemon=True).start()
 
     def _wait_until_settled(self) -> StopAsked | None:
