@@ -11,6 +11,7 @@ from typing import Protocol, assert_never, cast
 from google.protobuf.message import DecodeError, Message
 
 from understudy.errors import Code, ConfigError
+from understudy.logging_message import Logging, LoggingError, build_logging, parse_logging
 from understudy.model_config import (
     DEFAULT_LATEST_COUNT,
     SUPPORTED_PLATFORMS,
@@ -23,6 +24,7 @@ from understudy.model_config import (
     Transition,
     VersionPolicy,
 )
+from understudy.request_logging import RequestLogging
 from understudy.wire import message_class
 
 SYNTHETIC_PLATFORM = "synthetic"
@@ -97,6 +99,9 @@ class _Model(Protocol):
     base_path: str
     model_type: int
     model_platform: str
+
+    @property
+    def logging_config(self) -> Logging: ...
 
     @property
     def model_version_policy(self) -> _Policy: ...
@@ -203,11 +208,6 @@ def _parse_model(data: bytes) -> ModelConfig:
         raise _RefusedError(
             "A model has no name, so no request could ask for it; set `name` in each `config`"
         )
-    if model.HasField("logging_config"):
-        raise _RefusedError(
-            f"No request-logger-creator provided. Model {model.name} sets logging_config, but requests "
-            "would not be logged; remove it from the config",
-        )
     return ModelConfig(
         name=model.name,
         base_path=model.base_path,
@@ -215,6 +215,7 @@ def _parse_model(data: bytes) -> ModelConfig:
         version_policy=_parse_policy(model.model_version_policy),
         labels=tuple(sorted(model.version_labels.items())),
         transition=_parse_transition(model),
+        logging=_parse_logging(model),
     )
 
 
@@ -253,6 +254,15 @@ def _parse_transition(model: _Model) -> Transition | None:
     return _TRANSITIONS[number]
 
 
+def _parse_logging(model: _Model) -> RequestLogging | None:
+    if not model.HasField("logging_config"):
+        return None
+    try:
+        return parse_logging(model.name, model.logging_config)
+    except LoggingError as error:
+        raise _RefusedError(str(error)) from error
+
+
 def _build_model(model: ModelConfig, message: _Model) -> None:
     message.name = model.name
     message.base_path = model.base_path
@@ -260,6 +270,8 @@ def _build_model(model: ModelConfig, message: _Model) -> None:
     _build_policy(model.version_policy, message.model_version_policy)
     message.model_version_policy.transition_policy = _TRANSITION_NUMBERS[model.transition]
     message.version_labels.update(model.labels)
+    if model.logging is not None:
+        build_logging(model.logging, message.logging_config)
 
 
 def _build_policy(policy: VersionPolicy, message: _Policy) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from understudy.errors import Code, ConfigError
+from understudy.request_logging import RequestLogging, check_together
 
 DEFAULT_LATEST_COUNT = 1
 TENSORFLOW_PLATFORM = "tensorflow"
@@ -58,6 +59,7 @@ class ModelConfig:
         version_policy: which versions should live.
         labels: label and version, sorted by label.
         transition: in which order its versions replace each other; none: as the server does by default.
+        logging: what to log of its requests; none: nothing.
     """
 
     name: str
@@ -66,6 +68,7 @@ class ModelConfig:
     version_policy: VersionPolicy = Latest()
     labels: tuple[tuple[str, int], ...] = ()
     transition: Transition | None = None
+    logging: RequestLogging | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,7 @@ def _check_list(config: ServerConfig) -> None:
         seen.add(model.name)
     for model in config.models:
         _check_model(model)
+    check_together((model.name, model.logging) for model in config.models if model.logging is not None)
 
 
 def _check_model(model: ModelConfig) -> None:

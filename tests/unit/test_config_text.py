@@ -113,13 +113,6 @@ def test_a_version_policy_says_which_versions_should_live(fields: str, policy: V
         ),
         ("model_type: OTHER", "ModelServerConfig::model_type choice 2 not supported."),
         ('model_platform: "caffe"', "Model m requests unsupported platform caffe"),
-        (
-            'model_platform: "tensorflow" logging_config {}',
-            (
-                "No request-logger-creator provided. Model m sets logging_config, but requests would not be "
-                "logged; remove it from the config"
-            ),
-        ),
     ],
 )
 def test_a_model_that_cannot_be_taken_is_refused_by_name(fields: str, message: str) -> None:

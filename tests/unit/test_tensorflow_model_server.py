@@ -37,6 +37,10 @@ OWN_FLAGS = {
     "memory_limit_fraction",
     "reload_timeout_s",
     "rest_api_enable_compression",
+    "request_log_bytes_max",
+    "request_log_dir",
+    "request_log_file_age_max_s",
+    "request_log_file_bytes_max",
     "state_dir",
     "transition_policy",
 }

@@ -176,7 +176,7 @@ ROWS = [
     ),
     Row(
         11, "logging", lambda w: w.text("m", other(name='"x"', base_path='"/x"', model_platform='"synthetic"') [:-1] + "logging_config {} }"),
-        (INVALID, "No request-logger-creator provided. Model x sets logging_config, but requests would not be logged; remove it from the config"),
+        (INVALID, "No request-logger-creator provided. Model x sets logging_config, but the server was not started with --request_log_dir (understudy serve: --request-log-dir), so there is no place to log requests to"),
     ),
 ]  # fmt: skip
 

@@ -9,10 +9,12 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss, unsafe_code, missing_docs)]
 
 use dataplane::{
+    error::Error,
     execute::Limits,
     inference::{Answered, Call, Codec, Run, Target, VersionChoice},
     plane::{LoadRequest, Plane, Platform},
     reaper::Reaper,
+    request_log::LogSettings,
     route::{ModelUpdate, RouteUpdate, Router},
     runtime::{Model, Placement, RunOptions, synthetic},
     servable::{Fittings, ServableId, Slot},
@@ -92,19 +94,20 @@ fn measure_routes(folder: &std::path::Path) {
     let find = |id: ServableId<'_>| {
         names.binary_search_by(|it| it.as_str().cmp(id.name)).ok().and_then(|at| slots.get(at).cloned())
     };
+    let no_log = |_: &str, _: &LogSettings| Err(Error::internal("nothing is logged here"));
     let whole = RouteUpdate {
         generation: 1,
         changed: names.iter().map(|name| update(name)).collect(),
         removed: Vec::new(),
     };
     let begun = Instant::now();
-    router.publish(&whole, &ledger, find).unwrap();
+    router.publish(&whole, &ledger, find, no_log).unwrap();
     println!("first publish of {MODELS} models{:>30.1} ms", begun.elapsed().as_secs_f64() * 1e3);
     let mut generation = 1;
     report(&format!("publish of 1 model beside {MODELS}"), || {
         generation += 1;
         let one = RouteUpdate { generation, changed: vec![update("model-05000")], removed: Vec::new() };
-        router.publish(&one, &ledger, find).unwrap();
+        router.publish(&one, &ledger, find, no_log).unwrap();
     });
     let slot = slots.first().unwrap();
     report("acquire and release a slot", || drop(black_box(slot.acquire())));
@@ -192,7 +195,7 @@ fn update(name: &str) -> ModelUpdate {
         ready: dataplane::testing::first_incarnations(&[1]),
         default_version: Some(1),
         labels: vec![("stable".to_owned(), 1)],
-        statuses: Vec::new(),
+        ..ModelUpdate::default()
     }
 }
 

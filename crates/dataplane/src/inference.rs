@@ -10,6 +10,7 @@ use crate::{
     execute::{Executor, Prospect},
     lane::Class,
     metrics::{CountedApi, Entry},
+    request_log,
     route::Router,
     runtime::{Model, RunOptions},
     servable::Handle,
@@ -170,6 +171,18 @@ pub trait Codec: Send + 'static {
         None
     }
 
+    /// Request and answer as the gRPC service's messages, for the request log of `model`: of a door that brings and
+    /// answers something else. None when they would be too long for it.
+    fn messages(
+        &self,
+        _model: &str,
+        _answered: Answered<'_>,
+        _run: &Self::Run,
+        _outputs: &[Tensor],
+    ) -> Option<request_log::Messages> {
+        None
+    }
+
     /// The answer's body. `outputs` are what `run` came to.
     fn encode(self, answered: Answered<'_>, run: &Self::Run, outputs: Vec<Tensor>) -> Result<Bytes, Error>;
 }
@@ -181,6 +194,8 @@ pub struct Call<C> {
     pub target: Target,
     /// Its body.
     pub codec: C,
+    /// Its body, where that is a message of the gRPC service, for the request log.
+    pub message: Option<Bytes>,
     /// Size of its body on the wire; the path predicts from it how long the work will take.
     pub body_bytes: usize,
     /// When the caller stops waiting.
@@ -206,7 +221,7 @@ impl Path {
     }
 
     async fn answer<C: Codec>(&self, call: Call<C>, tally: &mut Tally<'_>) -> Result<Bytes, Error> {
-        let Call { target, codec, body_bytes, deadline } = call;
+        let Call { target, codec, message, body_bytes, deadline } = call;
         let _in_flight = self.executor.admit()?;
         let handle =
             self.routes.acquire(&target).inspect_err(|_| tally.rows = self.routes.rows(&target.model))?;
@@ -214,13 +229,19 @@ impl Path {
         tally.signature = codec.choose(handle.model().signatures())?;
         let class = tally.signature.filter(|_| codec.api().is_predictable());
         let class = class.map_or(Class::UNKNOWN, |signature| Class::of(signature, body_bytes));
-        let job = move |handle: &Handle, options: RunOptions| work(handle, codec, options);
+        let message = message.filter(|_| handle.log().is_some());
+        let job = move |handle: &Handle, options: RunOptions| work(handle, codec, message, options);
         self.executor.execute(handle, Prospect { class, deadline }, job).await
     }
 }
 
 /// A request's work on the version it holds: decode, run, encode.
-fn work<C: Codec>(handle: &Handle, mut codec: C, options: RunOptions) -> Result<Bytes, Error> {
+fn work<C: Codec>(
+    handle: &Handle,
+    mut codec: C,
+    message: Option<Bytes>,
+    options: RunOptions,
+) -> Result<Bytes, Error> {
     let model = handle.model();
     let signatures = model.signatures();
     let run = codec.decode(signatures)?;
@@ -233,7 +254,11 @@ fn work<C: Codec>(handle: &Handle, mut codec: C, options: RunOptions) -> Result<
     if let Some(examples) = codec.examples_counted() {
         counts.record_examples(examples);
     }
-    codec.encode(Answered { version: handle.slot().version(), signatures }, &run, outputs)
+    let answered = Answered { version: handle.slot().version(), signatures };
+    match handle.log() {
+        None => codec.encode(answered, &run, outputs),
+        Some(log) => log.encode(codec, message, answered, &run, outputs),
+    }
 }
 
 /// Counts one request when it is dropped: a future that is dropped before its end was cancelled by the client.

@@ -16,6 +16,7 @@ mod output_filter;
 pub mod plane;
 pub mod reaper;
 mod registry;
+pub mod request_log;
 pub mod rest;
 pub mod route;
 pub mod runtime;

@@ -8,6 +8,7 @@ use crate::{
     metrics::{self, Family, ModelCounts, Sources, WarmUps, pages::Pages},
     reaper::Reaper,
     registry::Registry,
+    request_log::{LogStatistics, Report, RequestLog},
     route::{RouteUpdate, Router},
     runtime::{Model, litert, synthetic, tensorflow},
     servable::{Fittings, ServableId, Slot},
@@ -38,6 +39,7 @@ pub struct Plane {
     registry: Mutex<Registry>,
     tensorflow: Mutex<Option<Arc<tensorflow::TensorFlow>>>,
     litert: Mutex<Option<Arc<litert::LiteRt>>>,
+    request_log: Option<RequestLog>,
     reaper: Reaper,
     admin: Arc<AdminQueue>,
     warm_ups: WarmUps,
@@ -137,6 +139,8 @@ pub struct Statistics {
     pub buffered_bytes: usize,
     /// Requests refused because something was full.
     pub refused_overload: u64,
+    /// What became of the records of models whose requests are or were logged.
+    pub request_logs: Vec<LogStatistics>,
 }
 
 /// One loaded version at one moment.
@@ -263,6 +267,7 @@ impl Plane {
             registry: Mutex::default(),
             tensorflow: Mutex::default(),
             litert: Mutex::default(),
+            request_log: None,
             reaper,
             admin: Arc::default(),
             warm_ups: WarmUps::default(),
@@ -276,6 +281,23 @@ impl Plane {
     #[must_use]
     pub fn with_rules(self, rules: Rules) -> Self {
         Self { rules, ..self }
+    }
+
+    /// The same plane, whose requests may be logged.
+    #[must_use]
+    pub fn with_request_log(self, request_log: RequestLog) -> Self {
+        Self { request_log: Some(request_log), ..self }
+    }
+
+    /// What an operator should know of the request logs next, or none when `timeout` passes first.
+    #[must_use]
+    pub fn next_log_report(&self, timeout: Duration) -> Option<Report> {
+        self.request_log.as_ref()?.next_report(timeout.min(WAIT_MAX))
+    }
+
+    /// Ends the request logs, once the doors are closed; whether `timeout` was enough to write what waited.
+    pub fn close_request_log(&self, timeout: Duration) -> bool {
+        self.request_log.as_ref().is_none_or(|log| log.close(timeout.min(WAIT_MAX)))
     }
 
     /// Opens TensorFlow's libraries from this folder; its version. A second call answers the same.
@@ -366,7 +388,12 @@ impl Plane {
     pub fn publish(&self, update: &RouteUpdate) -> Result<(), Error> {
         // The registry stays locked so that no version that this names can begin to unload meanwhile.
         let registry = self.registry();
-        self.path.routes.publish(update, &self.path.ledger, |id| registry.loaded(id))?;
+        let loaded = |id: ServableId<'_>| registry.loaded(id);
+        self.path.routes.publish(update, &self.path.ledger, loaded, |model, settings| {
+            let log = self.request_log.as_ref();
+            log.ok_or_else(|| Error::failed_precondition("requests are not logged by this server"))?
+                .open(&Arc::from(model), settings)
+        })?;
         drop(registry);
         self.changes.send_replace(update.generation);
         Ok(())
@@ -392,6 +419,7 @@ impl Plane {
             connections: gauges.connections.load(Ordering::Relaxed),
             buffered_bytes: gauges.buffered_bytes.load(Ordering::Relaxed),
             refused_overload: gauges.refused_overload.load(Ordering::Relaxed),
+            request_logs: self.request_log.as_ref().map(RequestLog::statistics).unwrap_or_default(),
         }
     }
 

@@ -6,6 +6,7 @@
 use crate::{
     error::Error,
     inference::{Target, VersionChoice},
+    request_log::{LogSettings, ModelLog},
     servable::{Handle, ServableId, Slot},
     stats::{Ledger, Rows},
     wire::tensorflow::serving::ModelVersionStatus,
@@ -45,6 +46,8 @@ pub struct ModelUpdate {
     pub labels: Vec<(String, i64)>,
     /// Every version ever seen, descending.
     pub statuses: Vec<ModelVersionStatus>,
+    /// What to log of its requests; none: nothing.
+    pub log: Option<LogSettings>,
 }
 
 /// A version that answers. Requests choose it by its number; which of the incarnations of that number they reach
@@ -65,6 +68,7 @@ pub struct ModelRoute {
     /// Ascending by label.
     labels: Box<[(Box<str>, i64)]>,
     statuses: Box<[ModelVersionStatus]>,
+    log: Option<Arc<ModelLog>>,
     /// What is counted of requests that reached no version.
     rows: Arc<Rows>,
 }
@@ -120,12 +124,17 @@ impl RouteTable {
 
     /// The version that answers this target, with TensorFlow Serving's words when there is none.
     pub fn resolve(&self, target: &Target) -> Result<&Arc<Slot>, Error> {
+        self.find(target).map(|(_, slot)| slot)
+    }
+
+    /// The same, with the model's route.
+    fn find(&self, target: &Target) -> Result<(Option<&ModelRoute>, &Arc<Slot>), Error> {
         let name = target.model.as_str();
         if name.is_empty() {
             return Err(Error::invalid_argument("ModelSpec has no name specified."));
         }
         let model = self.model(name);
-        match &target.version {
+        let slot = match &target.version {
             VersionChoice::Version(version) => specific(model, name, *version),
             VersionChoice::Label(label) => {
                 let version = model.and_then(|model| model.label(label)).ok_or_else(|| {
@@ -136,7 +145,8 @@ impl RouteTable {
             VersionChoice::Default => model
                 .and_then(ModelRoute::default_version)
                 .ok_or_else(|| Error::not_found(format!("Servable not found for request: Latest({name})"))),
-        }
+        };
+        Ok((model, slot?))
     }
 
     /// Whether some version of this model answers; none for a model that is not here.
@@ -192,8 +202,11 @@ impl Router {
         for _ in 0..ATTEMPTS_MAX {
             // A closed slot means that this table is no longer the present one: a version is unloaded only after
             // a publish took it out.
-            if let Some(handle) = self.table.load().resolve(target)?.acquire() {
-                return Ok(handle);
+            let table = self.table.load();
+            let (model, slot) = table.find(target)?;
+            if let Some(handle) = slot.acquire() {
+                let log = model.and_then(|model| model.log.as_ref());
+                return Ok(handle.logged(log.filter(|log| log.draws()).cloned()));
             }
         }
         Err(Error::unavailable(format!("the versions of {} change too fast; try again", target.model)))
@@ -212,19 +225,21 @@ impl Router {
     }
 
     /// Replaces the table, or refuses the whole update and leaves the present one. `loaded` finds the slot of a
-    /// version.
+    /// version, `open_log` the log of a model.
     pub fn publish(
         &self,
         update: &RouteUpdate,
         ledger: &Ledger,
         loaded: impl Fn(ServableId<'_>) -> Option<Arc<Slot>>,
+        open_log: impl Fn(&str, &LogSettings) -> Result<Arc<ModelLog>, Error>,
     ) -> Result<(), Error> {
         let _one_at_a_time = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         let present = self.table.load_full();
         check_whole(&present, update)?;
         let mut checked = Vec::with_capacity(update.changed.len());
         for model in &update.changed {
-            checked.push((model, check_model(model, &loaded)?));
+            let log = model.log.as_ref().map(|settings| open_log(&model.name, settings)).transpose();
+            checked.push((model, check_model(model, &loaded)?, log.map_err(|error| refused(error.message))?));
         }
         // Nothing below can fail, so that a refused update has left no trace.
         let mut models = present.models.clone();
@@ -233,13 +248,13 @@ impl Router {
                 ledger.retire(&gone.rows);
             }
         }
-        for (model, ready) in checked {
+        for (model, ready, log) in checked {
             let known = models.get_key_value(model.name.as_str());
             let (name, rows) = known.map_or_else(
                 || newcomer(&model.name, ledger),
                 |(name, before)| (Arc::clone(name), Arc::clone(&before.rows)),
             );
-            models.insert(name, Arc::new(build_model(model, ready, rows)));
+            models.insert(name, Arc::new(build_model(model, ready, log, rows)));
         }
         self.table.store(Arc::new(RouteTable { generation: update.generation, models }));
         Ok(())
@@ -304,13 +319,18 @@ fn refused(reason: impl fmt::Display) -> Error {
     Error::failed_precondition(format!("the route update is refused, nothing changed: {reason}"))
 }
 
-fn build_model(model: &ModelUpdate, ready: Vec<Arc<Slot>>, rows: Arc<Rows>) -> ModelRoute {
+fn build_model(
+    model: &ModelUpdate,
+    ready: Vec<Arc<Slot>>,
+    log: Option<Arc<ModelLog>>,
+    rows: Arc<Rows>,
+) -> ModelRoute {
     let default = ready.iter().find(|slot| Some(slot.version()) == model.default_version);
     let choice = default.map_or(DefaultChoice::Nobody, |slot| DefaultChoice::One(Arc::clone(slot)));
     let mut labels: Box<[_]> =
         model.labels.iter().map(|(label, version)| (Box::from(label.as_str()), *version)).collect();
     labels.sort();
-    ModelRoute { ready: ready.into(), choice, labels, statuses: model.statuses.as_slice().into(), rows }
+    ModelRoute { ready: ready.into(), choice, labels, statuses: model.statuses.as_slice().into(), log, rows }
 }
 
 #[cfg(test)]

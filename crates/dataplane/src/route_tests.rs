@@ -6,13 +6,18 @@ use crate::{
     error::Code,
     lane::{Lane, Width},
     reaper::Reaper,
+    request_log::{RequestLog, RequestLogOptions},
     runtime::{Model, RunOptions},
     servable::Fittings,
     signature::Signatures,
     tensor::Tensor,
     testing::first_incarnations,
 };
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
 
 struct Nothing(Signatures);
 
@@ -25,17 +30,32 @@ impl Model for Nothing {
     }
 }
 
+fn log_options(directory: &std::path::Path) -> RequestLogOptions {
+    RequestLogOptions {
+        directory: directory.to_owned(),
+        file_bytes_max: 1 << 20,
+        file_age_max: Duration::from_hours(1),
+        bytes_max: 1 << 20,
+        saved_model_tags: Vec::new(),
+    }
+}
+
 /// A router beside the versions that are loaded.
 struct World {
     router: Router,
     ledger: Ledger,
     reaper: Reaper,
+    request_log: RequestLog,
+    logs: TempDir,
     loaded: BTreeMap<(String, i64, u64), Arc<Slot>>,
 }
 
 impl World {
     fn with(loaded: &[(&str, i64)]) -> Self {
+        let logs = tempfile::tempdir().unwrap();
         let mut world = Self {
+            request_log: RequestLog::start(log_options(logs.path())).unwrap(),
+            logs,
             router: Router::default(),
             ledger: Ledger::default(),
             reaper: Reaper::start().unwrap(),
@@ -64,8 +84,11 @@ impl World {
     fn publish(&self, generation: u64, changed: Vec<ModelUpdate>, removed: &[&str]) -> Result<(), Error> {
         let removed = removed.iter().map(|name| (*name).to_owned()).collect();
         let update = RouteUpdate { generation, changed, removed };
-        self.router.publish(&update, &self.ledger, |ServableId { name, version, incarnation }| {
+        let loaded = |ServableId { name, version, incarnation }: ServableId<'_>| {
             self.loaded.get(&(name.to_owned(), version, incarnation)).cloned()
+        };
+        self.router.publish(&update, &self.ledger, loaded, |model, settings| {
+            self.request_log.open(&Arc::from(model), settings)
         })
     }
 
@@ -86,6 +109,7 @@ fn model(name: &str, ready: &[i64], default: Option<i64>, labels: &[(&str, i64)]
             .rev()
             .map(|version| ModelVersionStatus { version: *version, state: 30, status: None })
             .collect(),
+        log: None,
     }
 }
 
@@ -221,4 +245,39 @@ fn a_request_that_reaches_no_version_is_counted_with_its_model_only_if_that_is_r
     world.publish(2, vec![model("m", &[], None, &[("a", 1)])], &[]).unwrap();
     assert!(Arc::ptr_eq(&before, &world.router.rows("m").unwrap()));
     assert!(world.router.rows("made up").is_none());
+}
+
+#[test]
+fn a_request_is_drawn_by_the_log_of_its_model_and_of_no_other() {
+    let world = World::with(&[("logged", 1), ("quiet", 1)]);
+    let log = |sampling_rate| Some(LogSettings { filename_prefix: "logged".into(), sampling_rate });
+    let logged = |sampling_rate| ModelUpdate {
+        log: log(sampling_rate),
+        ..model("logged", &[1], Some(1), &[("stable", 1)])
+    };
+    world.publish(1, vec![logged(1.0), model("quiet", &[1], Some(1), &[])], &[]).unwrap();
+    let draws = |name: &str, version| {
+        let target = Target { model: name.to_owned(), version };
+        world.router.acquire(&target).unwrap().log().is_some()
+    };
+    for version in
+        [VersionChoice::Default, VersionChoice::Version(1), VersionChoice::Label("stable".to_owned())]
+    {
+        assert!(draws("logged", version));
+    }
+    assert!(!draws("quiet", VersionChoice::Default));
+    world.publish(2, vec![logged(0.0)], &[]).unwrap();
+    assert!(!draws("logged", VersionChoice::Default));
+    world.publish(3, vec![model("logged", &[1], Some(1), &[])], &[]).unwrap();
+    assert!(!draws("logged", VersionChoice::Default));
+}
+
+#[test]
+fn a_log_that_cannot_be_opened_refuses_the_whole_update() {
+    let world = World::with(&[("m", 1)]);
+    let log = Some(LogSettings { filename_prefix: "../out".into(), sampling_rate: 1.0 });
+    let error = world.publish(1, vec![ModelUpdate { log, ..model("m", &[1], Some(1), &[]) }], &[]);
+    assert!(error.unwrap_err().message.contains("does not stay in the directory"));
+    assert_eq!(world.router.table().generation(), 0);
+    assert!(std::fs::read_dir(world.logs.path()).unwrap().next().is_none());
 }

@@ -13,6 +13,7 @@
 use crate::{
     lane::Lane,
     reaper::{self, Reaper},
+    request_log::ModelLog,
     runtime::Model,
     stats::Rows,
 };
@@ -152,7 +153,7 @@ impl Slot {
         }
         let hold = Hold(Arc::clone(self));
         let model = self.model.load_full()?;
-        Some(Handle { model, hold })
+        Some(Handle { model, log: None, hold })
     }
 
     /// Closes the slot, waits for its last handle or for the deadline, and lets the model be freed: in this
@@ -250,6 +251,7 @@ pub struct Handle {
     // Order matters: fields drop in the order they stand, and the model's copy must be gone before the hold is
     // counted off, or the copy could turn out to be the last one.
     model: Arc<Box<dyn Model>>,
+    log: Option<Arc<ModelLog>>,
     hold: Hold,
 }
 
@@ -266,6 +268,18 @@ impl Handle {
     #[must_use]
     pub fn model(&self) -> &dyn Model {
         self.model.as_ref().as_ref()
+    }
+
+    /// The log that this request was drawn for; none for most.
+    #[must_use]
+    pub fn log(&self) -> Option<&Arc<ModelLog>> {
+        self.log.as_ref()
+    }
+
+    /// The same hold, of a request that was drawn for this log, or for none.
+    #[must_use]
+    pub(crate) fn logged(self, log: Option<Arc<ModelLog>>) -> Self {
+        Self { log, ..self }
     }
 
     /// The version held.

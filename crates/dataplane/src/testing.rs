@@ -97,7 +97,8 @@ pub fn read_answer(body: &[u8]) -> Option<(i64, f32)> {
 /// A call of `model`'s version with this codec.
 #[must_use]
 pub fn call(model: &str, version: VersionChoice, codec: FloatCodec) -> Call<FloatCodec> {
-    Call { target: Target { model: model.to_owned(), version }, codec, body_bytes: 64, deadline: None }
+    let target = Target { model: model.to_owned(), version };
+    Call { target, codec, message: None, body_bytes: 64, deadline: None }
 }
 
 /// The same with a deadline.

@@ -36,7 +36,7 @@ impl<R: Read> Records<R> {
 
     /// The next record's data, or none at the file's end; `DATA_LOSS` when what follows is not a whole record. Where
     /// one is broken, nobody knows where the next would begin: there is nothing more to read.
-    pub fn next(&mut self) -> Result<Option<Bytes>, Error> {
+    pub fn next_record(&mut self) -> Result<Option<Bytes>, Error> {
         if self.left == 0 {
             return Ok(None);
         }

@@ -4,7 +4,7 @@ use crate::{
     doors::Doors,
     error::raised,
     options::{DataPlaneOptions, LiteRtOptions, LoadRequest, ServableId, TensorFlowOptions},
-    reports::{AdminRequest, BoundAddresses, LoadReport, UnloadReport},
+    reports::{AdminRequest, BoundAddresses, LoadReport, RequestLogReport, UnloadReport},
     routes::RouteUpdate,
     statistics::{Statistics, seconds},
 };
@@ -12,10 +12,14 @@ use bytes::Bytes;
 use dataplane::{
     error::{Code, Error},
     plane::{LoadRequest as Load, Plane},
+    request_log::RequestLog,
     route,
 };
 use pyo3::prelude::*;
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+/// How long a stop waits for a disk to take the last records.
+const LOG_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Everything that a request passes. Every method may be called from any thread and releases the GIL.
 #[pyclass(frozen, module = "understudy.dataplane._native")]
@@ -27,8 +31,12 @@ pub(crate) struct DataPlane {
 #[pymethods]
 impl DataPlane {
     #[new]
-    fn new(options: DataPlaneOptions) -> PyResult<Self> {
-        let plane = Arc::new(Plane::new(options.limits()).map_err(raised)?);
+    fn new(mut options: DataPlaneOptions) -> PyResult<Self> {
+        let mut plane = Plane::new(options.limits()).map_err(raised)?;
+        if let Some(options) = options.request_log()? {
+            plane = plane.with_request_log(RequestLog::start(options).map_err(raised)?);
+        }
+        let plane = Arc::new(plane);
         Ok(Self { doors: Doors::closed(Arc::clone(&plane), options.server()), plane })
     }
 
@@ -77,10 +85,20 @@ impl DataPlane {
         py.detach(|| self.plane.set_healthy(healthy));
     }
 
-    /// Closes the doors to new requests, waits for those in flight; how many were left.
+    /// Closes the doors to new requests, waits for those in flight, ends the request logs; how many were left.
     fn stop(&self, py: Python<'_>, drain_timeout_s: f64) -> PyResult<usize> {
         let drain = seconds(drain_timeout_s)?;
-        Ok(py.detach(|| self.doors.close(drain)))
+        Ok(py.detach(|| {
+            let left = self.doors.close(drain);
+            self.plane.close_request_log(LOG_PATIENCE);
+            left
+        }))
+    }
+
+    /// What an operator should know of the request logs next; none when the time passes first.
+    fn next_request_log_report(&self, py: Python<'_>, timeout_s: f64) -> PyResult<Option<RequestLogReport>> {
+        let timeout = seconds(timeout_s)?;
+        Ok(py.detach(|| self.plane.next_log_report(timeout)).map(RequestLogReport::from))
     }
 
     /// What is counted, now.

@@ -4,6 +4,7 @@ mod data_plane;
 mod doors;
 mod error;
 mod options;
+mod records;
 mod reports;
 mod routes;
 mod statistics;
@@ -31,11 +32,15 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<reports::AdminRequest>()?;
     module.add_class::<reports::BoundAddresses>()?;
     module.add_class::<reports::LoadReport>()?;
+    module.add_class::<reports::RequestLogReport>()?;
     module.add_class::<reports::UnloadReport>()?;
+    module.add_class::<records::RecordReader>()?;
     module.add_class::<statistics::MethodStatistics>()?;
+    module.add_class::<statistics::RequestLogStatistics>()?;
     module.add_class::<statistics::ServableStatistics>()?;
     module.add_class::<statistics::Statistics>()?;
     module.add_function(wrap_pyfunction!(file_descriptor_set, module)?)?;
     module.add_function(wrap_pyfunction!(litert_signatures, module)?)?;
+    module.add_function(wrap_pyfunction!(records::frame_record, module)?)?;
     Ok(())
 }

@@ -1,17 +1,19 @@
 //! What src/understudy/dataplane/options.py hands over: one struct for each dataclass there, field by field; and
 //! `ServableId` of src/understudy/servable.py.
 
+use crate::statistics::seconds;
 use dataplane::{
     error::Error,
     execute::Limits,
     plane::{LoadRequest as Load, Platform},
+    request_log,
     runtime::{litert, tensorflow},
     servable,
     server::ServerOptions,
     tensor_proto::TensorEncoding,
     warmup,
 };
-use pyo3::FromPyObject;
+use pyo3::{FromPyObject, PyResult};
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 #[derive(FromPyObject)]
@@ -30,6 +32,16 @@ pub(crate) struct DataPlaneOptions {
     rest_compression: bool,
     tensor_content: bool,
     metrics_path: Option<String>,
+    request_log: Option<RequestLogOptions>,
+}
+
+#[derive(FromPyObject)]
+struct RequestLogOptions {
+    directory: PathBuf,
+    file_bytes_max: u64,
+    file_age_max_s: f64,
+    bytes_max: u64,
+    saved_model_tags: Vec<String>,
 }
 
 impl DataPlaneOptions {
@@ -40,6 +52,23 @@ impl DataPlaneOptions {
             queue_max: self.queue_max,
             runs_max: self.runs_max,
         }
+    }
+
+    /// Where requests are logged, if they may be.
+    pub(crate) fn request_log(&mut self) -> PyResult<Option<request_log::RequestLogOptions>> {
+        let build = |options: RequestLogOptions| {
+            let RequestLogOptions { directory, file_bytes_max, file_age_max_s, bytes_max, saved_model_tags } =
+                options;
+            let file_age_max = seconds(file_age_max_s)?;
+            Ok(request_log::RequestLogOptions {
+                directory,
+                file_bytes_max,
+                file_age_max,
+                bytes_max,
+                saved_model_tags,
+            })
+        };
+        self.request_log.take().map(build).transpose()
     }
 
     pub(crate) fn server(self) -> ServerOptions {

@@ -1,6 +1,10 @@
 //! What the data plane tells Python, besides statistics.
 
-use dataplane::{admin, plane, warmup::Warmed};
+use dataplane::{
+    admin, plane,
+    request_log::{Incident, Report},
+    warmup::Warmed,
+};
 use pyo3::prelude::*;
 use std::time::Instant;
 
@@ -30,6 +34,24 @@ pub(crate) struct UnloadReport {
 pub(crate) struct BoundAddresses {
     pub(crate) grpc: Option<String>,
     pub(crate) rest: Option<String>,
+}
+
+/// What happened to a model's request log.
+#[pyclass(frozen, get_all, module = "understudy.dataplane._native")]
+pub(crate) struct RequestLogReport {
+    pub(crate) model: String,
+    pub(crate) failure: Option<String>,
+    pub(crate) records_lost: u64,
+}
+
+impl From<Report> for RequestLogReport {
+    fn from(report: Report) -> Self {
+        let (failure, records_lost) = match report.incident {
+            Incident::Failed(reason) => (Some(reason), 0),
+            Incident::Recovered(lost) => (None, lost),
+        };
+        Self { model: report.model.as_ref().to_owned(), failure, records_lost }
+    }
 }
 
 /// A request that Python must answer, such as `HandleReloadConfigRequest`.

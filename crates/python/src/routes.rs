@@ -1,6 +1,7 @@
 //! What src/understudy/routing/routes.py hands over: one struct for each dataclass there, field by field.
 
 use dataplane::{
+    request_log::LogSettings,
     route,
     wire::tensorflow::serving::{ModelVersionStatus, StatusProto},
 };
@@ -20,6 +21,13 @@ struct ModelRoute {
     default_version: Option<i64>,
     labels: Vec<LabelRoute>,
     statuses: Vec<VersionStatus>,
+    log: Option<LogRoute>,
+}
+
+#[derive(FromPyObject)]
+struct LogRoute {
+    filename_prefix: String,
+    sampling_rate: f64,
 }
 
 #[derive(FromPyObject)]
@@ -57,7 +65,15 @@ impl From<ModelRoute> for route::ModelUpdate {
             default_version: model.default_version,
             labels: model.labels.into_iter().map(|route| (route.label, route.version)).collect(),
             statuses: model.statuses.into_iter().map(ModelVersionStatus::from).collect(),
+            log: model.log.map(LogSettings::from),
         }
+    }
+}
+
+impl From<LogRoute> for LogSettings {
+    fn from(log: LogRoute) -> Self {
+        let LogRoute { filename_prefix, sampling_rate } = log;
+        Self { filename_prefix, sampling_rate }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is counted, as one snapshot for Python.
 
 use crate::error::raised;
-use dataplane::{error::Error, plane, stats};
+use dataplane::{error::Error, plane, request_log::LogStatistics, stats};
 use pyo3::prelude::*;
 use std::time::Duration;
 
@@ -67,6 +67,22 @@ pub(crate) struct ServableStatistics {
     runs_pooled: u64,
 }
 
+/// What became of the records of one model.
+#[pyclass(frozen, get_all, module = "understudy.dataplane._native")]
+pub(crate) struct RequestLogStatistics {
+    model: String,
+    written: u64,
+    dropped: u64,
+    failed: u64,
+}
+
+impl From<LogStatistics> for RequestLogStatistics {
+    fn from(row: LogStatistics) -> Self {
+        let LogStatistics { model, written, dropped, failed } = row;
+        Self { model: model.as_ref().to_owned(), written, dropped, failed }
+    }
+}
+
 /// One snapshot.
 #[pyclass(frozen, get_all, module = "understudy.dataplane._native")]
 pub(crate) struct Statistics {
@@ -79,11 +95,13 @@ pub(crate) struct Statistics {
     connections: usize,
     buffered_bytes: usize,
     refused_overload: u64,
+    request_logs: Vec<Py<RequestLogStatistics>>,
 }
 
 impl Statistics {
     pub(crate) fn build(py: Python<'_>, snapshot: plane::Statistics) -> PyResult<Self> {
         let method = |row| Py::new(py, MethodStatistics(row));
+        let request_log = |row| Py::new(py, RequestLogStatistics::from(row));
         let servable = |row: plane::ServableStatistics| {
             let plane::ServableStatistics {
                 model,
@@ -109,6 +127,7 @@ impl Statistics {
             connections: snapshot.connections,
             buffered_bytes: snapshot.buffered_bytes,
             refused_overload: snapshot.refused_overload,
+            request_logs: snapshot.request_logs.into_iter().map(request_log).collect::<PyResult<_>>()?,
         })
     }
 }

@@ -13,6 +13,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "models": "understudy.cli.models",
     "predict": "understudy.cli.predict",
     "publish": "understudy.cli.publish",
+    "requests": "understudy.cli.requests",
     "serve": "understudy.cli.serve",
     "status": "understudy.cli.status",
     "version": "understudy.cli.version",

@@ -12,7 +12,7 @@ from understudy import telemetry
 from understudy.cli.outcome import EXIT_NEGATIVE, Unusable
 from understudy.cli.serve_flags import OPTIONS, STATE_DIR_NONE, ServeFlags
 from understudy.config_text import read_startup_config
-from understudy.dataplane.options import DataPlaneOptions, WarmupOptions
+from understudy.dataplane.options import DataPlaneOptions, RequestLogOptions, WarmupOptions
 from understudy.errors import ConfigError, UnderstudyError
 from understudy.machine import machine_memory_bytes
 from understudy.model_config import ModelConfig, ServerConfig, Transition
@@ -64,7 +64,7 @@ def build_options(flags: ServeFlags) -> ServeOptions:
             library_dir=_absolute(flags["tensorflow_dir"]),
             intra_op_threads=flags["intra_op_threads"],
             inter_op_threads=flags["inter_op_threads"],
-            saved_model_tags=tuple(tag for tag in flags["saved_model_tags"].split(",") if tag),
+            saved_model_tags=_tags(flags),
         ),
         litert=LiteRtSettings(
             is_preferred=flags["prefer_tflite_model"],
@@ -169,7 +169,28 @@ def _build_data_plane(flags: ServeFlags) -> DataPlaneOptions:
         rest_compression=flags["rest_compression"],
         tensor_content=flags["tensor_content"],
         metrics_path=flags["metrics_path"],
+        request_log=_build_request_log(flags),
     )
+
+
+def _build_request_log(flags: ServeFlags) -> RequestLogOptions | None:
+    directory = _absolute(flags["request_log_dir"])
+    if directory is None:
+        return None
+    file_bytes_max, bytes_max = flags["request_log_file_bytes_max"], flags["request_log_bytes_max"]
+    if bytes_max < file_bytes_max:
+        raise click.UsageError("--request-log-bytes-max is less than --request-log-file-bytes-max.")
+    return RequestLogOptions(
+        directory=directory,
+        file_bytes_max=file_bytes_max,
+        file_age_max_s=flags["request_log_file_age_max"],
+        bytes_max=bytes_max,
+        saved_model_tags=_tags(flags),
+    )
+
+
+def _tags(flags: ServeFlags) -> tuple[str, ...]:
+    return tuple(tag for tag in flags["saved_model_tags"].split(",") if tag)
 
 
 def _address(host: str, port: int | None, hint: str) -> str | None:

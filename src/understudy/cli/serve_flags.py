@@ -5,7 +5,7 @@ from typing import Final, TypedDict
 
 import click
 
-from understudy.dataplane.options import DataPlaneOptions, WarmupOptions
+from understudy.dataplane.options import DataPlaneOptions, RequestLogOptions, WarmupOptions
 from understudy.model_config import Transition
 from understudy.monitoring_config import DEFAULT_METRICS_PATH, is_reachable
 from understudy.server_options import (
@@ -36,6 +36,7 @@ BYTES_MAX = 2**48
 WARMUP_ITERATIONS: Final = WarmupOptions().iterations
 
 _LIMITS: Final = DataPlaneOptions(grpc_address=None, rest_address=None)
+_LOG_LIMITS: Final = RequestLogOptions(directory="")
 """The data plane's own defaults."""
 
 
@@ -81,6 +82,10 @@ class ServeFlags(TypedDict):
     prefer_tflite_model: bool
     litert_dir: str | None
     litert_interpreters: int
+    request_log_dir: str | None
+    request_log_file_bytes_max: int
+    request_log_file_age_max: float
+    request_log_bytes_max: int
     io_threads: int
     runs_max: int
     queue_max: int
@@ -330,6 +335,35 @@ _RUNTIME = [
     ),
 ]
 
+_REQUEST_LOG = [
+    _option(
+        "request-log-dir",
+        _TEXT,
+        None,
+        "Where requests of models with a logging_config are logged, in TFRecord files that can warm up a "
+        "version. Without it a logging_config is refused.",
+        "DIR",
+    ),
+    _option(
+        "request-log-file-bytes-max",
+        _BYTES,
+        _LOG_LIMITS.file_bytes_max,
+        "A log's file that would become longer is ended, and another one begun.",
+    ),
+    _option(
+        "request-log-file-age-max",
+        _parse_seconds,
+        _LOG_LIMITS.file_age_max_s,
+        "A log's file that is older is ended.",
+    ),
+    _option(
+        "request-log-bytes-max",
+        _BYTES,
+        _LOG_LIMITS.bytes_max,
+        "Of all request logs together; the oldest files are deleted to keep to it.",
+    ),
+]
+
 _LIMIT_OPTIONS = [
     _option(
         "rest-timeout",
@@ -352,5 +386,5 @@ _LIMIT_OPTIONS = [
     ),
 ]
 
-OPTIONS: Final[list[click.Parameter]] = [*_MODELS, *_DOORS, *_LIFE, *_RUNTIME, *_LIMIT_OPTIONS]
+OPTIONS: Final[list[click.Parameter]] = [*_MODELS, *_DOORS, *_LIFE, *_RUNTIME, *_REQUEST_LOG, *_LIMIT_OPTIONS]
 """In the order in which help lists them."""

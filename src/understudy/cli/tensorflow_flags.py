@@ -7,6 +7,8 @@ docs/reference/tensorflow-flags.md is made from this table.
 from dataclasses import dataclass
 from enum import Enum
 
+from understudy.dataplane.options import GIB, MIB
+
 FlagValue = bool | int | float | str
 
 
@@ -178,6 +180,35 @@ _MODELS = (
         "lets a new label name a version that is not available",
         reason="without it too a label may name a version that the same configuration brings in: it moves "
         "when that is available",
+    ),
+    Flag(
+        "request_log_dir",
+        _STRING,
+        "",
+        "directory below which requests of models with a logging_config are logged; empty: a logging_config "
+        "is refused",
+        reason="Understudy's own flag; TensorFlow Serving refuses every logging_config",
+    ),
+    Flag(
+        "request_log_file_bytes_max",
+        _INT64,
+        64 * MIB,
+        "a request log's file that would become longer is ended, and another one begun",
+        reason="Understudy's own flag",
+    ),
+    Flag(
+        "request_log_file_age_max_s",
+        _INT32,
+        3600,
+        "a request log's file that is older is ended",
+        reason="Understudy's own flag",
+    ),
+    Flag(
+        "request_log_bytes_max",
+        _INT64,
+        GIB,
+        "of all request logs together; the oldest files are deleted to keep to it",
+        reason="Understudy's own flag",
     ),
     Flag(
         "file_system_poll_wait_seconds",

@@ -6,12 +6,13 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import metadata
+from pathlib import Path
 
 from understudy import telemetry
 from understudy.cli.tensorflow_flags import FLAGS, Treatment
 from understudy.cli.tensorflow_syntax import CommandLine, FlagValues, build_usage, parse_arguments
 from understudy.config_text import read_startup_config
-from understudy.dataplane.options import DataPlaneOptions, WarmupOptions
+from understudy.dataplane.options import DataPlaneOptions, RequestLogOptions, WarmupOptions
 from understudy.errors import Code, ConfigError, DataPlaneError, StartupError, UnderstudyError
 from understudy.machine import machine_memory_bytes
 from understudy.model_config import ModelConfig, ServerConfig, Transition
@@ -161,6 +162,7 @@ def _build_data_plane(values: FlagValues) -> DataPlaneOptions:
         cors=values.boolean("rest_api_enable_cors_support"),
         rest_compression=values.boolean("rest_api_enable_compression"),
         tensor_content=values.boolean("enable_serialization_as_tensor_content"),
+        request_log=_build_request_log(values),
     )
 
 
@@ -183,6 +185,22 @@ def _with_metrics_page(options: ServeOptions, file: str) -> ServeOptions:
     return replace(options, data_plane=replace(options.data_plane, metrics_path=path))
 
 
+def _build_request_log(values: FlagValues) -> RequestLogOptions | None:
+    if not (directory := values.text("request_log_dir")):
+        return None
+    return RequestLogOptions(
+        directory=str(Path(directory).absolute()),
+        file_bytes_max=_positive(values, "request_log_file_bytes_max"),
+        file_age_max_s=_positive(values, "request_log_file_age_max_s"),
+        bytes_max=_positive(values, "request_log_bytes_max"),
+        saved_model_tags=_tags(values),
+    )
+
+
+def _tags(values: FlagValues) -> tuple[str, ...]:
+    return tuple(tag for tag in values.text("saved_model_tags").split(",") if tag)
+
+
 def _build_tensorflow(values: FlagValues) -> TensorFlowSettings:
     both = _count(values, "tensorflow_session_parallelism")
     intra = _count(values, "tensorflow_intra_op_parallelism")
@@ -195,8 +213,7 @@ def _build_tensorflow(values: FlagValues) -> TensorFlowSettings:
         )
     if not intra and not inter:
         intra = inter = both
-    tags = tuple(tag for tag in values.text("saved_model_tags").split(",") if tag)
-    return TensorFlowSettings(intra_op_threads=intra, inter_op_threads=inter, saved_model_tags=tags)
+    return TensorFlowSettings(intra_op_threads=intra, inter_op_threads=inter, saved_model_tags=_tags(values))
 
 
 def _transition(values: FlagValues) -> Transition:
@@ -228,6 +245,13 @@ def _count(values: FlagValues, name: str) -> int:
     count = values.integer(name)
     if count < 0:
         raise _invalid(f"--{name}={count} is negative; 0 leaves the choice to the server.")
+    return count
+
+
+def _positive(values: FlagValues, name: str) -> int:
+    count = values.integer(name)
+    if count <= 0:
+        raise _invalid(f"--{name}={count} is too little; give at least 1.")
     return count
 
 

@@ -67,6 +67,7 @@ class _Taken:
     Attributes:
         looks: that are news.
         outcomes: of loads and unloads.
+        told: what the data plane tells of models.
         retries: that operators wish for.
         reconfigured: models that are new in the configuration, or not as they were, or gone from it.
         is_reconfigured: a configuration was put in force, were it the same.
@@ -75,6 +76,7 @@ class _Taken:
 
     looks: list[FoundVersions] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+    told: list[Event] = field(default_factory=list)
     retries: list[RetryOrder] = field(default_factory=list)
     reconfigured: set[str] = field(default_factory=set)
     is_reconfigured: bool = False
@@ -131,6 +133,10 @@ class Desk:
         """Takes in what came of a load or an unload."""
         self._taken.outcomes.append(outcome)
 
+    def note(self, event: Event) -> None:
+        """Takes in something that happened to a model and calls for no decision."""
+        self._taken.told.append(event)
+
     def take_order(self, order: ConfigOrder) -> None:
         """Judges a configuration now, or after the look that it may lack."""
         unseen = self._judge.unseen(self.picture, order.config, self.overlays)
@@ -185,7 +191,8 @@ class Desk:
         self._note_models(result)
         routes = self._build_update(result, taken)
         unloads = tuple(action for action in result.actions if isinstance(action, Unload))
-        events = (*aspired.events, *result.events, *self._tell_labels(now, routes, unloads))
+        labels = self._tell_labels(now, routes, unloads)
+        events = (*taken.told, *aspired.events, *result.events, *labels)
         self.journal.add(events)
         self._retried.extend((order, _read_retried(order.servable, result)) for order in taken.retries)
         return Turn(
@@ -350,6 +357,7 @@ class Desk:
                 picture.configured[model.name].labels if model.name in picture.configured else (),
                 picture.table.routes.get(model.name),
                 may_label_unavailable=self._judge.may_label_unavailable,
+                log=picture.configured[model.name].logging if model.name in picture.configured else None,
             )
             for model in models
         ]

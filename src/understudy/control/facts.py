@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from understudy.model_config import ConfigDiff, ServerConfig
-from understudy.servable import Failure, FoundVersions, Outcome, ServableId
+from understudy.servable import Event, Failure, FoundVersions, Outcome, ServableId
 from understudy.store.revision import Draft
 
 
@@ -21,6 +21,13 @@ class Finished:
     """A load or an unload came to its end."""
 
     outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """The data plane tells something of a model that calls for no decision: it is for people."""
+
+    event: Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,4 +126,4 @@ class Stop:
 
 
 Order = ConfigOrder | RetryOrder
-Fact = VersionsSeen | Finished | Order | Stop
+Fact = VersionsSeen | Finished | Happened | Order | Stop

@@ -10,6 +10,7 @@ from understudy.control.settling import NewLabel
 from understudy.lifecycle.aspire import NO_OVERLAY, Overlay
 from understudy.lifecycle.labels import Known, changed_labels, judge_labels, labels_unseen
 from understudy.model_config import ConfigDiff, ModelConfig, ServerConfig, diff
+from understudy.request_logging import check_possible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,10 +20,12 @@ class Judge:
     Attributes:
         platforms: that versions can be loaded by.
         may_label_unavailable: see `judge_labels`.
+        may_log_requests: whether the server has a place to log requests to.
     """
 
     platforms: AbstractSet[str]
     may_label_unavailable: bool = False
+    may_log_requests: bool = False
 
     def judge(self, picture: Picture, config: ServerConfig, overlays: Mapping[str, Overlay]) -> ConfigDiff:
         """What the configuration changes.
@@ -38,6 +41,8 @@ class Judge:
                 _known(picture, model, overlays),
                 may_label_unavailable=self.may_label_unavailable,
             )
+        if not self.may_log_requests:
+            check_possible(model.name for model in config.models if model.logging is not None)
         return change
 
     def unseen(self, picture: Picture, config: ServerConfig, overlays: Mapping[str, Overlay]) -> list[str]:

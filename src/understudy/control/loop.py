@@ -12,7 +12,16 @@ from typing import Protocol, assert_never
 from understudy.clock import Clock
 from understudy.control.desk import Desk, Turn
 from understudy.control.effects import Effects
-from understudy.control.facts import ConfigOrder, Fact, Finished, Order, RetryOrder, Stop, VersionsSeen
+from understudy.control.facts import (
+    ConfigOrder,
+    Fact,
+    Finished,
+    Happened,
+    Order,
+    RetryOrder,
+    Stop,
+    VersionsSeen,
+)
 from understudy.errors import DataPlaneError
 from understudy.lifecycle.actions import Unload
 from understudy.priority import yield_to_requests
@@ -90,7 +99,7 @@ class ControlLoop:
         self._inbox.put(Stop())
         self._thread.join(timeout_s)
 
-    def send(self, fact: VersionsSeen | Finished) -> None:
+    def send(self, fact: VersionsSeen | Finished | Happened) -> None:
         """Takes in what the world reports."""
         self._inbox.put(fact)
 
@@ -130,6 +139,8 @@ class ControlLoop:
                     self._desk.see(fact.found, self._clock.now())
                 case Finished():
                     self._desk.finish(fact.outcome)
+                case Happened():
+                    self._desk.note(fact.event)
                 case ConfigOrder():
                     self._desk.take_order(fact)
                 case RetryOrder():

@@ -14,10 +14,14 @@ __all__ = [
     "LoadReport",
     "MethodStatistics",
     "NativeError",
+    "RecordReader",
+    "RequestLogReport",
+    "RequestLogStatistics",
     "ServableStatistics",
     "Statistics",
     "UnloadReport",
     "file_descriptor_set",
+    "frame_record",
     "litert_signatures",
 ]
 
@@ -134,6 +138,53 @@ class Statistics:
     def refused_overload(self) -> int:
         """Requests refused because something was full."""
 
+    @property
+    def request_logs(self) -> list[RequestLogStatistics]:
+        """Of models whose requests are logged, or were."""
+
+@final
+class RequestLogStatistics:
+    """What became of the records of one model."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def written(self) -> int:
+        """They are in a file."""
+    @property
+    def dropped(self) -> int:
+        """Too much waited for the disk, or they were too long."""
+    @property
+    def failed(self) -> int:
+        """They could not be written."""
+
+@final
+class RequestLogReport:
+    """What happened to a model's request log."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def failure(self) -> str | None:
+        """Why records cannot be written; none: they can again."""
+    @property
+    def records_lost(self) -> int:
+        """While they could not."""
+
+@final
+class RecordReader:
+    """The records of one TFRecord file, one after the other.
+
+    Raises NativeError: NOT_FOUND, PERMISSION_DENIED or UNKNOWN when the file cannot be read.
+    """
+
+    def __new__(cls, path: str) -> RecordReader: ...
+    def next(self) -> bytes | None:
+        """The next record's data; none at the file's end.
+
+        DATA_LOSS where no whole record follows; there is nothing more to read then.
+        """
+
 @final
 class AdminRequest:
     """A request that Python must answer: `HandleReloadConfigRequest` or `GetMetricsPage`."""
@@ -184,7 +235,12 @@ class DataPlane:
     def set_healthy(self, healthy: bool) -> None:
         """What the overall health service answers while the doors are open."""
     def stop(self, drain_timeout_s: float) -> int:
-        """Closes the doors to new requests, waits for those in flight; how many were left."""
+        """Closes the doors to new requests, waits for those in flight; how many were left.
+
+        Then what waits for request logs is written, and their files are ended; that takes 5 s at most.
+        """
+    def next_request_log_report(self, timeout_s: float) -> RequestLogReport | None:
+        """What an operator should know of the request logs next; none when the time passes first."""
     def statistics(self) -> Statistics:
         """What is counted, now."""
     def serving_counters(self) -> dict[str, int]:
@@ -199,3 +255,6 @@ def litert_signatures(path: str) -> bytes:
 
 def file_descriptor_set() -> bytes:
     """The serialized `google.protobuf.FileDescriptorSet` of every message that the server speaks."""
+
+def frame_record(data: bytes) -> bytes:
+    """These data as one record of a TFRecord file."""

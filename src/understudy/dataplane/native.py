@@ -8,6 +8,7 @@ from understudy.dataplane._native import (
     AdminRequest,
     BoundAddresses,
     LoadReport,
+    RequestLogReport,
     Statistics,
     UnloadReport,
 )
@@ -62,8 +63,12 @@ class NativeDataPlane:
         _call(self._plane.set_healthy, healthy)
 
     def stop(self, *, drain_timeout_s: float) -> int:
-        """Close the doors to new requests, wait for those in flight; how many were left."""
+        """Close the doors, wait for the requests in flight, end the request logs; how many were left."""
         return _call(self._plane.stop, drain_timeout_s)
+
+    def next_request_log_report(self, *, timeout_s: float) -> RequestLogReport | None:
+        """Wait for what an operator should know of the request logs; none when the time passes first."""
+        return _call(self._plane.next_request_log_report, timeout_s)
 
     def statistics(self) -> Statistics:
         """Take one snapshot of what is counted."""

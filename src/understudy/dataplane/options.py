@@ -2,7 +2,27 @@
 
 from dataclasses import dataclass
 
+MIB = 1 << 20
 GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestLogOptions:
+    """Where requests are logged, of models that ask for it, and how much.
+
+    Attributes:
+        directory: every file is below it; it is made when it is not there.
+        file_bytes_max: a file that would become longer is ended, and another one begun.
+        file_age_max_s: a file that is older is ended.
+        bytes_max: of all files together; the oldest are deleted to keep to it.
+        saved_model_tags: of the MetaGraphDefs that are loaded: what records say of them.
+    """
+
+    directory: str
+    file_bytes_max: int = 64 * MIB
+    file_age_max_s: float = 3600.0
+    bytes_max: int = 1 * GIB
+    saved_model_tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +46,7 @@ class DataPlaneOptions:
         rest_compression: long REST answers are compressed for clients that say so.
         tensor_content: gRPC answers carry tensors packed in `tensor_content`, and not in typed fields.
         metrics_path: where REST has the metrics page, beginning with a slash; none: nowhere.
+        request_log: where requests may be logged; none: nowhere.
     """
 
     grpc_address: str | None
@@ -42,6 +63,7 @@ class DataPlaneOptions:
     rest_compression: bool = True
     tensor_content: bool = False
     metrics_path: str | None = None
+    request_log: RequestLogOptions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -319,6 +319,14 @@ OVERLOAD_REFUSALS: Final = Metric(
     (),
     "Requests refused because something was full",
 )
+REQUEST_LOG_RECORDS: Final = Metric(
+    "understudy_request_log_records_total",
+    _COUNTER,
+    Subject.REQUESTS,
+    ("model", "outcome"),
+    "Requests drawn for a log: written; dropped, as too much waited for the disk; failed, as they could not "
+    "be written",
+)
 RUN_THREADS: Final = Metric(
     "understudy_run_threads",
     _GAUGE,

@@ -4,7 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from understudy.dataplane._native import MethodStatistics, ServableStatistics, Statistics
+from understudy.dataplane._native import (
+    MethodStatistics,
+    RequestLogStatistics,
+    ServableStatistics,
+    Statistics,
+)
 from understudy.errors import Code
 from understudy.metrics import catalogue
 from understudy.metrics.readings import Reading, Spread
@@ -23,6 +28,7 @@ def read_statistics(statistics: Statistics) -> Iterator[Reading | Spread]:
     """All that the snapshot tells."""
     yield from _read_totals(statistics)
     yield from _read_servables(statistics.servables)
+    yield from _read_request_logs(statistics.request_logs)
     for labels, rows in _by_labels(statistics.methods).items():
         yield from _read_answers(labels, rows)
         yield _read_durations(labels, rows)
@@ -49,6 +55,13 @@ def _read_servables(servables: Iterable[ServableStatistics]) -> Iterator[Reading
         yield Reading(catalogue.VERSION_IN_FLIGHT, labels, in_flight)
         yield Reading(catalogue.VERSION_RUNS, (*labels, "inline"), runs_inline)
         yield Reading(catalogue.VERSION_RUNS, (*labels, "pooled"), runs_pooled)
+
+
+def _read_request_logs(logs: Iterable[RequestLogStatistics]) -> Iterator[Reading]:
+    for each in logs:
+        yield Reading(catalogue.REQUEST_LOG_RECORDS, (each.model, "written"), each.written)
+        yield Reading(catalogue.REQUEST_LOG_RECORDS, (each.model, "dropped"), each.dropped)
+        yield Reading(catalogue.REQUEST_LOG_RECORDS, (each.model, "failed"), each.failed)
 
 
 def _by_labels(methods: Iterable[MethodStatistics]) -> dict[_Labels, list[MethodStatistics]]:

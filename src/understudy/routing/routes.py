@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from understudy.request_logging import RequestLogging
+
 
 @dataclass(frozen=True, slots=True)
 class ReadyVersion:
@@ -52,6 +54,7 @@ class ModelRoute:
         labels: sorted by label.
         statuses: every version that lives or is remembered, descending, each number once; none: nothing was
             ever found.
+        log: what to log of its requests; none: nothing.
     """
 
     name: str
@@ -59,6 +62,7 @@ class ModelRoute:
     default_version: int | None
     labels: tuple[LabelRoute, ...]
     statuses: tuple[VersionStatus, ...]
+    log: RequestLogging | None = None
 
     @property
     def ready_versions(self) -> tuple[int, ...]:

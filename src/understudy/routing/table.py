@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from understudy.request_logging import RequestLogging
 from understudy.routing.routes import LabelRoute, ModelRoute, ReadyVersion, RouteUpdate, VersionStatus
 from understudy.servable import WIRE_STATES, ModelSnapshot, State, VersionSnapshot, WireState
 
@@ -56,6 +57,7 @@ def build_route(
     current: ModelRoute | None = None,
     *,
     may_label_unavailable: bool = False,
+    log: RequestLogging | None = None,
 ) -> ModelRoute:
     """The route of one model.
 
@@ -65,6 +67,7 @@ def build_route(
         current: the route in force, whose labels stay until their new versions are ready.
         may_label_unavailable: a label that is not in force may name a version that is not ready
             (`--allow_version_labels_for_unavailable_models`).
+        log: what to log of its requests, as configured.
     """
     versions = _speakers(model)
     ready = tuple(
@@ -77,6 +80,7 @@ def build_route(
         default_version=_default_version(model, numbers),
         labels=_build_labels(labels, numbers, current, may_label_unavailable=may_label_unavailable),
         statuses=tuple(_build_status(each) for each in reversed(versions)),
+        log=log,
     )
 
 

@@ -29,6 +29,7 @@ from understudy.server.operator import LiveOperator
 from understudy.server.orders import OrderHandling, OrderReports
 from understudy.server.page_desk import PageDesk
 from understudy.server.reload import ReloadDesk
+from understudy.server.request_logs import RequestLogWatch
 from understudy.server.view import LiveView
 from understudy.server_options import LiteRtSettings, ServeOptions, TensorFlowSettings
 from understudy.sources.directory import look_at_files
@@ -58,6 +59,7 @@ class Parts:
     reloads: ReloadDesk
     pages: PageDesk | None
     config_file: ConfigFileReader | None
+    request_logs: RequestLogWatch | None
     tallies: Tallies
     view: LiveView
     operator: LiveOperator
@@ -67,6 +69,7 @@ def build_parts(options: ServeOptions, clock: Clock, store: RevisionStore) -> Pa
     """Builds and wires a server's parts."""
     data_plane = NativeDataPlane(options.data_plane)
     runtimes = _build_runtimes(options.litert)
+    may_log_requests = options.data_plane.request_log is not None
     loader = NativeLoader(
         data_plane,
         Libraries(
@@ -86,7 +89,11 @@ def build_parts(options: ServeOptions, clock: Clock, store: RevisionStore) -> Pa
                 memory_limit_bytes=options.memory_limit_bytes,
             )
         ),
-        Judge(platforms=PLATFORMS, may_label_unavailable=options.may_label_unavailable),
+        Judge(
+            platforms=PLATFORMS,
+            may_label_unavailable=options.may_label_unavailable,
+            may_log_requests=may_log_requests,
+        ),
         ledger=store,
     )
     tallies = Tallies()
@@ -111,6 +118,7 @@ def build_parts(options: ServeOptions, clock: Clock, store: RevisionStore) -> Pa
         reloads=ReloadDesk(data_plane, clock, loop, view.collector, handling),
         pages=PageDesk(data_plane, view.metrics) if options.data_plane.metrics_path else None,
         config_file=_build_config_file(options, clock, loop, handling),
+        request_logs=RequestLogWatch(data_plane, clock, loop.send) if may_log_requests else None,
         tallies=tallies,
         view=view,
         operator=LiveOperator(clock, desk, loop, store, reports=handling.reports),

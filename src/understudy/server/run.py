@@ -69,6 +69,8 @@ class Server:
         parts.loop.order(order)
         parts.loop.start(parts.source, parts.effects)
         parts.source.start()
+        if parts.request_logs is not None:
+            parts.request_logs.start()
         stop = self._wait_until_settled()
         if stop is None:
             self._open_doors(admin_address)
@@ -82,6 +84,8 @@ class Server:
             self._admin.stop()
         if self._parts.config_file is not None:
             self._parts.config_file.stop(JOIN_TIMEOUT_S)
+        if self._parts.request_logs is not None:
+            self._parts.request_logs.stop()
         self._parts.reloads.stop()
         if self._parts.pages is not None:
             self._parts.pages.stop()

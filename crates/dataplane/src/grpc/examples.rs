@@ -30,9 +30,10 @@ pub(super) async fn answer(
     deadline: Option<Instant>,
 ) -> Result<Bytes, Error> {
     let body_bytes = message.len();
-    let (codec, spec) = ExamplesCodec::read(task, message, plane.rules())?;
+    let (codec, spec) = ExamplesCodec::read(task, message.clone(), plane.rules())?;
     let spec = model_spec::required(plane, task.into(), spec)?;
-    plane.infer(Call { target: model_spec::target(spec), codec, body_bytes, deadline }).await
+    let message = Some(message);
+    plane.infer(Call { target: model_spec::target(spec), codec, message, body_bytes, deadline }).await
 }
 
 /// One Classify or Regress request.
@@ -100,18 +101,22 @@ impl Codec for ExamplesCodec {
     ) -> Result<Bytes, Error> {
         let signature = answered.signature(run)?;
         let answer = Answer::read(self.task, signature, &run.inputs.outputs, &outputs, self.examples)?;
-        let model_spec = Some(model_spec::echo(self.model, answered.version, &signature.name));
-        let message = match answer {
-            Answer::Classifications(found) => {
-                ClassificationResponse { result: Some(classification_result(&found)), model_spec }
-                    .encode_to_vec()
-            }
-            Answer::Regressions(found) => {
-                RegressionResponse { result: Some(regression_result(&found)), model_spec }.encode_to_vec()
-            }
-        };
-        Ok(message.into())
+        Ok(response(&answer, model_spec::echo(self.model, answered.version, &signature.name)))
     }
+}
+
+/// The answer's message, from the one that `model_spec` says.
+pub(crate) fn response(answer: &Answer<'_>, model_spec: ModelSpec) -> Bytes {
+    let model_spec = Some(model_spec);
+    let message = match answer {
+        Answer::Classifications(found) => {
+            ClassificationResponse { result: Some(classification_result(found)), model_spec }.encode_to_vec()
+        }
+        Answer::Regressions(found) => {
+            RegressionResponse { result: Some(regression_result(found)), model_spec }.encode_to_vec()
+        }
+    };
+    message.into()
 }
 
 fn unreadable(task: Task, fault: Fault) -> Error {

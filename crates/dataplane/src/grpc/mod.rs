@@ -38,7 +38,7 @@ mod predict;
 mod standard;
 mod timeout;
 
-pub(crate) use examples::ExamplesCodec;
+pub(crate) use examples::{ExamplesCodec, response as examples_response};
 pub use methods::{Methods, ServingMethods};
 pub(crate) use multi_inference::MultiInferenceCodec;
 pub(crate) use predict::PredictCodec;

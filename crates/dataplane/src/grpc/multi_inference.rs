@@ -28,8 +28,9 @@ const TASKS_MAX: usize = 65_536;
 
 pub(super) async fn answer(plane: &Plane, message: Bytes, deadline: Option<Instant>) -> Result<Bytes, Error> {
     let body_bytes = message.len();
-    let (codec, spec) = MultiInferenceCodec::read(message, plane.rules())?;
-    plane.infer(Call { target: model_spec::target(spec), codec, body_bytes, deadline }).await
+    let (codec, spec) = MultiInferenceCodec::read(message.clone(), plane.rules())?;
+    let message = Some(message);
+    plane.infer(Call { target: model_spec::target(spec), codec, message, body_bytes, deadline }).await
 }
 
 /// One `MultiInference` request.

@@ -37,10 +37,11 @@ pub(super) async fn answer(
     deadline: Option<Instant>,
 ) -> Result<Bytes, Error> {
     let body_bytes = message.len();
-    let (codec, spec) = PredictCodec::read(message, plane.rules())?;
+    let (codec, spec) = PredictCodec::read(message.clone(), plane.rules())?;
     let codec = PredictCodec { encoding, ..codec };
     let spec = model_spec::required(plane, CountedApi::Predict, spec)?;
-    plane.infer(Call { target: model_spec::target(spec), codec, body_bytes, deadline }).await
+    let message = Some(message);
+    plane.infer(Call { target: model_spec::target(spec), codec, message, body_bytes, deadline }).await
 }
 
 /// A `PredictRequest` whose tensors are bytes still.

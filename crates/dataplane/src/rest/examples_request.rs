@@ -5,6 +5,7 @@
 use super::{
     elements::{decode_base64, is_base64},
     json::{Document, Kind, Number, Value},
+    logged::{self, Asked},
     request::{JsonRequest, value_error},
     results, rounding,
 };
@@ -13,6 +14,7 @@ use crate::{
     error::Error,
     examples::{Answer, Examples, Task},
     inference::{Answered, Api, Codec, Door, Rules, SignatureRun},
+    request_log::Messages,
     signature::Signatures,
     tensor::Tensor,
     wire::tensorflow::{BytesList, Example, Feature, Features, FloatList, Int64List, feature},
@@ -81,6 +83,18 @@ impl Codec for RestExamples {
     fn decode(&mut self, signatures: &Signatures) -> Result<SignatureRun, Error> {
         let head = self.task.head(signatures, &self.signature_name, self.rules)?;
         Ok((head, std::mem::take(&mut self.examples).into_tensor()?).into())
+    }
+
+    fn messages(
+        &self,
+        model: &str,
+        answered: Answered<'_>,
+        run: &SignatureRun,
+        outputs: &[Tensor],
+    ) -> Option<Messages> {
+        let signature = answered.signature(run).ok()?;
+        let answer = Answer::read(self.task, signature, &run.inputs.outputs, outputs, self.count).ok()?;
+        logged::examples(Asked { model, signature_name: &self.signature_name }, answered, run, &answer)
     }
 
     fn encode(

@@ -8,6 +8,7 @@
 //! rows       its row form                 complex, rounding  element types that JSON has no numbers for
 //! examples_request, results               the codec of Classify and Regress
 //! status, metadata, proto_json            messages printed as protocol buffers print them
+//! logged     requests and answers as a request log keeps them
 //! reply      responses and errors              counted   requests, for the metrics
 //! monitoring the metrics page
 //! ```
@@ -20,6 +21,7 @@ mod counted;
 mod elements;
 pub mod examples_request;
 pub mod json;
+mod logged;
 pub mod metadata;
 pub mod monitoring;
 pub mod path;
@@ -172,7 +174,7 @@ async fn infer<C: Codec>(
     } else {
         read()?
     };
-    plane.infer(Call { target, codec, body_bytes, deadline }).await.map(reply::json)
+    plane.infer(Call { target, codec, message: None, body_bytes, deadline }).await.map(reply::json)
 }
 
 fn unfold(body: Bytes, is_compressed: bool, charge: &mut Charge) -> Result<Bytes, Error> {

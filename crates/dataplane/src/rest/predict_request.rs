@@ -4,6 +4,7 @@
 use super::{
     elements::{Elements, tensor_bytes_max},
     json::{Document, Value},
+    logged::{self, Asked},
     predict_response,
     request::{JsonRequest, value_error},
     rows::{self, is_named},
@@ -13,6 +14,7 @@ use crate::{
     error::Error,
     inference::{Answered, Api, Codec, Door, Inputs, Rules, SignatureRun},
     output_filter::{self, NAMES_MAX},
+    request_log::Messages,
     signature::{DEFAULT_SIGNATURE, Signature, Signatures, TensorSpec},
     tensor::Tensor,
 };
@@ -119,6 +121,16 @@ impl Codec for RestPredict {
         let inputs = self.inputs(signature)?;
         self.rules.check_predict(signature)?;
         Ok(SignatureRun { signature: index, inputs })
+    }
+
+    fn messages(
+        &self,
+        model: &str,
+        answered: Answered<'_>,
+        run: &SignatureRun,
+        outputs: &[Tensor],
+    ) -> Option<Messages> {
+        logged::predict(Asked { model, signature_name: &self.signature_name }, answered, run, outputs)
     }
 
     fn encode(

@@ -98,7 +98,7 @@ struct End {
 fn run_all(replay: Replay<'_>, mut records: Records<impl Read>, path: &Path) -> Result<End, Error> {
     let mut count = 0;
     loop {
-        let record = match records.next() {
+        let record = match records.next_record() {
             Ok(Some(record)) => record,
             Ok(None) => return Ok(End { records: count, outcome: Ok(()) }),
             Err(error) => return Ok(End { records: count, outcome: Err(error) }),

@@ -360,6 +360,7 @@ impl Models {
             default_version: versions.last().copied(),
             labels: versions.last().map(|&version| ("stable".into(), version)).into_iter().collect(),
             statuses: versions.iter().rev().map(status).collect(),
+            log: None,
         };
         self.plane.publish(&RouteUpdate { generation, changed: vec![update], removed: vec![] }).unwrap();
     }
