@@ -5,6 +5,7 @@ from enum import Enum
 
 from understudy.dataplane.options import DataPlaneOptions, WarmupOptions
 from understudy.model_config import ServerConfig, Transition
+from understudy.session_config import SessionOverrides
 
 POLL_INTERVAL_S = 1.0
 LOAD_RETRIES_MAX = 5
@@ -35,14 +36,14 @@ class TensorFlowSettings:
 
     Attributes:
         library_dir: the folder of libtensorflow_cc.so.2; none: that of the installed wheel.
-        intra_op_threads: threads inside one operation; 0: TensorFlow's choice.
-        inter_op_threads: operations at once; 0: TensorFlow's choice.
+        session_config: a serialized ConfigProto, from a file; empty: none was given.
+        session: what flags put over it.
         saved_model_tags: of the MetaGraphDef to load.
     """
 
     library_dir: str | None = None
-    intra_op_threads: int = 0
-    inter_op_threads: int = 0
+    session_config: bytes = b""
+    session: SessionOverrides = field(default_factory=SessionOverrides)
     saved_model_tags: tuple[str, ...] = SAVED_MODEL_TAGS
 
 

@@ -14,6 +14,7 @@ from understudy.cli.serve_flags import OPTIONS
 from understudy.dataplane.options import DataPlaneOptions, WarmupOptions
 from understudy.model_config import Latest, ModelConfig, ServerConfig
 from understudy.server_options import LiteRtSettings, OnStartupFailure, ServeOptions, TensorFlowSettings
+from understudy.session_config import SessionOverrides
 
 
 def options_for(*arguments: str) -> ServeOptions:
@@ -108,6 +109,7 @@ def test_every_flag_reaches_its_option() -> None:
         *("--load-retry-interval", "0.5", "--drain-timeout", "4", "--stop-timeout", "5"),
         *("--startup-timeout", "6", "--on-startup-failure", "exit", "--tensorflow-dir", "/tf"),
         *("--intra-op-threads", "7", "--inter-op-threads", "8", "--saved-model-tags", "serve,gpu"),
+        *("--gpu-memory-fraction", "0.25", "--bfloat16"),
         *("--io-threads", "9", "--runs-max", "10", "--queue-max", "11", "--in-flight-max", "12"),
         *("--connections-max", "13", "--message-bytes-max", "14", "--buffered-bytes-max", "15"),
         *("--rest-timeout", "1.5", "--cors", "--warmup-iterations", "16"),
@@ -122,7 +124,11 @@ def test_every_flag_reaches_its_option() -> None:
     assert options.on_startup_failure is OnStartupFailure.EXIT
     assert options.warmup == WarmupOptions(iterations=16)
     assert options.tensorflow == TensorFlowSettings(
-        library_dir="/tf", intra_op_threads=7, inter_op_threads=8, saved_model_tags=("serve", "gpu")
+        library_dir="/tf",
+        session=SessionOverrides(
+            intra_op_threads=7, inter_op_threads=8, gpu_memory_fraction=0.25, bfloat16=True
+        ),
+        saved_model_tags=("serve", "gpu"),
     )
     assert (plane.io_threads, plane.runs_max, plane.queue_max) == (9, 10, 11)
     assert (plane.in_flight_max, plane.connections_max) == (12, 13)

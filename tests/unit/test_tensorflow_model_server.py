@@ -23,6 +23,7 @@ from understudy.server_options import (
     ServeOptions,
     TensorFlowSettings,
 )
+from understudy.session_config import SessionOverrides
 
 ROOT = Path(__file__).parent.parent.parent
 MODEL = "--model_base_path=/models/digits"
@@ -205,7 +206,8 @@ def test_what_is_not_said_is_as_in_tensorflow_serving() -> None:
     assert not options.data_plane.cors
     assert (options.data_plane.tensor_content, options.data_plane.rest_compression) == (False, True)
     assert (options.admin_address, options.admin_is_required) == ("127.0.0.1:8502", False)
-    assert options.tensorflow == TensorFlowSettings(saved_model_tags=("serve",))
+    nothing = SessionOverrides(intra_op_threads=0, inter_op_threads=0, gpu_memory_fraction=0.0)
+    assert options.tensorflow == TensorFlowSettings(session=nothing, saved_model_tags=("serve",))
     assert options.poll_interval_s == 1
     assert (options.config_poll_interval_s, options.reload_timeout_s) == (0, 600)
     assert options.state_dir is None, "a restart takes the file or the flags, as in TensorFlow Serving"
@@ -249,7 +251,8 @@ def test_honoured_flags_become_options() -> None:
     assert (options.load_threads, options.unload_threads) == (3, 2)
     assert (options.load_retries_max, options.load_retry_interval_s) == (0, 1.5)
     assert options.tensorflow == TensorFlowSettings(
-        intra_op_threads=4, inter_op_threads=4, saved_model_tags=("serve", "gpu")
+        session=SessionOverrides(intra_op_threads=4, inter_op_threads=4, gpu_memory_fraction=0.0),
+        saved_model_tags=("serve", "gpu"),
     )
 
 
@@ -289,7 +292,8 @@ def test_the_operators_api_can_be_left_off() -> None:
 
 def test_one_of_the_two_narrow_parallelism_flags_wins_over_the_wide_one() -> None:
     options = Served(MODEL, "--tensorflow_session_parallelism=4", "--tensorflow_intra_op_parallelism=2").only
-    assert (options.tensorflow.intra_op_threads, options.tensorflow.inter_op_threads) == (2, 0)
+    session = options.tensorflow.session
+    assert (session.intra_op_threads, session.inter_op_threads) == (2, 0)
 
 
 def test_rest_on_the_port_of_grpc_is_left_off(capsys: pytest.CaptureFixture[str]) -> None:
@@ -403,6 +407,21 @@ def test_flags_that_cannot_be_are_refused_with_the_words_of_tensorflow_serving(
     served = Served(*arguments)
     assert (served.status, served.options) == (255, [])
     assert capsys.readouterr().out == f"Failed to start server. Error: {status}\n"
+
+
+def test_a_session_config_file_that_is_none_ends_the_start_before_the_threads_are_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "session.config"
+    file.write_text("threads: 4")
+    all_three = [f"--tensorflow_{name}_parallelism=1" for name in ("session", "intra_op", "inter_op")]
+    assert Served(MODEL, f"--tensorflow_session_config_file={file}", *all_three).status == 255
+    out = capsys.readouterr().out
+    assert out.startswith(f"Failed to start server. Error: INVALID_ARGUMENT: Invalid protobuf file: '{file}'")
+    assert 'has no field named "threads"' in out
+    file.write_text("allow_soft_placement: true")
+    options = Served(MODEL, f"--tensorflow_session_config_file={file}").only
+    assert options.tensorflow.session_config == bytes([7 << 3, 1])
 
 
 OTHER_VALUES = {FlagType.BOOL: "", FlagType.STRING: "=/x", FlagType.FLOAT: "=0.5"}

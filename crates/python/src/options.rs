@@ -99,15 +99,14 @@ fn positive_millis(millis: i64) -> Option<Duration> {
 #[derive(FromPyObject)]
 pub(crate) struct TensorFlowOptions {
     library_dir: PathBuf,
-    intra_op_threads: i32,
-    inter_op_threads: i32,
+    session_config: Vec<u8>,
 }
 
 impl TensorFlowOptions {
     /// The folder that holds the libraries, and the rest.
     pub(crate) fn split(self) -> (PathBuf, tensorflow::Options) {
-        let Self { library_dir, intra_op_threads, inter_op_threads } = self;
-        (library_dir, tensorflow::Options { intra_op_threads, inter_op_threads })
+        let Self { library_dir, session_config } = self;
+        (library_dir, tensorflow::Options { session_config })
     }
 }
 

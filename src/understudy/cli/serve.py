@@ -17,6 +17,7 @@ from understudy.errors import ConfigError, UnderstudyError
 from understudy.machine import machine_memory_bytes
 from understudy.model_config import ModelConfig, ServerConfig, Transition
 from understudy.server_options import LiteRtSettings, OnStartupFailure, ServeOptions, TensorFlowSettings
+from understudy.session_config import SessionOverrides, read_session_config
 from understudy.telemetry import LogStyle
 
 
@@ -62,8 +63,13 @@ def build_options(flags: ServeFlags) -> ServeOptions:
         admin_address=_address(flags["admin_host"], flags["admin_port"], "--admin-host"),
         tensorflow=TensorFlowSettings(
             library_dir=_absolute(flags["tensorflow_dir"]),
-            intra_op_threads=flags["intra_op_threads"],
-            inter_op_threads=flags["inter_op_threads"],
+            session_config=_read_session_config(flags),
+            session=SessionOverrides(
+                intra_op_threads=flags["intra_op_threads"] or None,
+                inter_op_threads=flags["inter_op_threads"] or None,
+                gpu_memory_fraction=flags["gpu_memory_fraction"],
+                bfloat16=flags["bfloat16"],
+            ),
             saved_model_tags=_tags(flags),
         ),
         litert=LiteRtSettings(
@@ -87,6 +93,16 @@ def build_options(flags: ServeFlags) -> ServeOptions:
         startup_timeout_s=flags["startup_timeout"],
         reload_timeout_s=flags["reload_timeout"],
     )
+
+
+def _read_session_config(flags: ServeFlags) -> bytes:
+    file = flags["session_config_file"]
+    if file is None:
+        return b""
+    try:
+        return read_session_config(file)
+    except ConfigError as error:
+        raise Unusable(str(error)) from error
 
 
 def _memory_limit(flags: ServeFlags) -> int | None:

@@ -78,6 +78,9 @@ class ServeFlags(TypedDict):
     tensorflow_dir: str | None
     intra_op_threads: int
     inter_op_threads: int
+    session_config_file: str | None
+    gpu_memory_fraction: float | None
+    bfloat16: bool
     saved_model_tags: str
     prefer_tflite_model: bool
     litert_dir: str | None
@@ -319,6 +322,26 @@ _RUNTIME = [
     ),
     _option("intra-op-threads", _THREADS, 0, "Threads inside one operation; 0: TensorFlow's choice."),
     _option("inter-op-threads", _THREADS, 0, "Operations at once; 0: TensorFlow's choice."),
+    _option(
+        "session-config-file",
+        _TEXT,
+        None,
+        "A file with a ConfigProto in protobuf's text format: how TensorFlow's sessions are set up. Other "
+        "options that are given win over it.",
+        "FILE",
+    ),
+    _option(
+        "gpu-memory-fraction",
+        click.FloatRange(min=0.0, max=1.0, min_open=True),
+        None,
+        "The share of each GPU's memory that TensorFlow takes.",
+    ),
+    _option(
+        "bfloat16",
+        _FLAG,
+        False,
+        "Let TensorFlow rewrite graphs to compute partly in bfloat16, on a CPU that can: faster, less exact.",
+    ),
     _option("saved-model-tags", _TEXT, ",".join(SAVED_MODEL_TAGS), "Tags of the graph to load, with commas."),
     _option(
         "prefer-tflite-model",

@@ -313,7 +313,9 @@ _LOADING = (
         "",
         "replaces the set-up of platforms",
         _REFUSED,
-        "platforms are fixed here; say what you need with flags",
+        "it replaces what flags say; give its saved_model_tags, warm-up, batching and session settings with "
+        "--saved_model_tags, --enable_model_warmup, --batching_parameters_file and "
+        "--tensorflow_session_config_file instead",
     ),
 )
 
@@ -330,18 +332,13 @@ _RUNNING = (
         "tensorflow_session_config_file",
         _STRING,
         "",
-        "text file with a ConfigProto",
-        _REFUSED,
-        "session settings other than parallelism cannot be set yet; "
-        "use --tensorflow_intra_op_parallelism and --tensorflow_inter_op_parallelism",
+        "text file with a ConfigProto; threads and the GPU's share are taken from the flags in any case",
     ),
     Flag(
         "per_process_gpu_memory_fraction",
         _FLOAT,
         0.0,
-        "share of a GPU's memory to take",
-        _REFUSED,
-        "TensorFlow would take all of the GPU's memory instead",
+        "share of a GPU's memory to take; 0: TensorFlow's choice",
     ),
     Flag(
         "enable_batching",
@@ -395,25 +392,24 @@ _RUNNING = (
         "mixed_precision",
         _STRING,
         "",
-        "`bfloat16` rewrites graphs",
-        _REFUSED,
-        "graphs run as they were exported; rewrite the model before the export",
+        "`bfloat16` lets TensorFlow rewrite graphs to compute partly in bfloat16, on a CPU that can; other "
+        "values are ignored",
     ),
     Flag(
         "xla_cpu_compilation_enabled",
         _BOOL,
         False,
-        "compiles graphs for the CPU",
-        _REFUSED,
-        "graphs are not compiled here; export with jit_compile=True instead",
+        "lets models that were exported with jit_compile=True be compiled for the CPU",
+        _NO_EFFECT,
+        "they are in any case",
     ),
     Flag(
         "xla_gpu_compilation_enabled",
         _BOOL,
         False,
-        "compiles graphs for the GPU",
-        _REFUSED,
-        "graphs are not compiled here; export with jit_compile=True instead",
+        "lets models that were exported with jit_compile=True be compiled for the CPU or a GPU",
+        _NO_EFFECT,
+        "they are in any case",
     ),
     Flag(
         "prefer_tflite_model",

@@ -23,6 +23,7 @@ from understudy.server_options import (
     ServeOptions,
     TensorFlowSettings,
 )
+from understudy.session_config import SessionOverrides, read_session_config
 
 PROGRAM = "tensorflow_model_server"
 EXIT_FAILURE = 255
@@ -202,6 +203,8 @@ def _tags(values: FlagValues) -> tuple[str, ...]:
 
 
 def _build_tensorflow(values: FlagValues) -> TensorFlowSettings:
+    file = values.text("tensorflow_session_config_file")
+    config = read_session_config(file) if file else b""
     both = _count(values, "tensorflow_session_parallelism")
     intra = _count(values, "tensorflow_intra_op_parallelism")
     inter = _count(values, "tensorflow_inter_op_parallelism")
@@ -213,7 +216,22 @@ def _build_tensorflow(values: FlagValues) -> TensorFlowSettings:
         )
     if not intra and not inter:
         intra = inter = both
-    return TensorFlowSettings(intra_op_threads=intra, inter_op_threads=inter, saved_model_tags=_tags(values))
+    session = SessionOverrides(  # also where no flag is given, as in TensorFlow Serving
+        intra_op_threads=intra,
+        inter_op_threads=inter,
+        gpu_memory_fraction=values.real("per_process_gpu_memory_fraction"),
+        bfloat16=_wants_bfloat16(values),
+    )
+    return TensorFlowSettings(session_config=config, session=session, saved_model_tags=_tags(values))
+
+
+def _wants_bfloat16(values: FlagValues) -> bool:
+    mode = values.text("mixed_precision")
+    if mode and mode != "bfloat16":
+        telemetry.get_logger().warning(
+            "flag_without_effect", flag="--mixed_precision", reason=f"{mode} is not known; known is bfloat16"
+        )
+    return mode == "bfloat16"
 
 
 def _transition(values: FlagValues) -> Transition:

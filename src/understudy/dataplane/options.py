@@ -72,13 +72,11 @@ class TensorFlowOptions:
 
     Attributes:
         library_dir: the folder that holds libtensorflow_cc.so.2 (the wheel's `tensorflow` folder).
-        intra_op_threads: threads inside one operation; 0: TensorFlow's choice.
-        inter_op_threads: operations at once; 0: TensorFlow's choice.
+        session_config: a serialized ConfigProto; empty: all as TensorFlow chooses.
     """
 
     library_dir: str
-    intra_op_threads: int = 0
-    inter_op_threads: int = 0
+    session_config: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ from understudy.server.reload import ReloadDesk
 from understudy.server.request_logs import RequestLogWatch
 from understudy.server.view import LiveView
 from understudy.server_options import LiteRtSettings, ServeOptions, TensorFlowSettings
+from understudy.session_config import build_session_config
 from understudy.sources.directory import look_at_files
 from understudy.sources.filesystem import FileSystemSource
 from understudy.store.revisions import RevisionStore
@@ -185,8 +186,7 @@ def _tensorflow_options(settings: TensorFlowSettings) -> TensorFlowOptions:
         raise DataPlaneError(Code.FAILED_PRECONDITION, str(error)) from error
     return TensorFlowOptions(
         library_dir=library_dir,
-        intra_op_threads=settings.intra_op_threads,
-        inter_op_threads=settings.inter_op_threads,
+        session_config=build_session_config(settings.session_config, settings.session),
     )
 
 

@@ -18,19 +18,16 @@ mod status;
 mod tensor;
 
 use super::Model;
-use crate::{error::Error, wire::tensorflow::ConfigProto};
+use crate::error::Error;
 use library::Api;
-use prost::Message;
 use saved_model::SavedModel;
 use std::{path::Path, sync::Arc};
 
-/// How many threads TensorFlow may use; all models of the process share them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How TensorFlow runs; the same for all models of the process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Threads for the parts of one operation; 0: one for each core.
-    pub intra_op_threads: i32,
-    /// Threads for operations side by side; 0: one for each core.
-    pub inter_op_threads: i32,
+    /// A serialized `ConfigProto`; empty: all as TensorFlow chooses.
+    pub session_config: Vec<u8>,
 }
 
 /// TensorFlow's libraries, opened, with their threads running.
@@ -48,12 +45,7 @@ impl TensorFlow {
     /// `NOT_FOUND` when a library is not there, `FAILED_PRECONDITION` when it cannot be used.
     pub fn open(library_dir: &Path, options: Options) -> Result<Arc<Self>, Error> {
         let api = library::open(library_dir)?;
-        let config = ConfigProto {
-            intra_op_parallelism_threads: options.intra_op_threads,
-            inter_op_parallelism_threads: options.inter_op_threads,
-            use_per_session_threads: false,
-        };
-        let config = config.encode_to_vec();
+        let config = options.session_config;
         // TensorFlow makes its threads with the first session, and a thread inherits the niceness of the one that
         // makes it. Models are loaded by threads of low priority, which must not hand theirs to the threads that
         // answer requests; so the first session is made here.
