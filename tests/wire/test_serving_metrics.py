@@ -108,6 +108,40 @@ def test_the_page_counts_what_tensorflow_serving_counts_through_either_door(
     assert page.values("runtime_latency", "_count") == {("m", "Predict", "TF1"): 5}
 
 
+EXAMPLE = 'examples { features { feature { key: "x" value { float_list { value: 1 } } } } }'
+
+
+@pytest.mark.tensorflow
+def test_multi_inference_counts_examples_and_no_request(
+    base_paths: dict[str, Path], serving_client: ServingClient
+) -> None:
+    name = "sums_examples"
+
+    def task(method: str) -> str:
+        spec = f'model_spec {{ name: "{name}" signature_name: "{method}" }}'
+        return f'tasks {{ {spec} method_name: "tensorflow/serving/{method}" }}'
+
+    def input_of(examples: int) -> str:
+        return f"input {{ example_list {{ {EXAMPLE * examples} }} }}"
+
+    classify = f'model_spec {{ name: "{name}" signature_name: "classify" }}'
+    with LiveServer(f"--model={name}={base_paths[name]}", f"--metrics-path={DEFAULT_METRICS_PATH}") as server:
+        for rpc, text in [
+            ("MultiInference", f"{task('classify')} {task('regress')} {input_of(3)}"),
+            ("MultiInference", f"{task('regress')} {input_of(5)}"),
+            ("MultiInference", f"{task('regress')}"),
+            ("Classify", f"{classify} {input_of(2)}"),
+        ]:
+            serving_client.call(server.grpc, rpc, text)
+        page = Page(server)
+    assert page.values("request_example_counts", "_count") == {(name,): 2}
+    assert page.values("request_example_counts", "_sum") == {(name,): 8}
+    assert [sample.value for sample in page.families[f"{PREFIX}request_example_count"].samples] == [8]
+    assert page.values("request_count") == {(name, "OK"): 1}
+    assert page.values("request_latency", "_count") == {(name, "Classify", "GRPC"): 1}
+    assert page.values("runtime_latency", "_count") == {(name, "Classify", "TF1"): 1}
+
+
 def test_latencies_are_in_microseconds_by_tensorflow_servings_bounds(live: LiveServer) -> None:
     assert predict(live, "m").status_code == 200
     buckets = Page(live).values("request_latency", "_bucket")
@@ -178,7 +212,6 @@ def test_a_reload_tells_by_how_much_any_of_these_counters_grew(
         )
         live.wait_log("state_changed", model="slow", version=1, state="loading")
         assert predict(live, "m").status_code == 200
-        (slow / "release").touch()
         answer = reload.result()
         assert (answer.code, answer.message) == ("OK", "")
         assert answer.response == {

@@ -9,9 +9,10 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss, unsafe_code, missing_docs)]
 
 use dataplane::{
-    error::Error,
+    error::{Code, Error},
     execute::Limits,
     inference::{Answered, Call, Codec, Run, Target, VersionChoice},
+    metrics::{CountedApi, Entry, Models},
     plane::{LoadRequest, Plane, Platform},
     reaper::Reaper,
     request_log::LogSettings,
@@ -83,6 +84,36 @@ fn main() {
     let model = synthetic::load(folder.path()).unwrap();
     measure_codec("float codec", model.as_ref(), || FloatCodec::new(2.0));
     measure_path(folder.path());
+    measure_counts(folder.path());
+}
+
+/// What it costs a request to be counted under TensorFlow Serving's names: to be compared with the whole path.
+fn measure_counts(folder: &std::path::Path) {
+    let counts = Models::default().open(&Arc::from("m"));
+    let took = Duration::from_micros(123);
+    report("count a run and a gRPC request", || {
+        counts.record_run(CountedApi::Predict, black_box(took));
+        counts.record_request(Entry::Grpc(CountedApi::Predict), black_box(Code::Ok), took);
+    });
+    let plane = loaded_plane(folder, limits());
+    report("find whom to count for, as REST does", || drop(black_box(plane.counts("m"))));
+}
+
+/// A plane that serves version 1 of `m`.
+fn loaded_plane(folder: &std::path::Path, limits: Limits) -> Arc<Plane> {
+    let plane = Arc::new(Plane::new(limits).unwrap());
+    let request = LoadRequest {
+        name: "m".to_owned(),
+        version: 1,
+        incarnation: 0,
+        path: folder.to_owned(),
+        platform: Platform::Synthetic,
+        tags: Vec::new(),
+        warmup: None,
+    };
+    plane.load(&request).unwrap();
+    plane.publish(&RouteUpdate { generation: 1, changed: vec![update("m")], removed: Vec::new() }).unwrap();
+    plane
 }
 
 /// Route, hold and release, alone and from several threads; publishes beside many models.
@@ -148,19 +179,7 @@ fn measure_codec<C: Codec>(name: &str, model: &dyn Model, codec: impl Fn() -> C)
 fn measure_path(folder: &std::path::Path) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     for (name, io_threads) in [("the whole path, inline", 3), ("the whole path, by a run thread", 1)] {
-        let plane = Arc::new(Plane::new(Limits { io_threads, ..limits() }).unwrap());
-        let request = LoadRequest {
-            name: "m".to_owned(),
-            version: 1,
-            incarnation: 0,
-            path: folder.to_owned(),
-            platform: Platform::Synthetic,
-            tags: Vec::new(),
-            warmup: None,
-        };
-        plane.load(&request).unwrap();
-        let routes = RouteUpdate { generation: 1, changed: vec![update("m")], removed: Vec::new() };
-        plane.publish(&routes).unwrap();
+        let plane = loaded_plane(folder, Limits { io_threads, ..limits() });
         let ask = || -> Call<FloatCodec> { call("m", VersionChoice::Default, FloatCodec::new(2.0)) };
         runtime.block_on(async {
             tokio::spawn(async move {
