@@ -19,6 +19,8 @@ from understudy.wire import message_class
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
+EXAMPLES = 30
+"""Of each type: every one goes to another process and back."""
 SHAPES = arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)
 NUMERIC = {
     "DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_INT32": "int32", "DT_UINT8": "uint8", "DT_INT16": "int16",
@@ -64,7 +66,7 @@ def test_every_type_is_compared() -> None:
 
 
 @pytest.mark.parametrize("kind", NUMERIC)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(data=st.data())
 def test_numbers_go_both_ways(kind: str, data: st.DataObject, tensorflow: TensorFlowTensors) -> None:
     array = data.draw(arrays.arrays(NUMERIC[kind], SHAPES))
@@ -80,7 +82,7 @@ def test_numbers_go_both_ways(kind: str, data: st.DataObject, tensorflow: Tensor
 
 
 @pytest.mark.parametrize("kind", QUANTIZED)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(data=st.data())
 def test_quantized_numbers_are_read_by_tensorflow(
     kind: str, data: st.DataObject, tensorflow: TensorFlowTensors
@@ -90,7 +92,7 @@ def test_quantized_numbers_are_read_by_tensorflow(
     assert (theirs.dtype, theirs.shape, theirs.data) == (kind[3:].lower(), list(array.shape), array.tobytes())
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(data=st.data())
 def test_bfloat16_goes_both_ways(data: st.DataObject, tensorflow: TensorFlowTensors) -> None:
     array = data.draw(arrays.arrays("float32", SHAPES, elements=st.integers(-128, 128)))
@@ -99,7 +101,7 @@ def test_bfloat16_goes_both_ways(data: st.DataObject, tensorflow: TensorFlowTens
     np.testing.assert_array_equal(read(tensorflow.make(theirs)).astype(np.float32), array)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(array=arrays.arrays(object, SHAPES, elements=st.binary(max_size=9), fill=st.nothing()))
 def test_strings_go_both_ways(array: Array, tensorflow: TensorFlowTensors) -> None:
     theirs = tensorflow.read(written(array))
@@ -123,7 +125,7 @@ def test_python_s_own_values_take_the_types_that_tensorflow_gives_them(
 
 
 @pytest.mark.parametrize("kind", [*NUMERIC, "DT_BFLOAT16", "DT_STRING"])
-@settings(deadline=None)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(shape=arrays.array_shapes(max_dims=2, max_side=3), data=st.data())
 def test_values_one_by_one_are_read_as_tensorflow_reads_them_also_too_few(
     kind: str, shape: tuple[int, ...], data: st.DataObject, tensorflow: TensorFlowTensors

@@ -104,6 +104,11 @@ def test_predict_answers_arrays_by_name_and_who_made_them() -> None:
     assert prediction["y"].tolist() == [1.0, 2.0]
     with pytest.raises(KeyError):
         prediction["x"]
+    assert prediction == prediction  # noqa: PLR0124 - a mapping's own comparison would compare arrays
+    assert prediction != inference.predict(Target("m"), {}, None).decode(
+        answer("PredictResponse", text + SERVED)
+    )
+    assert len({prediction, prediction}) == 1
 
 
 def test_an_input_that_fits_into_no_tensor_is_named() -> None:

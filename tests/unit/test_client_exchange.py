@@ -152,6 +152,14 @@ def test_every_call_has_a_deadline(timeout_s: float) -> None:
         Play(timeout_s=timeout_s)
 
 
+@pytest.mark.parametrize(
+    "metadata", [{"Team": "ads"}, {"grpc-timeout": "1S"}, {"key-bin": "x"}, {"": "x"}, {"team": "two\nlines"}]
+)
+def test_metadata_that_grpc_would_refuse_is_refused_at_once(metadata: dict[str, str]) -> None:
+    with pytest.raises(InvalidRequestError, match="Metadata"):
+        Exchange(RetryPolicy(), Chance(ManualClock().now, lambda: 0.0), timeout_s=1.0, metadata=metadata)
+
+
 @pytest.mark.parametrize("key", ["", "two\nlines", "\N{SNOWMAN}", "x" * 1025])
 def test_a_routing_key_must_fit_into_a_header(key: str) -> None:
     with pytest.raises(InvalidRequestError, match="routing key"):

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.slow
 BIG = 4 << 20
 """Floats: more than gRPC's own limit of a message."""
 TIMEOUT_S = 20.0
+CALLS_MAX = 5_000
 ROUNDING_S = 1.0
 """gRPC rounds up the time that it sends."""
 OVERLOADED, INTERNAL = grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL
@@ -158,6 +159,25 @@ def test_many_threads_share_a_client(stranger: Stranger, address: str) -> None:
         answers = pool.map(lambda number: client.predict("m", {"x": [number]})["x"].tolist(), range(100))
         assert list(answers) == [[number] for number in range(100)]
         assert client.counts.calls == 100
+
+
+def test_several_servers_can_be_one_target(make: MakeClient) -> None:
+    strangers = (Stranger(), Stranger())
+    with ThreadPoolExecutor(2) as pool:
+        servers = [grpc.server(pool, [stranger]) for stranger in strangers]
+        ports = [server.add_insecure_port("127.0.0.1:0") for server in servers]
+        for server in servers:
+            server.start()
+        target = "ipv4:" + ",".join(f"127.0.0.1:{port}" for port in ports)
+        in_turn: dict[str, str | int] = {"grpc.lb_policy_name": "round_robin"}
+        with make(target, channel_options=in_turn) as client:
+            for _ in range(CALLS_MAX):
+                if all(stranger.asked for stranger in strangers):  # each as soon as it is connected
+                    break
+                client.status("m")
+        assert all(stranger.asked for stranger in strangers)
+        for server in servers:
+            server.stop(grace=None).wait()
 
 
 def test_many_tasks_share_a_client_and_each_can_be_cancelled(stranger: Stranger, address: str) -> None:

@@ -1,6 +1,6 @@
 """What calls answer with. All frozen; nothing here knows the wire."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -28,6 +28,9 @@ class Prediction(Mapping[str, Array]):
     version: int
     signature: str
 
+    __eq__ = object.__eq__  # a mapping's would compare arrays, which is no yes or no
+    __hash__ = object.__hash__
+
     def __getitem__(self, name: str) -> Array:
         return self.outputs[name]
 
@@ -52,7 +55,7 @@ class Class:
 
 
 @dataclass(frozen=True, slots=True)
-class Classification(Sequence[tuple[Class, ...]]):
+class Classification:
     """The classes of each example, in the examples' order.
 
     Attributes:
@@ -67,15 +70,18 @@ class Classification(Sequence[tuple[Class, ...]]):
     version: int
     signature: str
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN204 - Sequence says it
+    def __getitem__(self, index: int) -> tuple[Class, ...]:
         return self.examples[index]
+
+    def __iter__(self) -> Iterator[tuple[Class, ...]]:
+        return iter(self.examples)
 
     def __len__(self) -> int:
         return len(self.examples)
 
 
 @dataclass(frozen=True, slots=True)
-class Regression(Sequence[float]):
+class Regression:
     """The value of each example, in the examples' order.
 
     Attributes:
@@ -90,8 +96,11 @@ class Regression(Sequence[float]):
     version: int
     signature: str
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN204 - Sequence says it
+    def __getitem__(self, index: int) -> float:
         return self.values[index]
+
+    def __iter__(self) -> Iterator[float]:
+        return iter(self.values)
 
     def __len__(self) -> int:
         return len(self.values)

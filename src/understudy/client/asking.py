@@ -1,6 +1,8 @@
 """What a caller may say about one call, checked; and how it is said in a ModelSpec."""
 
 import math
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +15,7 @@ ROUTING_KEY_METADATA: Final = "x-understudy-routing-key"
 ROUTING_KEY_BYTES_MAX: Final = 1_024
 TIMEOUT_S: Final = 30.0
 """Of a call that names none."""
+_METADATA_KEY: Final = re.compile(r"[a-z0-9_.-]+")
 _VERSION_MAX: Final = (1 << 63) - 1
 
 
@@ -83,6 +86,26 @@ class Terms:
                 Code.INVALID_ARGUMENT,
                 f"A routing key is from 1 to {ROUTING_KEY_BYTES_MAX} printable ASCII characters.",
             )
+
+
+def check_metadata(metadata: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The same as gRPC takes it.
+
+    Raises:
+        InvalidRequestError: for what gRPC would refuse with each call.
+    """
+    for key, value in metadata.items():
+        if not _METADATA_KEY.fullmatch(key) or key.startswith("grpc-") or key.endswith("-bin"):
+            raise InvalidRequestError(
+                Code.INVALID_ARGUMENT,
+                f"Metadata {key!r}: a key has lower-case letters, digits and _-. alone, does not begin with "
+                "grpc- and does not end with -bin.",
+            )
+        if not (value.isascii() and value.isprintable()):
+            raise InvalidRequestError(
+                Code.INVALID_ARGUMENT, f"Metadata {key!r}: its value must be printable ASCII."
+            )
+    return tuple(metadata.items())
 
 
 def check_timeout(timeout_s: float) -> float:

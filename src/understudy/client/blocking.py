@@ -64,7 +64,8 @@ class Client:
         """Prepares a client; connects to nothing yet.
 
         Args:
-            address: of the server's gRPC door: `host:port`, or `unix:/path/of/the/socket`.
+            address: of the server's gRPC door: `host:port`, `unix:/path/of/the/socket`, or another
+                of gRPC's targets.
             tls: for an encrypted connection; none: without.
             timeout: of a call that names none, in seconds, its retries and pauses included.
             retries: when requests are sent again; `NO_RETRIES`: never.
@@ -72,7 +73,7 @@ class Client:
             channel_options: gRPC channel arguments beside the client's own, or instead of them.
 
         Raises:
-            InvalidRequestError: for a timeout that is no time.
+            InvalidRequestError: for a timeout that is no time, or metadata that gRPC does not take.
             OSError: when a certificate cannot be read.
         """
         chance = Chance(time.monotonic, random.random)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from understudy.client.answers import ClientCounts
-from understudy.client.asking import ROUTING_KEY_METADATA, Terms, check_timeout
+from understudy.client.asking import ROUTING_KEY_METADATA, Terms, check_metadata, check_timeout
 from understudy.client.call import Call
 from understudy.client.errors import ClientError, build_error
 from understudy.client.retry import NO_RETRIES, RetryBudget, RetryPolicy, Tries
@@ -81,7 +81,7 @@ class Exchange:
         self, policy: RetryPolicy, chance: Chance, *, timeout_s: float, metadata: Mapping[str, str]
     ) -> None:
         self.chance = chance
-        self.metadata: Metadata = tuple(metadata.items())
+        self.metadata: Metadata = check_metadata(metadata)
         self._policy = policy
         self._timeout_s = check_timeout(timeout_s)
         self._budget = RetryBudget(policy)
