@@ -82,7 +82,7 @@ class AsyncClient:
         self._exchange = Exchange(retries, chance, timeout_s=timeout, metadata=metadata or {})
         self._address = address
         self._credentials = None if tls is None else build_credentials(tls)
-        self._options = build_options(tls, channel_options or {})
+        self._options = build_options(address, tls, channel_options or {})
         self._channel: grpc.aio.Channel | None = None
         self._closed = False
 

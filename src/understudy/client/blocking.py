@@ -78,7 +78,7 @@ class Client:
         """
         chance = Chance(time.monotonic, random.random)
         self._exchange = Exchange(retries, chance, timeout_s=timeout, metadata=metadata or {})
-        options = build_options(tls, channel_options or {})
+        options = build_options(address, tls, channel_options or {})
         if tls is None:
             self._channel = grpc.insecure_channel(address, options)
         else:

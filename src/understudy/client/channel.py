@@ -52,7 +52,7 @@ def build_credentials(tls: Tls) -> grpc.ChannelCredentials:
     )
 
 
-def build_options(tls: Tls | None, options: Options) -> list[tuple[str, str | int]]:
+def build_options(address: str, tls: Tls | None, options: Options) -> list[tuple[str, str | int]]:
     """Channel arguments; the caller's own win."""
     ours: dict[str, str | int] = {
         "grpc.max_send_message_length": MESSAGE_BYTES_MAX,
@@ -62,6 +62,8 @@ def build_options(tls: Tls | None, options: Options) -> list[tuple[str, str | in
         "grpc.max_reconnect_backoff_ms": _RECONNECT_MAX_MS,
         "grpc.enable_retries": 0,  # ours are counted and have a budget
     }
+    if address.startswith(("unix:", "unix-abstract:")):
+        ours["grpc.default_authority"] = "localhost"  # else the socket's path, which is no name of a host
     if tls is not None and tls.server_name is not None:
         ours["grpc.ssl_target_name_override"] = tls.server_name
     return list((ours | dict(options)).items())
