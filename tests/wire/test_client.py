@@ -172,10 +172,10 @@ def test_a_closed_client_asks_nobody(client: Client) -> None:
         client.status("m")
 
 
-def test_closing_ends_what_is_under_way(make: MakeClient, folder: Path) -> None:
-    exports = Exports(folder / f"held-{id(make)}")
+def test_closing_ends_what_is_under_way(make: MakeClient, tmp_path: Path) -> None:
+    exports = Exports(tmp_path / "held")
     held = exports.synthetic(1, hang_on=HANGS_ON)
-    config = folder / f"held-{id(make)}.config"
+    config = tmp_path / "models.config"
     config.write_text(config_text(model_text("held", exports.base_path)))
     with LiveServer(f"--model-config-file={config}") as server, ThreadPoolExecutor(1) as pool:
         with make(server.grpc) as client:
