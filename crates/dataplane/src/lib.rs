@@ -26,6 +26,7 @@ pub mod signature;
 pub mod stats;
 pub mod tensor;
 pub mod tensor_proto;
+pub mod tensor_wire;
 pub mod testing;
 pub mod tfrecord;
 pub mod warmup;

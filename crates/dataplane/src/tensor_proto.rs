@@ -60,17 +60,22 @@ pub fn encode(tensor: &Tensor) -> TensorProto {
 /// Writes a tensor.
 #[must_use]
 pub fn encode_as(encoding: TensorEncoding, tensor: &Tensor) -> TensorProto {
-    let mut proto = TensorProto {
-        dtype: tensor.dtype().number(),
-        tensor_shape: Some(write_shape(tensor.shape())),
-        ..TensorProto::default()
-    };
+    let mut proto = head(tensor);
     match (tensor.data(), encoding) {
         (Data::Strings(strings), _) => proto.string_val.clone_from(strings),
         (Data::Packed(bytes), TensorEncoding::Content) => proto.tensor_content = bytes.clone(),
         (Data::Packed(bytes), TensorEncoding::Typed) => write_values(tensor.dtype(), bytes, &mut proto),
     }
     proto
+}
+
+/// A tensor's type and shape, without its elements.
+pub(crate) fn head(tensor: &Tensor) -> TensorProto {
+    TensorProto {
+        dtype: tensor.dtype().number(),
+        tensor_shape: Some(write_shape(tensor.shape())),
+        ..TensorProto::default()
+    }
 }
 
 /// A message's shape; a missing one is a scalar's.

@@ -17,14 +17,15 @@ use crate::{
     plane::Plane,
     signature::{DEFAULT_SIGNATURE, Signature, Signatures, TensorSpec},
     tensor::Tensor,
-    tensor_proto::{self, TensorEncoding},
-    wire::tensorflow::{
-        TensorProto,
-        serving::{ModelSpec, PredictRequest, PredictResponse},
-    },
+    tensor_proto::TensorEncoding,
+    tensor_wire::{self, LENGTH_DELIMITED, Unreadable, Written},
+    wire::tensorflow::serving::{ModelSpec, PredictRequest, PredictResponse},
 };
 use bytes::Bytes;
-use prost::Message;
+use prost::{
+    Message,
+    encoding::{encode_varint, encoded_len_varint},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Instant,
@@ -148,15 +149,39 @@ impl Codec for PredictCodec {
         let signature = answered.signature(run)?;
         let named = run.inputs.outputs.iter().zip(&outputs).filter_map(|(&index, tensor)| {
             let output = signature.outputs.get(index)?;
-            Some((output.alias.clone(), tensor_proto::encode_as(self.encoding, tensor)))
+            Some((output.alias.as_str(), Written::new(self.encoding, tensor)))
         });
-        let response = PredictResponse {
-            outputs: named.collect(),
-            model_spec: Some(model_spec::echo(self.model, answered.version, &signature.name)),
-        };
-        drop(outputs);
-        Ok(response.encode_to_vec().into())
+        let spec = model_spec::echo(self.model, answered.version, &signature.name);
+        Ok(response(&named.collect::<Vec<_>>(), spec))
     }
+}
+
+/// A `PredictResponse`, written once and as long as it is: elements are copied into it and nowhere else.
+fn response(outputs: &[(&str, Written)], spec: ModelSpec) -> Bytes {
+    let rest = PredictResponse { outputs: BTreeMap::new(), model_spec: Some(spec) };
+    let entries: Vec<usize> =
+        outputs.iter().map(|(name, tensor)| field(name.len()) + field(tensor.len())).collect();
+    let mut out =
+        Vec::with_capacity(entries.iter().map(|&bytes| field(bytes)).sum::<usize>() + rest.encoded_len());
+    for ((name, tensor), bytes) in outputs.iter().zip(entries) {
+        begin_field(&mut out, 1, bytes);
+        begin_field(&mut out, 1, name.len());
+        out.extend_from_slice(name.as_bytes());
+        begin_field(&mut out, 2, tensor.len());
+        tensor.append(&mut out);
+    }
+    out.extend_from_slice(&rest.encode_to_vec());
+    out.into()
+}
+
+/// What a field of so many bytes takes with its key and length.
+fn field(bytes: usize) -> usize {
+    1 + encoded_len_varint(bytes as u64) + bytes
+}
+
+fn begin_field(out: &mut Vec<u8>, number: u8, bytes: usize) {
+    out.push(number << 3 | LENGTH_DELIMITED);
+    encode_varint(bytes as u64, out);
 }
 
 impl PredictCodec {
@@ -226,10 +251,10 @@ impl PredictCodec {
     fn tensor(&self, input: &TensorSpec, signature: &Signature) -> Result<Tensor, Error> {
         let TensorSpec { alias, name, .. } = input;
         if let Some(bytes) = self.inputs.get(alias) {
-            let proto = TensorProto::decode(bytes.clone())
-                .map_err(|error| model_spec::unreadable::<PredictRequest>(&error))?;
-            return tensor_proto::decode(proto)
-                .map_err(|_| Error::invalid_argument(format!("tensor parsing error: {alias}")));
+            return tensor_wire::read(bytes.clone()).map_err(|fault| match fault {
+                Unreadable::Message(error) => model_spec::unreadable::<PredictRequest>(&error),
+                Unreadable::Tensor => Error::invalid_argument(format!("tensor parsing error: {alias}")),
+            });
         }
         signature.defaults.get(alias).cloned().ok_or_else(|| {
             Error::invalid_argument(format!(

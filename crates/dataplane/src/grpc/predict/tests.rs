@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     error::Code,
     tensor::{DType, Data},
+    wire::tensorflow::TensorProto,
 };
 use proptest::prelude::*;
 
