@@ -85,6 +85,11 @@ def test_predict_is_found_by_version_and_in_any_case_of_the_fixed_words(
          "Could not find version 7 of model half_plus_two"),
         ("GET", "/v1/models/half_plus_two/versions/18446744073709551615", None, 400,
          "Failed to convert version: 18446744073709551615 to numeric."),
+        ("GET", "/v1/models/half_plus_two/labels/canary/metadata", None, 400,
+         "Unrecognized servable version label: canary"),
+        ("GET", "/v1/models/nobody/metadata", None, 404, "Servable not found for request: Latest(nobody)"),
+        ("DELETE", "/v1/models/half_plus_two", None, 400, "Malformed request: DELETE /v1/models/half_plus_two"),
+        ("PATCH", "/v1/models/half_plus_two", None, 400, "Malformed request: PATCH /v1/models/half_plus_two"),
         ("POST", "/v1/models/zero_inputs:predict", "{}", 400,
          "Failed to get input map for signature: DEFAULT"),
     ],
@@ -118,6 +123,15 @@ def test_status_is_laid_out_as_stock_does(server: LiveServer) -> None:
     assert answer.text.startswith('{\n "model_version_status": [\n  {\n   "version": "123",\n')
 
 
+@pytest.mark.parametrize("path", ["labels/no-such-label", "METADATA", "versions/123"])
+def test_status_ignores_labels_and_is_what_an_odd_spelling_of_metadata_asks_for(
+    path: str, server: LiveServer
+) -> None:
+    answer = call(server, "GET", f"/v1/models/half_plus_two/{path}")
+    assert answer.status_code == requests.codes.ok
+    assert answer.json()["model_version_status"][0]["version"] == "123"
+
+
 def test_metadata_keeps_the_doubled_key_and_writes_sizes_as_strings(server: LiveServer) -> None:
     data = call(server, "GET", "/v1/models/half_plus_two/metadata").json()
     assert data["model_spec"] == {"name": "half_plus_two", "signature_name": "", "version": "123"}
@@ -138,6 +152,22 @@ def test_a_compressed_request_is_read(server: LiveServer) -> None:
         timeout=30,
     )
     assert answer.json() == {"predictions": [2.5]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"instances": [1.0]}', gzip.compress(b'{"instances": [1.0]}')[:-1], b"", gzip.compress(b"")],
+    ids=["not compressed", "cut off", "nothing", "nothing, compressed"],
+)
+def test_a_body_that_cannot_be_inflated_counts_as_empty(body: bytes, server: LiveServer) -> None:
+    answer = requests.post(
+        f"http://{server.rest}/v1/models/half_plus_two:predict",
+        data=body,
+        headers={"Content-Encoding": "gzip"},
+        timeout=30,
+    )
+    assert answer.status_code == requests.codes.bad_request
+    assert answer.json() == {"error": "JSON Parse error: The document is empty"}
 
 
 def test_a_path_outside_the_api_is_a_plain_404(server: LiveServer) -> None:
