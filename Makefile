@@ -108,6 +108,11 @@ bench-life: setup ## Benchmarks of changeovers, reloads, memory and polls; resul
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.poll
 
+.PHONY: bench-formats
+bench-formats: setup ## Benchmarks of JSON, tensors in messages, compression; results go to benchmarks/results
+	$(call say,"Benchmarks of formats (about two minutes)")
+	$(BIN)/python -m benchmarks.formats
+
 .PHONY: lock
 lock: $(VENV)/.installed ## Lock the Python dependencies anew
 	UV=$(BIN)/uv scripts/lock
