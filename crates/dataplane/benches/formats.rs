@@ -12,7 +12,7 @@
 use bytes::Bytes;
 use dataplane::{
     budget::Budget,
-    inference::Codec,
+    inference::{Codec, Rules},
     rest::{
         predict_request::{Form, RestPredict},
         predict_response,
@@ -75,7 +75,8 @@ fn rest(name: &str, shape: &[i64], model: &dyn Model) {
     let body = Bytes::from(body);
     let budget = Budget::new(1 << 30, Arc::default());
     let decode = || {
-        let mut codec = RestPredict::parse(body.clone(), budget.charge(0).unwrap()).unwrap();
+        let mut codec =
+            RestPredict::parse(body.clone(), budget.charge(0).unwrap(), Rules::default()).unwrap();
         codec.decode(model.signatures()).unwrap()
     };
     let (index, inputs) = (decode().signature, decode().inputs);

@@ -110,6 +110,7 @@ fn loaded_plane(folder: &std::path::Path, limits: Limits) -> Arc<Plane> {
         platform: Platform::Synthetic,
         tags: Vec::new(),
         warmup: None,
+        batching: None,
     };
     plane.load(&request).unwrap();
     plane.publish(&RouteUpdate { generation: 1, changed: vec![update("m")], removed: Vec::new() }).unwrap();
@@ -227,6 +228,7 @@ fn slot(folder: &std::path::Path, name: &str, ledger: &Ledger, reaper: &Reaper) 
         version: 1,
         incarnation: 0,
         lane: dataplane::lane::Lane::new(1, dataplane::lane::Width { runs_max: 1, queue_max: 1 }),
+        batching: None,
         reaper: reaper.clone(),
     };
     Slot::new(model, fittings)

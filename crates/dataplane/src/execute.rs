@@ -23,8 +23,8 @@ use crate::{
     runtime::{Placement, RunOptions},
     servable::Handle,
 };
-use bytes::Bytes;
 use std::{
+    borrow::Borrow,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -44,6 +44,9 @@ pub const INLINE_MAX: Duration = Duration::from_micros(500);
 
 /// Run threads of all versions together; they are started when needed and end when idle.
 pub const RUN_THREADS_MAX: usize = 1024;
+
+/// Up to so many bytes are decoded or encoded in the I/O thread: even as JSON that takes less than [`INLINE_MAX`].
+const CONVERT_INLINE_BYTES_MAX: usize = 32 << 10;
 
 /// More I/O threads than this are certainly a mistake.
 const IO_THREADS_MAX: usize = 1024;
@@ -109,6 +112,13 @@ pub struct Prospect {
     pub deadline: Option<Instant>,
 }
 
+/// How large a conversion is, and until when somebody waits for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    pub(crate) bytes: usize,
+    pub(crate) deadline: Option<Instant>,
+}
+
 /// A place on a run thread.
 struct Place {
     _run: OwnedSemaphorePermit,
@@ -166,6 +176,16 @@ impl Executor {
         self.in_flight.used()
     }
 
+    /// Requests that could still be let in.
+    pub(crate) fn in_flight_free(&self) -> usize {
+        self.in_flight.free()
+    }
+
+    /// What batches use, too: the allowance of run threads, and the count of panics.
+    pub(crate) fn shared(&self) -> (Arc<Allowance>, Arc<AtomicU64>) {
+        (Arc::clone(&self.run_threads), Arc::clone(&self.panics))
+    }
+
     /// Run threads in use, abandoned runs included.
     #[must_use]
     pub fn run_threads_used(&self) -> usize {
@@ -180,44 +200,61 @@ impl Executor {
 
     /// Does `job` where it is best done. Dropping the future takes it out of the queue; once it runs, it runs to
     /// its end, and its result is dropped.
-    pub async fn execute<J>(&self, handle: Handle, prospect: Prospect, job: J) -> Result<Bytes, Error>
+    pub async fn execute<H, J, R>(&self, handle: H, prospect: Prospect, job: J) -> Result<R, Error>
     where
-        J: FnOnce(&Handle, RunOptions) -> Result<Bytes, Error> + Send + 'static,
+        H: Borrow<Handle> + Send + 'static,
+        J: FnOnce(&Handle, RunOptions) -> Result<R, Error> + Send + 'static,
+        R: Send + 'static,
     {
         remaining(prospect.deadline)?;
-        let lane = handle.slot().lane();
+        let lane = handle.borrow().slot().lane();
         if lane.estimate(prospect.class).is_some_and(|estimate| estimate <= INLINE_MAX)
             && let Some(_turn) = lane.inline_turn()
             && let Some(_place) = self.inline.enter()
         {
             lane.count_inline();
             let options = RunOptions { placement: Placement::Caller, timeout: None };
-            return perform(&handle, prospect.class, &self.panics, |handle| job(handle, options));
+            return perform(handle.borrow(), prospect.class, &self.panics, |handle| job(handle, options));
         }
-        self.execute_on_run_thread(handle, prospect, job).await
+        let counted = move |handle: &Handle, options: RunOptions| {
+            handle.slot().lane().count_pooled();
+            job(handle, options)
+        };
+        self.execute_on_run_thread(handle, prospect, counted).await
     }
 
-    async fn execute_on_run_thread<J>(
-        &self,
-        handle: Handle,
-        prospect: Prospect,
-        job: J,
-    ) -> Result<Bytes, Error>
+    /// Does `job`, which runs no model and takes time by these bytes: in this thread when they are few.
+    pub(crate) async fn convert<J, R>(&self, handle: Arc<Handle>, size: Size, job: J) -> Result<R, Error>
     where
-        J: FnOnce(&Handle, RunOptions) -> Result<Bytes, Error> + Send + 'static,
+        J: FnOnce(&Handle) -> Result<R, Error> + Send + 'static,
+        R: Send + 'static,
     {
-        let place = by_deadline(prospect.deadline, self.place(&handle)).await??;
+        let Size { bytes, deadline } = size;
+        remaining(deadline)?;
+        if bytes <= CONVERT_INLINE_BYTES_MAX {
+            return perform(&handle, Class::UNKNOWN, &self.panics, job);
+        }
+        let prospect = Prospect { class: Class::UNKNOWN, deadline };
+        self.execute_on_run_thread(handle, prospect, |handle, _options| job(handle)).await
+    }
+
+    async fn execute_on_run_thread<H, J, R>(&self, handle: H, prospect: Prospect, job: J) -> Result<R, Error>
+    where
+        H: Borrow<Handle> + Send + 'static,
+        J: FnOnce(&Handle, RunOptions) -> Result<R, Error> + Send + 'static,
+        R: Send + 'static,
+    {
+        let place = by_deadline(prospect.deadline, self.place(handle.borrow())).await??;
         let panics = Arc::clone(&self.panics);
         let (reply, answer) = oneshot::channel();
         spawn(move || {
             if reply.is_closed() {
                 return; // the caller went away before a thread was there
             }
-            let outcome = perform(&handle, prospect.class, &panics, |handle| {
+            let outcome = perform(handle.borrow(), prospect.class, &panics, |handle| {
                 let timeout = remaining(prospect.deadline)?;
                 // The pool enforces a timeout; without one, this thread does the work without a further hand-over.
                 let placement = if timeout.is_some() { Placement::Pool } else { Placement::Caller };
-                handle.slot().lane().count_pooled();
                 job(handle, RunOptions { placement, timeout })
             });
             drop(handle);
@@ -267,12 +304,12 @@ impl Executor {
 }
 
 /// Does the job, learns how long it takes, and turns a panic into an error.
-fn perform(
+fn perform<R>(
     handle: &Handle,
     class: Class,
     panics: &AtomicU64,
-    job: impl FnOnce(&Handle) -> Result<Bytes, Error>,
-) -> Result<Bytes, Error> {
+    job: impl FnOnce(&Handle) -> Result<R, Error>,
+) -> Result<R, Error> {
     let begun = Instant::now();
     let outcome = catch_unwind(AssertUnwindSafe(|| job(handle))).unwrap_or_else(|_| {
         panics.fetch_add(1, Ordering::Relaxed);
@@ -283,13 +320,13 @@ fn perform(
 }
 
 /// Starts `work` on a run thread. Tokio panics when the operating system gives it no thread and it has none.
-fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+pub(crate) fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
     catch_unwind(AssertUnwindSafe(|| drop(tokio::task::spawn_blocking(work))))
         .map_err(|_| Error::resource_exhausted("the operating system gives the server no further thread"))
 }
 
 /// What is left until the deadline; `DEADLINE_EXCEEDED` when nothing is.
-fn remaining(deadline: Option<Instant>) -> Result<Option<Duration>, Error> {
+pub(crate) fn remaining(deadline: Option<Instant>) -> Result<Option<Duration>, Error> {
     let Some(deadline) = deadline else { return Ok(None) };
     match deadline.checked_duration_since(Instant::now()) {
         Some(left) if !left.is_zero() => Ok(Some(left)),
@@ -304,7 +341,7 @@ async fn by_deadline<T>(deadline: Option<Instant>, work: impl Future<Output = T>
     }
 }
 
-fn too_late() -> Error {
+pub(crate) fn too_late() -> Error {
     Error::deadline_exceeded("the deadline passed before the answer was there")
 }
 

@@ -6,6 +6,7 @@
 //! them.
 
 use crate::{
+    batching::{self, Arrived, Batcher, Means},
     error::{Code, Error},
     execute::{Executor, Prospect},
     lane::Class,
@@ -21,7 +22,7 @@ use crate::{
 use bytes::Bytes;
 use std::{
     sync::{Arc, atomic::Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// Which version a request asks for.
@@ -125,6 +126,11 @@ pub struct Inputs {
 pub trait Run: Send + 'static {
     /// Does it: the tensors asked for, in the order asked.
     fn run(&self, model: &dyn Model, options: RunOptions) -> Result<Vec<Tensor>, Error>;
+
+    /// The same as what can be done for several requests at once; none when it cannot.
+    fn batchable(&self) -> Option<&SignatureRun> {
+        None
+    }
 }
 
 /// One signature on the tensors of one request.
@@ -145,6 +151,10 @@ impl Run for SignatureRun {
         } else {
             Err(Error::unknown("Predict internal error"))
         }
+    }
+
+    fn batchable(&self) -> Option<&SignatureRun> {
+        Some(self)
     }
 }
 
@@ -207,6 +217,7 @@ pub struct Call<C> {
 pub(crate) struct Path {
     pub(crate) routes: Router,
     pub(crate) executor: Executor,
+    pub(crate) batcher: Batcher,
     pub(crate) ledger: Ledger,
     pub(crate) gauges: Arc<Gauges>,
 }
@@ -227,9 +238,13 @@ impl Path {
             self.routes.acquire(&target).inspect_err(|_| tally.rows = self.routes.rows(&target.model))?;
         tally.rows = Some(Arc::clone(handle.slot().rows()));
         tally.signature = codec.choose(handle.model().signatures())?;
+        let message = message.filter(|_| handle.log().is_some());
+        if handle.slot().batching().is_some() {
+            let means = Means { executor: &self.executor, batcher: &self.batcher };
+            return batching::answer(means, handle, Arrived { codec, message, body_bytes, deadline }).await;
+        }
         let class = tally.signature.filter(|_| codec.api().is_predictable());
         let class = class.map_or(Class::UNKNOWN, |signature| Class::of(signature, body_bytes));
-        let message = message.filter(|_| handle.log().is_some());
         let job = move |handle: &Handle, options: RunOptions| work(handle, codec, message, options);
         self.executor.execute(handle, Prospect { class, deadline }, job).await
     }
@@ -242,19 +257,50 @@ fn work<C: Codec>(
     message: Option<Bytes>,
     options: RunOptions,
 ) -> Result<Bytes, Error> {
-    let model = handle.model();
-    let signatures = model.signatures();
-    let run = codec.decode(signatures)?;
+    let run = codec.decode(handle.model().signatures())?;
+    let outputs = run_counted(handle, &codec, &run, options)?;
+    encode(handle, Decoded { codec, message, run }, outputs)
+}
+
+/// A request between decode and encode.
+pub(crate) struct Decoded<C: Codec> {
+    pub(crate) codec: C,
+    pub(crate) message: Option<Bytes>,
+    pub(crate) run: C::Run,
+}
+
+/// Does a request's run by itself, and counts it.
+pub(crate) fn run_counted<C: Codec>(
+    handle: &Handle,
+    codec: &C,
+    run: &C::Run,
+    options: RunOptions,
+) -> Result<Vec<Tensor>, Error> {
     let begun = Instant::now();
-    let outputs = run.run(model, options)?;
+    let outputs = run.run(handle.model(), options)?;
+    count_run(handle, codec, begun.elapsed());
+    Ok(outputs)
+}
+
+/// Counts a run that came to its end.
+pub(crate) fn count_run<C: Codec>(handle: &Handle, codec: &C, took: Duration) {
     let counts = handle.slot().rows().counts();
     if let Some(api) = CountedApi::of(codec.api()) {
-        counts.record_run(api, begun.elapsed());
+        counts.record_run(api, took);
     }
     if let Some(examples) = codec.examples_counted() {
         counts.record_examples(examples);
     }
-    let answered = Answered { version: handle.slot().version(), signatures };
+}
+
+/// The answer's body, and what the request log keeps.
+pub(crate) fn encode<C: Codec>(
+    handle: &Handle,
+    decoded: Decoded<C>,
+    outputs: Vec<Tensor>,
+) -> Result<Bytes, Error> {
+    let Decoded { codec, message, run } = decoded;
+    let answered = Answered { version: handle.slot().version(), signatures: handle.model().signatures() };
     match handle.log() {
         None => codec.encode(answered, &run, outputs),
         Some(log) => log.encode(codec, message, answered, &run, outputs),

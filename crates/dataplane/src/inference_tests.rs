@@ -51,7 +51,8 @@ impl House {
         write_version(&path, json).unwrap();
         let (name, platform) = (model.to_owned(), Platform::Synthetic);
         let (tags, warmup) = (Vec::new(), Some(WarmupOptions { iterations: NonZeroU32::MIN }));
-        self.plane.load(&LoadRequest { name, version, incarnation, path, platform, tags, warmup })
+        let batching = None;
+        self.plane.load(&LoadRequest { name, version, incarnation, path, platform, tags, warmup, batching })
     }
 
     /// Where version `version` of `model` keeps its warm-up records.

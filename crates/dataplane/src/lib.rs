@@ -2,8 +2,7 @@
 
 pub mod admin;
 pub mod allowance;
-#[cfg(test)] // nothing batches yet
-mod batching;
+pub mod batching;
 pub mod budget;
 pub mod error;
 mod examples;

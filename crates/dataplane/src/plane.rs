@@ -2,6 +2,7 @@
 
 use crate::{
     admin::{AdminQueue, AdminRequest},
+    batching::{BatchThreads, Batcher, Batching, BatchingOptions, BatchingSnapshot, VersionBatches},
     error::Error,
     execute::{Executor, Limits},
     inference::{Call, Codec, Path, Rules, Target},
@@ -65,6 +66,8 @@ pub struct LoadRequest {
     pub tags: Vec<String>,
     /// How to run the requests that the version brings with it; none: leave them alone.
     pub warmup: Option<WarmupOptions>,
+    /// How to run requests together; none: each by itself.
+    pub batching: Option<BatchingOptions>,
 }
 
 /// What a load found and did.
@@ -141,6 +144,8 @@ pub struct Statistics {
     pub refused_overload: u64,
     /// What became of the records of models whose requests are or were logged.
     pub request_logs: Vec<LogStatistics>,
+    /// All batches together.
+    pub batching: BatchingSnapshot,
 }
 
 /// One loaded version at one moment.
@@ -158,6 +163,8 @@ pub struct ServableStatistics {
     pub runs_inline: u64,
     /// Runs so far on run threads.
     pub runs_pooled: u64,
+    /// What is counted of its batches; none when it is not batched.
+    pub batches: Option<VersionBatches>,
 }
 
 impl fmt::Debug for Plane {
@@ -254,12 +261,20 @@ impl Plane {
 impl Plane {
     /// A plane without models; `INVALID_ARGUMENT` for limits that cannot be.
     pub fn new(limits: Limits) -> Result<Self, Error> {
+        Self::with_batch_threads(limits, BatchThreads::default())
+    }
+
+    /// The same, with so many threads for batches.
+    pub fn with_batch_threads(limits: Limits, batch_threads: BatchThreads) -> Result<Self, Error> {
+        let executor = Executor::start(limits)?;
+        let batcher = Batcher::new(batch_threads, &executor)?;
         let reaper =
             Reaper::start().map_err(|error| Error::internal(format!("cannot start a thread: {error}")))?;
         Ok(Self {
             path: Path {
                 routes: Router::default(),
-                executor: Executor::start(limits)?,
+                executor,
+                batcher,
                 ledger: Ledger::default(),
                 gauges: Arc::default(),
             },
@@ -321,7 +336,10 @@ impl Plane {
 
     /// Loads a version in this thread and warms it up. It is not routed before a publish names it.
     pub fn load(&self, request: &LoadRequest) -> Result<LoadReport, Error> {
+        let Path { executor, batcher, .. } = &self.path;
         let loading = Loading::begin(self, request)?;
+        let batching =
+            request.batching.as_ref().map(|options| batcher.open(options, executor)).transpose()?;
         let load = || {
             let model = self.open_model(request)?;
             let warmed = request.warmup.map(|options| self.warm_up(model.as_ref(), request, options));
@@ -330,7 +348,7 @@ impl Plane {
         };
         let (model, warmed) = catch_unwind(AssertUnwindSafe(load))
             .unwrap_or_else(|_| Err(Error::internal("loading panicked; this is a bug of the server")))?;
-        Ok(LoadReport { signature_names: loading.finish(model), warmed })
+        Ok(LoadReport { signature_names: loading.finish(model, batching), warmed })
     }
 
     /// A version that is not loaded yet has no counts; its model's are held meanwhile.
@@ -408,7 +426,7 @@ impl Plane {
     /// What is counted, now.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        let Path { executor, ledger, gauges, .. } = &self.path;
+        let Path { executor, batcher, ledger, gauges, .. } = &self.path;
         Statistics {
             methods: ledger.snapshot(),
             servables: self.registry().slots().map(|slot| ServableStatistics::of(slot)).collect(),
@@ -420,6 +438,7 @@ impl Plane {
             buffered_bytes: gauges.buffered_bytes.load(Ordering::Relaxed),
             refused_overload: gauges.refused_overload.load(Ordering::Relaxed),
             request_logs: self.request_log.as_ref().map(RequestLog::statistics).unwrap_or_default(),
+            batching: batcher.snapshot(),
         }
     }
 
@@ -451,7 +470,8 @@ impl ServableStatistics {
         let (runs_inline, runs_pooled) = slot.lane().runs();
         let ServableId { version, incarnation, .. } = slot.id();
         let (model, in_flight) = (Arc::clone(slot.name()), slot.in_flight());
-        Self { model, version, incarnation, in_flight, runs_inline, runs_pooled }
+        let batches = slot.batching().map(Batching::snapshot);
+        Self { model, version, incarnation, in_flight, runs_inline, runs_pooled, batches }
     }
 }
 
@@ -468,7 +488,7 @@ impl<'a> Loading<'a> {
         Ok(Self { plane, request, finished: false })
     }
 
-    fn finish(mut self, model: Box<dyn Model>) -> Vec<String> {
+    fn finish(mut self, model: Box<dyn Model>, batching: Option<Batching>) -> Vec<String> {
         let names: Vec<String> =
             model.signatures().list().iter().map(|signature| signature.name.clone()).collect();
         let ServableId { name, version, incarnation } = self.request.id();
@@ -476,7 +496,7 @@ impl<'a> Loading<'a> {
         let Path { executor, ledger, .. } = &self.plane.path;
         let rows = ledger.open_version(&name, version, names.clone());
         let (lane, reaper) = (executor.lane(names.len(), model.runs_max()), self.plane.reaper.clone());
-        let slot = Slot::new(model, Fittings { name, version, incarnation, lane, rows, reaper });
+        let slot = Slot::new(model, Fittings { name, version, incarnation, lane, batching, rows, reaper });
         self.plane.registry().finish_load(slot);
         self.finished = true;
         names

@@ -76,6 +76,7 @@ impl World {
             incarnation,
             lane: Lane::new(0, Width { runs_max: 1, queue_max: 1 }),
             rows: self.ledger.open_version(&Arc::from(name), version, Vec::new()),
+            batching: None,
             reaper: self.reaper.clone(),
         };
         self.loaded.insert((name.to_owned(), version, incarnation), Slot::new(model, fittings));

@@ -11,6 +11,7 @@
 //! before the handle is counted off, and a slot that is dropped with a model still in it sends it to the reaper.
 
 use crate::{
+    batching::Batching,
     lane::Lane,
     reaper::{self, Reaper},
     request_log::ModelLog,
@@ -103,6 +104,7 @@ pub struct Slot {
     incarnation: u64,
     model: ArcSwapOption<Box<dyn Model>>,
     lane: Lane,
+    batching: Option<Batching>,
     rows: Arc<Rows>,
     reaper: Reaper,
     retiring: Mutex<()>,
@@ -120,6 +122,8 @@ pub struct Fittings {
     pub incarnation: u64,
     /// Where its runs queue, and what is known of their length.
     pub lane: Lane,
+    /// How its requests are batched; none: each runs by itself.
+    pub batching: Option<Batching>,
     /// What is counted of its requests.
     pub rows: Arc<Rows>,
     /// Who frees the model when its unloader could not wait.
@@ -130,13 +134,14 @@ impl Slot {
     /// An open slot.
     #[must_use]
     pub fn new(model: Box<dyn Model>, fittings: Fittings) -> Arc<Self> {
-        let Fittings { name, version, incarnation, lane, rows, reaper } = fittings;
+        let Fittings { name, version, incarnation, lane, batching, rows, reaper } = fittings;
         Arc::new(Self {
             name,
             version,
             incarnation,
             model: ArcSwapOption::from_pointee(model),
             lane,
+            batching,
             rows,
             reaper,
             retiring: Mutex::new(()),
@@ -223,6 +228,11 @@ impl Slot {
     #[must_use]
     pub fn lane(&self) -> &Lane {
         &self.lane
+    }
+
+    /// How its requests are batched; none: each runs by itself.
+    pub(crate) fn batching(&self) -> Option<&Batching> {
+        self.batching.as_ref()
     }
 
     /// What is counted of its requests.

@@ -60,6 +60,7 @@ fn stage(reaper: &Reaper, version: i64) -> Stage {
         version,
         incarnation: 0,
         lane: Lane::new(0, Width { runs_max: 1, queue_max: 1 }),
+        batching: None,
         reaper: reaper.clone(),
     };
     Stage { slot: Slot::new(Box::new(model), fittings), reaper: reaper.clone(), using, freed }

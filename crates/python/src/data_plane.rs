@@ -32,7 +32,8 @@ pub(crate) struct DataPlane {
 impl DataPlane {
     #[new]
     fn new(mut options: DataPlaneOptions) -> PyResult<Self> {
-        let mut plane = Plane::new(options.limits()).map_err(raised)?;
+        let plane = Plane::with_batch_threads(options.limits(), options.batch_threads());
+        let mut plane = plane.map_err(raised)?;
         if let Some(options) = options.request_log()? {
             plane = plane.with_request_log(RequestLog::start(options).map_err(raised)?);
         }

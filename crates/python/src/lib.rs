@@ -1,5 +1,6 @@
 //! The extension module `understudy.dataplane._native`: translation only.
 
+mod batching;
 mod data_plane;
 mod doors;
 mod error;
@@ -28,6 +29,7 @@ fn litert_signatures(py: Python<'_>, path: PathBuf) -> PyResult<Vec<u8>> {
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("NativeError", module.py().get_type::<error::NativeError>())?;
+    module.add_class::<batching::BatchStatistics>()?;
     module.add_class::<data_plane::DataPlane>()?;
     module.add_class::<reports::AdminRequest>()?;
     module.add_class::<reports::BoundAddresses>()?;

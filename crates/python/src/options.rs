@@ -1,8 +1,9 @@
 //! What src/understudy/dataplane/options.py hands over: one struct for each dataclass there, field by field; and
 //! `ServableId` of src/understudy/servable.py.
 
-use crate::statistics::seconds;
+use crate::{batching::BatchingOptions, statistics::seconds};
 use dataplane::{
+    batching::BatchThreads,
     error::Error,
     execute::Limits,
     plane::{LoadRequest as Load, Platform},
@@ -27,6 +28,7 @@ pub(crate) struct DataPlaneOptions {
     in_flight_max: usize,
     queue_max: usize,
     runs_max: usize,
+    batch_threads: i64,
     connections_max: usize,
     cors: bool,
     rest_compression: bool,
@@ -69,6 +71,10 @@ impl DataPlaneOptions {
             })
         };
         self.request_log.take().map(build).transpose()
+    }
+
+    pub(crate) fn batch_threads(&self) -> BatchThreads {
+        BatchThreads { count: self.batch_threads, ..BatchThreads::default() }
     }
 
     pub(crate) fn server(self) -> ServerOptions {
@@ -146,6 +152,7 @@ pub(crate) struct LoadRequest {
     platform: String,
     tags: Vec<String>,
     warmup: Option<WarmupOptions>,
+    batching: Option<BatchingOptions>,
 }
 
 #[derive(FromPyObject)]
@@ -157,9 +164,10 @@ impl TryFrom<LoadRequest> for Load {
     type Error = Error;
 
     fn try_from(request: LoadRequest) -> Result<Self, Error> {
-        let LoadRequest { name, version, incarnation, path, platform, tags, warmup } = request;
+        let LoadRequest { name, version, incarnation, path, platform, tags, warmup, batching } = request;
         let warmup = warmup.map(|WarmupOptions { iterations }| warmup::WarmupOptions { iterations });
         let platform = Platform::from_name(&platform)?;
-        Ok(Self { name, version, incarnation, path, platform, tags, warmup })
+        let batching = batching.map(Into::into);
+        Ok(Self { name, version, incarnation, path, platform, tags, warmup, batching })
     }
 }

@@ -1,6 +1,6 @@
 //! What is counted, as one snapshot for Python.
 
-use crate::error::raised;
+use crate::{batching::BatchStatistics, error::raised};
 use dataplane::{error::Error, plane, request_log::LogStatistics, stats};
 use pyo3::prelude::*;
 use std::time::Duration;
@@ -65,6 +65,7 @@ pub(crate) struct ServableStatistics {
     in_flight: u64,
     runs_inline: u64,
     runs_pooled: u64,
+    batches: Option<BatchStatistics>,
 }
 
 /// What became of the records of one model.
@@ -110,11 +111,20 @@ impl Statistics {
                 in_flight,
                 runs_inline,
                 runs_pooled,
+                batches,
             } = row;
-            let model = model.as_ref().to_owned();
+            let (model, batches) = (model.as_ref().to_owned(), batches.map(BatchStatistics::from));
             Py::new(
                 py,
-                ServableStatistics { model, version, incarnation, in_flight, runs_inline, runs_pooled },
+                ServableStatistics {
+                    model,
+                    version,
+                    incarnation,
+                    in_flight,
+                    runs_inline,
+                    runs_pooled,
+                    batches,
+                },
             )
         };
         Ok(Self {

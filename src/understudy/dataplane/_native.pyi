@@ -89,6 +89,26 @@ class MethodStatistics:
         """How many OK answers took at most as long as each of these bounds, to within 3 %."""
 
 @final
+class BatchStatistics:
+    """The batches of one version since it was loaded."""
+
+    @property
+    def counts_by_rows(self) -> list[tuple[int, int]]:
+        """Pairs (rows, batches of so many rows or fewer) for the powers of two; the last counts all."""
+    @property
+    def rows(self) -> int:
+        """Of requests, in all batches together."""
+    @property
+    def filled_rows(self) -> int:
+        """Rows that batches were filled up with."""
+    @property
+    def queue_counts_s(self) -> list[tuple[float, int]]:
+        """Pairs (seconds, requests that waited less for their batch); the last is infinite and counts all."""
+    @property
+    def queue_sum_s(self) -> float:
+        """What all of them waited together."""
+
+@final
 class ServableStatistics:
     """One loaded version."""
 
@@ -107,7 +127,10 @@ class ServableStatistics:
         """Runs in an I/O thread, because they are measured to be short."""
     @property
     def runs_pooled(self) -> int:
-        """Runs in a run thread."""
+        """Runs in a run thread; a batch is one."""
+    @property
+    def batches(self) -> BatchStatistics | None:
+        """None when its requests are not batched."""
 
 @final
 class Statistics:

@@ -6,7 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from understudy.dataplane.native import NativeDataPlane
-from understudy.dataplane.options import LiteRtOptions, LoadRequest, TensorFlowOptions, WarmupOptions
+from understudy.dataplane.options import (
+    BatchingOptions,
+    LiteRtOptions,
+    LoadRequest,
+    TensorFlowOptions,
+    WarmupOptions,
+)
 from understudy.dataplane.runtimes import Runtimes
 from understudy.model_config import LITERT_PLATFORM, TENSORFLOW_PLATFORM
 from understudy.servable import ServableId, WarmUp
@@ -30,6 +36,14 @@ class Libraries:
     find_litert: Callable[[], LiteRtOptions]
 
 
+ChooseBatching = Callable[[str], BatchingOptions | None]
+"""How the version in a directory is batched; none: not at all. May raise `DataPlaneError`: the load fails."""
+
+
+def do_not_batch(_path: str) -> None:
+    """Leaves every request to itself."""
+
+
 class NativeLoader:
     """Loads into the native data plane; a library is opened when a model needs it, or ahead of that."""
 
@@ -41,6 +55,7 @@ class NativeLoader:
         runtimes: Runtimes,
         tags: tuple[str, ...],
         warmup: WarmupOptions | None,
+        choose_batching: ChooseBatching = do_not_batch,
     ) -> None:
         """Prepares a loader.
 
@@ -50,12 +65,14 @@ class NativeLoader:
             runtimes: which of them a version needs.
             tags: of the MetaGraphDef to load.
             warmup: how to run the requests that versions bring with them; none: leave them alone.
+            choose_batching: asked for each version as it is loaded.
         """
         self._data_plane = data_plane
         self._libraries = libraries
         self._runtimes = runtimes
         self._tags = tags
         self._warmup = warmup
+        self._choose_batching = choose_batching
         self._opening = threading.Lock()
         self._opened = False
 
@@ -91,6 +108,7 @@ class NativeLoader:
                 platform=platform,
                 tags=self._tags,
                 warmup=self._warmup,
+                batching=self._choose_batching(path),
             )
         )
         return WarmUp(report.warmup_records, report.warmup_duration_s)

@@ -41,6 +41,7 @@ class DataPlaneOptions:
         queue_max: requests of one version that wait for a run thread; fewer when the server is nearly full,
             since a version may only have as many as could still come in besides.
         runs_max: runs of one version at once on run threads; 0: twice the machine's cores, at least 4.
+        batch_threads: batches of all versions that run at once; 0: as many as the machine has cores.
         connections_max: open connections, both doors together.
         cors: REST answers carry the headers that let browsers of other origins read them.
         rest_compression: long REST answers are compressed for clients that say so.
@@ -58,6 +59,7 @@ class DataPlaneOptions:
     in_flight_max: int = 16_384
     queue_max: int = 1_024
     runs_max: int = 0
+    batch_threads: int = 0
     connections_max: int = 16_384
     cors: bool = False
     rest_compression: bool = True
@@ -104,6 +106,32 @@ class WarmupOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchingOptions:
+    """How a version's requests are run together; numbers and defaults are TensorFlow Serving's.
+
+    Attributes:
+        adaptive: a batch is whatever waited while the one before it ran; the timeout and the bound of the
+            queue are then not asked for.
+        max_batch_size: rows of one request, and of one batch unless requests are split.
+        batch_timeout_micros: how long a batch waits for others to join it.
+        max_enqueued_batches: batches of one queue that may wait.
+        allowed_batch_sizes: sizes that a batch may have when it runs; it is filled up to the next of them.
+            The last must be `max_batch_size`. Empty: any size.
+        pad_variable_length_inputs: tensors of unlike shapes are filled up to the largest, with zeros or
+            empty strings, and run together; otherwise they run apart.
+        max_execution_batch_size: rows of one batch, when larger requests are split; none: they are not.
+    """
+
+    adaptive: bool = False
+    max_batch_size: int = 1_000
+    batch_timeout_micros: int = 0
+    max_enqueued_batches: int = 10
+    allowed_batch_sizes: tuple[int, ...] = ()
+    pad_variable_length_inputs: bool = False
+    max_execution_batch_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadRequest:
     """One version to bring to life.
 
@@ -115,6 +143,7 @@ class LoadRequest:
         platform: `tensorflow`, `litert`, or `synthetic` (a model made of Rust, for tests).
         tags: of the MetaGraphDef to load.
         warmup: how to run the requests that the version brings with it; none: leave them alone.
+        batching: how to run requests together; none: each by itself.
     """
 
     name: str
@@ -124,3 +153,4 @@ class LoadRequest:
     tags: tuple[str, ...] = ("serve",)
     incarnation: int = 0
     warmup: WarmupOptions | None = None
+    batching: BatchingOptions | None = None

@@ -1,6 +1,7 @@
 //! One queue: requests that may run together, gathered into batches, oldest first. Pure: time is an argument.
 
 use super::rules::Rules;
+use crate::error::Error;
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
@@ -28,7 +29,7 @@ pub(crate) enum Refusal {
     TooLittleRoom { rows: usize, room: usize, batches: usize, open_rows: usize, rules: Rules },
 }
 
-/// TensorFlow Serving's words (TensorFlow core/kernels/batching_util/shared_batch_scheduler.h).
+/// TensorFlow Serving's words (TensorFlow's `core/kernels/batching_util/shared_batch_scheduler.h`).
 impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         const FULL: &str = "The batch scheduling queue to which this task was submitted is full";
@@ -197,5 +198,14 @@ impl<T: Clone> Queue<T> {
     /// Takes the first batch.
     pub(super) fn pop(&mut self) -> Option<Batch<T>> {
         self.batches.pop_front()
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TooLarge { .. } => Self::invalid_argument(refusal.to_string()),
+            Refusal::Full { .. } | Refusal::TooLittleRoom { .. } => Self::unavailable(refusal.to_string()),
+        }
     }
 }

@@ -69,9 +69,10 @@ impl Shaping {
 }
 
 impl BatchingOptions {
-    /// The rules that follow; `INVALID_ARGUMENT`, in TensorFlow Serving's words where it has some, when they
-    /// contradict each other (TensorFlow core/kernels/batching_util/shared_batch_scheduler.h; TensorFlow Serving
-    /// servables/tensorflow/bundle_factory_util.h). `running_max` is how many batches of the version may run at all.
+    /// The rules that follow; `INVALID_ARGUMENT` when they contradict each other, in the words of TensorFlow Serving
+    /// where it has some (`servables/tensorflow/bundle_factory_util.cc`, and TensorFlow's
+    /// `core/kernels/batching_util/shared_batch_scheduler.h`). `running_max` is how many batches of the version may
+    /// run at once, however long they take.
     pub(crate) fn plan(&self, running_max: usize) -> Result<Plan, Error> {
         self.check_last_allowed_size()?;
         let batch_max = positive("input_batch_size_limit", self.max_batch_size)?;

@@ -346,6 +346,7 @@ impl Models {
                 platform,
                 tags: vec![],
                 warmup: None,
+                batching: None,
             })
             .unwrap();
     }
