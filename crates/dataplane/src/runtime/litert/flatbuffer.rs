@@ -119,7 +119,7 @@ impl<'a> Vector<'a> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)] // a test that panics has failed
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test that panics has failed
 
     use super::*;
 

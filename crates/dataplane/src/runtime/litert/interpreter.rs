@@ -191,7 +191,7 @@ impl Interpreter {
             answered.push(element, sizes, Memory::zeroed(output_bytes(element, sizes)?)?)?;
         }
         self.invoke(index, &given, &answered, entry)?;
-        let has_strings = entry.outputs.iter().any(|port| is_string(port));
+        let has_strings = entry.outputs.iter().any(is_string);
         let outputs = if has_strings { self.output_sizes(index, entry, false)? } else { outputs };
         answered.into_tensors(entry, &outputs, wanted)
     }

@@ -51,7 +51,7 @@ impl LiteRtModel {
         let file = ModelFile::new(api, bytes).map_err(named)?;
         let made = (0..interpreters.max(1)).map(|_| Interpreter::new(api, &file, entries.len()));
         let made = made.collect::<Result<Vec<_>, Error>>().map_err(named)?;
-        let outcomes = declared.signatures.list().iter().map(|each| check_types(each)).collect();
+        let outcomes = declared.signatures.list().iter().map(check_types).collect();
         let mut model = Self { declared, entries, outcomes, pool: Pool::new(Vec::new()), _file: file };
         let made = model.try_all(made);
         model.pool = Pool::new(made);

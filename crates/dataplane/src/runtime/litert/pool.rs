@@ -88,7 +88,7 @@ impl<T> Drop for Lent<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)] // a test that panics has failed
+    #![allow(clippy::unwrap_used, clippy::panic)] // a test that panics has failed
 
     use super::*;
     use crate::error::Code;

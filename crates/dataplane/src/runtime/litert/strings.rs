@@ -23,7 +23,9 @@ pub(super) fn lay_out(strings: &[Bytes]) -> Result<Vec<u8>, Error> {
         end += string.len();
         laid_out.extend(number(end));
     }
-    strings.iter().for_each(|string| laid_out.extend_from_slice(string));
+    for string in strings {
+        laid_out.extend_from_slice(string);
+    }
     Ok(laid_out)
 }
 
