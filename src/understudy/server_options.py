@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
+from understudy.batching_parameters import BatchingSettings
 from understudy.dataplane.options import DataPlaneOptions, WarmupOptions
 from understudy.model_config import ServerConfig, Transition
 from understudy.session_config import SessionOverrides
@@ -78,6 +79,7 @@ class ServeOptions:
         tensorflow: how TensorFlow runs.
         litert: how LiteRT runs, and when.
         warmup: how the requests that a version brings with it are run before it is ready; none: not at all.
+        batching: how requests are run together; none: each by itself.
         poll_interval_s: between the starts of two looks at base paths; 0: one look each time the
             configuration changes; negative: never.
         load_threads: loads at once; 0 chooses from the machine's cores.
@@ -106,6 +108,7 @@ class ServeOptions:
     tensorflow: TensorFlowSettings = field(default_factory=TensorFlowSettings)
     litert: LiteRtSettings = field(default_factory=LiteRtSettings)
     warmup: WarmupOptions | None = field(default_factory=WarmupOptions)
+    batching: BatchingSettings | None = None
     poll_interval_s: float = POLL_INTERVAL_S
     load_threads: int = 0
     unload_threads: int = 0

@@ -105,7 +105,7 @@ def test_names_follow_the_conventions_of_prometheus() -> None:
     for metric in CATALOGUE:
         assert re.fullmatch(r"understudy_[a-z_]+", metric.name)
         assert metric.name.endswith("_total") == (metric.kind is Kind.COUNTER)
-        assert metric.name.endswith("_seconds") or metric.kind is not Kind.HISTOGRAM
+        assert metric.name.endswith(("_seconds", "_rows")) or metric.kind is not Kind.HISTOGRAM
         assert metric.help
         assert not metric.help.endswith(".")
 

@@ -434,8 +434,6 @@ def test_a_refused_flag_stops_the_start_and_its_default_does_not(
     flag: Flag, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alone = [MODEL, f"--{flag.name}{OTHER_VALUES.get(flag.type, '=5')}"]
-    if flag.name == "batching_parameters_file":
-        alone.append("--enable_batching")
     assert Served(*alone).status == 255
     out = capsys.readouterr().out
     assert out.startswith("Failed to start server. Error: UNIMPLEMENTED: --")

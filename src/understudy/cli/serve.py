@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -10,6 +11,7 @@ import click
 
 from understudy import telemetry
 from understudy.cli.outcome import EXIT_NEGATIVE, Unusable
+from understudy.cli.serve_batching import build_batching
 from understudy.cli.serve_flags import OPTIONS, STATE_DIR_NONE, ServeFlags
 from understudy.config_text import read_startup_config
 from understudy.dataplane.options import DataPlaneOptions, RequestLogOptions, WarmupOptions
@@ -53,13 +55,14 @@ def build_options(flags: ServeFlags) -> ServeOptions:
         click.UsageError: when they contradict each other, or name nothing to serve.
         Unusable: when the config file cannot be taken.
     """
+    batching, batch_threads = build_batching(flags)
     return ServeOptions(
         models=_build_models(flags),
         config_file=_absolute(flags["model_config_file"]),
         config_poll_interval_s=flags["config_poll_interval"],
         state_dir=_choose_state_dir(flags),
         state_dir_is_required=flags["state_dir"] is not None,
-        data_plane=_build_data_plane(flags),
+        data_plane=replace(_build_data_plane(flags), batch_threads=batch_threads),
         admin_address=_address(flags["admin_host"], flags["admin_port"], "--admin-host"),
         tensorflow=TensorFlowSettings(
             library_dir=_absolute(flags["tensorflow_dir"]),
@@ -77,6 +80,7 @@ def build_options(flags: ServeFlags) -> ServeOptions:
             library_dir=_absolute(flags["litert_dir"]),
             interpreters=flags["litert_interpreters"],
         ),
+        batching=batching,
         warmup=WarmupOptions(iterations=flags["warmup_iterations"]) if flags["warmup"] else None,
         poll_interval_s=flags["poll_interval"],
         load_threads=flags["load_threads"],

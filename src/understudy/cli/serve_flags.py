@@ -89,6 +89,10 @@ class ServeFlags(TypedDict):
     request_log_file_bytes_max: int
     request_log_file_age_max: float
     request_log_bytes_max: int
+    batching: bool
+    batching_parameters_file: str | None
+    batching_by_version: bool
+    batch_threads: int
     io_threads: int
     runs_max: int
     queue_max: int
@@ -355,6 +359,34 @@ _RUNTIME = [
         _THREADS,
         0,
         "Runs at once of a model.tflite, each with a copy of its weights; 0: as many as CPUs.",
+    ),
+    _option(
+        "batching",
+        _FLAG,
+        False,
+        "Run requests together: a batch is whatever waited while the one before it ran. There is nothing to "
+        "tune.",
+    ),
+    _option(
+        "batching-parameters-file",
+        _TEXT,
+        None,
+        "Run them together by these parameters instead: a file with TensorFlow Serving's BatchingParameters "
+        "in protobuf's text format.",
+        "FILE",
+    ),
+    _option(
+        "batching-by-version",
+        _FLAG,
+        False,
+        "Run together only requests of versions with a batching_params.pbtxt in their directory, and by "
+        "that.",
+    ),
+    _option(
+        "batch-threads",
+        _THREADS,
+        _LIMITS.batch_threads,
+        "Batches at once, of all models together; 0: what the parameters say, or one for each core.",
     ),
 ]
 

@@ -345,25 +345,23 @@ _RUNNING = (
         _BOOL,
         False,
         "runs requests in batches",
-        _REFUSED,
-        "there is no batching yet, and a server sized for it would be overloaded; leave it out to run "
-        "each request by itself",
+        reason="requests of unlike shapes run in batches of their own instead of failing each other, and one "
+        "whose deadline passes leaves the queue at once",
     ),
     Flag(
         "batching_parameters_file",
         _STRING,
         "",
-        "text file with BatchingParameters",
-        _REFUSED,
-        "there is no batching yet",
+        "text file with BatchingParameters; requires the former",
+        reason="`adaptive: true` in it is Understudy's own: a batch is whatever waited while the one before "
+        "it ran",
     ),
     Flag(
         "enable_per_model_batching_parameters",
         _BOOL,
         False,
-        "reads batching parameters beside each version",
-        _REFUSED,
-        "there is no batching yet",
+        "reads batching_params.pbtxt in each version's directory; a version without it is not batched, and "
+        "of the former file only the number of threads counts",
     ),
     Flag(
         "enable_signature_method_name_check",

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from understudy import telemetry
+from understudy.cli.tensorflow_batching import build_batching
 from understudy.cli.tensorflow_flags import FLAGS, Treatment
 from understudy.cli.tensorflow_syntax import CommandLine, FlagValues, build_usage, parse_arguments
 from understudy.config_text import read_startup_config
@@ -72,14 +73,15 @@ def build_options(line: CommandLine) -> ServeOptions:
     values = line.values
     _check_doors(values)
     models, config_file = _build_models(values)
-    _check_batching(values)
+    batching, batch_threads = build_batching(values)
     _check_refused(values)
     options = ServeOptions(
         models=models,
         config_file=config_file,
         config_poll_interval_s=float(max(0, values.integer("model_config_file_poll_wait_seconds"))),
         state_dir=values.text("state_dir") or None,
-        data_plane=_build_data_plane(values),
+        data_plane=replace(_build_data_plane(values), batch_threads=batch_threads),
+        batching=batching,
         admin_address=_loopback(_port(values, "admin_port")),
         admin_is_required="admin_port" in line.given,  # who never heard of it must not stumble over it
         tensorflow=_build_tensorflow(values),
@@ -118,14 +120,6 @@ def _check_doors(values: FlagValues) -> None:
         )
     if values.boolean("use_alts_credentials") and values.text("ssl_config_file"):
         raise _invalid("Either use_alts_credentials must be false or ssl_config_file must be empty.")
-
-
-def _check_batching(values: FlagValues) -> None:
-    if values.text("batching_parameters_file") and not values.boolean("enable_batching"):
-        raise _invalid(
-            "server_options.batching_parameters_file is set without setting "
-            "server_options.enable_batching to true."
-        )
 
 
 def _check_refused(values: FlagValues) -> None:

@@ -25,13 +25,15 @@ ones. Whoever sets the variable decides."""
 
 @dataclass(frozen=True, slots=True)
 class Libraries:
-    """Where the runtimes' libraries are, and how they run.
+    """Which runtime a version needs, where the runtimes' libraries are, and how they run.
 
     Attributes:
+        runtimes: which of them a version needs.
         find_tensorflow: says it of TensorFlow's, or raises `DataPlaneError`: not installed.
         find_litert: says it of LiteRT's, likewise.
     """
 
+    runtimes: Runtimes
     find_tensorflow: Callable[[], TensorFlowOptions]
     find_litert: Callable[[], LiteRtOptions]
 
@@ -52,7 +54,6 @@ class NativeLoader:
         data_plane: NativeDataPlane,
         libraries: Libraries,
         *,
-        runtimes: Runtimes,
         tags: tuple[str, ...],
         warmup: WarmupOptions | None,
         choose_batching: ChooseBatching = do_not_batch,
@@ -61,15 +62,13 @@ class NativeLoader:
 
         Args:
             data_plane: where versions live.
-            libraries: what it opens.
-            runtimes: which of them a version needs.
+            libraries: what it opens, and when.
             tags: of the MetaGraphDef to load.
             warmup: how to run the requests that versions bring with them; none: leave them alone.
             choose_batching: asked for each version as it is loaded.
         """
         self._data_plane = data_plane
         self._libraries = libraries
-        self._runtimes = runtimes
         self._tags = tags
         self._warmup = warmup
         self._choose_batching = choose_batching
@@ -94,7 +93,7 @@ class NativeLoader:
         Raises:
             DataPlaneError: it cannot be loaded, and why.
         """
-        platform = self._runtimes.choose(path, platform)
+        platform = self._libraries.runtimes.choose(path, platform)
         if platform == TENSORFLOW_PLATFORM:
             self.open_tensorflow()
         if platform == LITERT_PLATFORM:

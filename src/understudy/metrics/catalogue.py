@@ -289,6 +289,28 @@ VERSION_RUNS: Final = Metric(
     "Runs of the model, by place: inline in an I/O thread, or pooled in a run thread",
 )
 
+BATCH_ROWS: Final = Metric(
+    "understudy_batch_rows",
+    _HISTOGRAM,
+    Subject.VERSION,
+    _OF_VERSION,
+    "Rows of requests in each batch; absent for a version that is not batched, like the other two",
+)
+BATCH_FILLED_ROWS: Final = Metric(
+    "understudy_batch_filled_rows_total",
+    _COUNTER,
+    Subject.VERSION,
+    _OF_VERSION,
+    "Rows that batches were filled up with to reach an allowed size",
+)
+BATCH_QUEUE_TIME: Final = Metric(
+    "understudy_batch_queue_seconds",
+    _HISTOGRAM,
+    Subject.VERSION,
+    _OF_VERSION,
+    "How long requests waited for their batch to run",
+)
+
 REQUESTS: Final = Metric(
     "understudy_requests_total",
     _COUNTER,

@@ -12,6 +12,7 @@ from understudy.dataplane._native import (
 )
 from understudy.errors import Code
 from understudy.metrics import catalogue
+from understudy.metrics.batches import read_batches
 from understudy.metrics.readings import Reading, Spread
 
 REQUEST_BOUNDS_S: Final = (
@@ -29,6 +30,7 @@ def read_statistics(statistics: Statistics) -> Iterator[Reading | Spread]:
     yield from _read_totals(statistics)
     yield from _read_servables(statistics.servables)
     yield from _read_request_logs(statistics.request_logs)
+    yield from read_batches(statistics.servables)
     for labels, rows in _by_labels(statistics.methods).items():
         yield from _read_answers(labels, rows)
         yield _read_durations(labels, rows)

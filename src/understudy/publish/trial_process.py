@@ -24,10 +24,10 @@ def load(trial: Trial) -> Refusal | None:
     loader = NativeLoader(
         plane,
         Libraries(
+            runtimes=Runtimes(prefers_litert=False, litert_interpreters=1),
             find_tensorflow=lambda: TensorFlowOptions(library_dir=str(find_library_dir())),
             find_litert=lambda: LiteRtOptions(library_dir=str(find_litert_dir()), interpreters=1),
         ),
-        runtimes=Runtimes(prefers_litert=False, litert_interpreters=1),
         tags=trial.tags,
         warmup=WarmupOptions(),
     )

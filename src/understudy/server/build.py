@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from understudy import telemetry
+from understudy.batching_parameters import choose_batching
 from understudy.clock import Clock
 from understudy.config_message import PLATFORMS
 from understudy.control.desk import Desk
@@ -74,12 +75,13 @@ def build_parts(options: ServeOptions, clock: Clock, store: RevisionStore) -> Pa
     loader = NativeLoader(
         data_plane,
         Libraries(
+            runtimes=runtimes,
             find_tensorflow=lambda: _tensorflow_options(options.tensorflow),
             find_litert=lambda: _litert_options(options.litert),
         ),
-        runtimes=runtimes,
         tags=options.tensorflow.saved_model_tags,
         warmup=options.warmup,
+        choose_batching=choose_batching(options.batching),
     )
     desk = Desk(
         Manager(
