@@ -18,7 +18,6 @@ from understudy.errors import Code, ConfigError, DataPlaneError, StartupError, U
 from understudy.machine import machine_memory_bytes
 from understudy.model_config import ModelConfig, ServerConfig, Transition
 from understudy.server_options import (
-    LiteRtSettings,
     OnStartupFailure,
     ServeOptions,
     TensorFlowSettings,
@@ -506,11 +505,3 @@ def test_a_memory_limit_may_be_a_share_of_the_machine() -> None:
 def test_limits_that_cannot_be_end_the_start(arguments: list[str]) -> None:
     served = Served(MODEL, *arguments)
     assert (served.status, served.options) == (255, [])
-
-
-def test_tensorflow_lite_is_preferred_when_asked_for_and_its_pools_are_interpreters() -> None:
-    assert Served(MODEL).only.litert == LiteRtSettings()
-    asked = Served(
-        MODEL, "--prefer_tflite_model", "--num_tflite_pools=3", "--num_tflite_interpreters_per_pool=4"
-    )
-    assert asked.only.litert == LiteRtSettings(is_preferred=True, interpreters=3)
