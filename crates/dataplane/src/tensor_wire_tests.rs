@@ -1,6 +1,6 @@
 //! The short way through a message beside the long one: they must never disagree.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test may panic
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a test may panic
 
 use super::*;
 use proptest::{collection::vec, prelude::*, sample::Index};
