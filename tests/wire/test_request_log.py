@@ -33,7 +33,7 @@ class Logged:
         self, folder: Path, *flags: str, logging: str = "sampling_config { sampling_rate: 1 }"
     ) -> None:
         self.exports = Exports(folder / "m")
-        self.exports.synthetic(3)
+        self.exports.synthetic(3, examples=True)
         self.directory = folder / "logs"
         self.file = folder / "models.config"
         self.configure(logging)
@@ -133,21 +133,53 @@ def test_what_is_logged_changes_with_the_configuration_by_file_and_by_rpc(
     assert asked == [[2.0], [3.0]]
 
 
-def test_a_log_warms_up_the_next_version_as_it_is(tmp_path: Path) -> None:
+EXAMPLES = "input { example_list { examples { features { feature { key: 'x' value { float_list { value: 1.5 } } } } } } }"
+
+
+def test_every_method_is_logged_alike_through_both_doors_and_warms_up_the_next_version(
+    tmp_path: Path, serving_client: ServingClient, reader: LogReader
+) -> None:
     logged = Logged(tmp_path)
     with logged.server as server:
-        logged.ask(1)
-        logged.ask(2)
+        answers = [
+            serving_client.call(
+                server.grpc, rpc, f"model_spec {{ name: 'm' signature_name: '{signature}' }} {EXAMPLES}"
+            )
+            for rpc, signature in (("Classify", "classify"), ("Regress", "regress"))
+        ]
+        tasks = "".join(
+            f"tasks {{ model_spec {{ name: 'm' signature_name: '{name}' }} "
+            f"method_name: 'tensorflow/serving/{name}' }} "
+            for name in ("classify", "regress")
+        )
+        answers.append(serving_client.call(server.grpc, "MultiInference", tasks + EXAMPLES))
+        assert [answer.code for answer in answers] == ["OK"] * 3, answers
+        for verb in ("classify", "regress"):
+            url = f"http://{server.rest}/v1/models/m:{verb}"
+            body = {"signature_name": verb, "examples": [{"x": 1.5}]}
+            answer = requests.post(url, json=body, timeout=60)
+            assert answer.status_code == 200, answer.text
         logged.configure("")
         logged.reload()
         (log,) = logged.files()
+        classify, regress, multi, rest_classify, rest_regress = reader.read([log])
+        for record, asked in zip((classify, regress, multi), answers, strict=True):
+            (kind,) = record.keys() - {"log_metadata"}
+            assert record[kind]["response"] == asked.response
+        assert rest_classify["classify_log"] == classify["classify_log"]
+        assert rest_regress["regress_log"] == regress["regress_log"]
+        assert (
+            multi["multi_inference_log"]["request"]["input"] == classify["classify_log"]["request"]["input"]
+        )
+        assert multi["log_metadata"]["model_spec"]["signature_name"] == "classify"
+
         staged = tmp_path / "staged"
         (staged / "assets.extra").mkdir(parents=True)
-        (staged / "synthetic.json").write_text(json.dumps({"b": 4, "version": 4}))
+        (staged / "synthetic.json").write_text(json.dumps({"b": 4, "version": 4, "examples": True}))
         (staged / "assets.extra" / "tf_serving_warmup_requests").write_bytes(log.read_bytes())
         logged.exports.copy(staged, 4)
         ready = server.wait_log("state_changed", version=4, state="ready")
-        assert "2 warm-up records" in str(ready.fields["reason"])
+        assert "for 5 warm-up records" in str(ready.fields["reason"])
 
 
 def test_a_log_of_a_server_that_was_killed_is_read_as_far_as_it_is_whole(
