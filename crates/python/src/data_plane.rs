@@ -3,7 +3,7 @@
 use crate::{
     doors::Doors,
     error::raised,
-    options::{DataPlaneOptions, LiteRtOptions, LoadRequest, ServableId, TensorFlowOptions},
+    options::{DataPlaneOptions, LiteRtOptions, LoadRequest, ServableId, TensorFlowOptions, TlsOptions},
     reports::{AdminRequest, BoundAddresses, LoadReport, RequestLogReport, UnloadReport},
     routes::RouteUpdate,
     statistics::{Statistics, seconds},
@@ -38,7 +38,8 @@ impl DataPlane {
             plane = plane.with_request_log(RequestLog::start(options).map_err(raised)?);
         }
         let plane = Arc::new(plane);
-        Ok(Self { doors: Doors::closed(Arc::clone(&plane), options.server()), plane })
+        let server = options.server().map_err(raised)?;
+        Ok(Self { doors: Doors::closed(Arc::clone(&plane), server), plane })
     }
 
     /// Opens the libraries (half a second); the runtime's version. A second call answers the same.
@@ -79,6 +80,12 @@ impl DataPlane {
     fn serve(&self, py: Python<'_>) -> PyResult<BoundAddresses> {
         let (grpc, rest) = py.detach(|| self.doors.open()).map_err(raised)?;
         Ok(BoundAddresses { grpc: grpc.map(|it| it.to_string()), rest: rest.map(|it| it.to_string()) })
+    }
+
+    /// Uses other certificates from the next handshake on; none: that door's stay.
+    fn renew_tls(&self, py: Python<'_>, grpc: Option<TlsOptions>, rest: Option<TlsOptions>) -> PyResult<()> {
+        let (grpc, rest) = (grpc.map(TlsOptions::pem), rest.map(TlsOptions::pem));
+        py.detach(|| self.doors.renew_tls(grpc.as_ref(), rest.as_ref())).map_err(raised)
     }
 
     /// What the overall health service answers while the doors are open.

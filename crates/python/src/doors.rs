@@ -4,7 +4,10 @@ use dataplane::{
     error::Error,
     execute::RUN_THREADS_MAX,
     plane::Plane,
-    server::{Server, ServerOptions},
+    server::{
+        Server, ServerOptions,
+        tls::{Tls, TlsPem},
+    },
 };
 use std::{
     net::SocketAddr,
@@ -44,6 +47,26 @@ impl Doors {
         let addresses = server.addresses();
         *open = Some(Open { server, runtime });
         Ok(addresses)
+    }
+
+    /// From the next handshake on, these certificates; all of them, or none when one cannot be used.
+    pub(crate) fn renew_tls(&self, grpc: Option<&TlsPem>, rest: Option<&TlsPem>) -> Result<(), Error> {
+        let prepared = [(&self.options.grpc_tls, grpc, "gRPC"), (&self.options.rest_tls, rest, "REST")]
+            .into_iter()
+            .filter_map(|(tls, pem, door)| pem.map(|pem| (tls, pem, door)))
+            .map(|(tls, pem, door)| {
+                let tls = tls.as_ref().ok_or_else(|| {
+                    Error::failed_precondition(format!(
+                        "{door} was not started with TLS, so it has none to renew"
+                    ))
+                })?;
+                Ok((tls, tls.prepare(pem)?))
+            })
+            .collect::<Result<Vec<(&Arc<Tls>, _)>, Error>>()?;
+        for (tls, renewal) in prepared {
+            tls.renew(renewal);
+        }
+        Ok(())
     }
 
     fn build_runtime(&self) -> Result<Runtime, Error> {

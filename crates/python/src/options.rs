@@ -10,17 +10,28 @@ use dataplane::{
     request_log,
     runtime::{litert, tensorflow},
     servable,
-    server::ServerOptions,
+    server::{
+        Patience, ServerOptions,
+        http2::Http2Limits,
+        lifetime::Lifetime,
+        socket_file::SocketFileOptions,
+        tls::{Inside, Tls, TlsPem},
+    },
     tensor_proto::TensorEncoding,
     warmup,
 };
 use pyo3::{FromPyObject, PyResult};
-use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 #[derive(FromPyObject)]
 pub(crate) struct DataPlaneOptions {
     grpc_address: Option<String>,
+    grpc_socket: Option<PathBuf>,
+    grpc_socket_mode: Option<u32>,
     rest_address: Option<String>,
+    grpc_tls: Option<TlsOptions>,
+    rest_tls: Option<TlsOptions>,
+    grpc: GrpcOptions,
     io_threads: usize,
     rest_timeout_ms: i64,
     message_bytes_max: usize,
@@ -77,10 +88,18 @@ impl DataPlaneOptions {
         BatchThreads { count: self.batch_threads, ..BatchThreads::default() }
     }
 
-    pub(crate) fn server(self) -> ServerOptions {
-        ServerOptions {
+    /// `INVALID_ARGUMENT` when certificates cannot be used.
+    pub(crate) fn server(self) -> Result<ServerOptions, Error> {
+        let socket = |path| SocketFileOptions { path, mode: self.grpc_socket_mode };
+        Ok(ServerOptions {
             grpc_address: self.grpc_address,
+            grpc_socket: self.grpc_socket.map(socket),
             rest_address: self.rest_address,
+            grpc_tls: self.grpc_tls.map(|tls| tls.begin(Inside::Http2)).transpose()?,
+            rest_tls: self.rest_tls.map(|tls| tls.begin(Inside::Http1)).transpose()?,
+            grpc_message_bytes_max: self.grpc.message_bytes_max.unwrap_or(usize::MAX),
+            http2: self.grpc.limits(),
+            patience: self.grpc.patience(),
             rest_timeout: positive_millis(self.rest_timeout_ms),
             message_bytes_max: self.message_bytes_max,
             buffered_bytes_max: self.buffered_bytes_max,
@@ -93,8 +112,58 @@ impl DataPlaneOptions {
                 TensorEncoding::Typed
             },
             metrics_path: self.metrics_path,
-            ..ServerOptions::default()
+        })
+    }
+}
+
+#[derive(FromPyObject)]
+struct GrpcOptions {
+    message_bytes_max: Option<usize>,
+    streams_max: u32,
+    header_bytes_max: u32,
+    age_max_ms: Option<u64>,
+    age_grace_ms: Option<u64>,
+    idle_max_ms: Option<u64>,
+    ping_interval_ms: Option<u64>,
+    ping_timeout_ms: u64,
+}
+
+impl GrpcOptions {
+    fn limits(&self) -> Http2Limits {
+        Http2Limits {
+            streams_max: self.streams_max,
+            header_bytes_max: self.header_bytes_max,
+            lifetime: Lifetime {
+                age_max: self.age_max_ms.map(Duration::from_millis),
+                age_grace: self.age_grace_ms.map(Duration::from_millis),
+                idle_max: self.idle_max_ms.map(Duration::from_millis),
+            },
         }
+    }
+
+    fn patience(&self) -> Patience {
+        Patience {
+            ping_interval: self.ping_interval_ms.map(Duration::from_millis),
+            ping_timeout: Duration::from_millis(self.ping_timeout_ms),
+            ..Patience::default()
+        }
+    }
+}
+
+#[derive(FromPyObject)]
+pub(crate) struct TlsOptions {
+    certificates: Vec<u8>,
+    key: Vec<u8>,
+    client_ca: Option<Vec<u8>>,
+}
+
+impl TlsOptions {
+    fn begin(self, inside: Inside) -> Result<Arc<Tls>, Error> {
+        Tls::new(inside, &self.pem()).map(Arc::new)
+    }
+
+    pub(crate) fn pem(self) -> TlsPem {
+        TlsPem { certificates: self.certificates, key: self.key, client_ca: self.client_ca }
     }
 }
 

@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 from typing import final
 
-from understudy.dataplane.options import DataPlaneOptions, LiteRtOptions, LoadRequest, TensorFlowOptions
+from understudy.dataplane.options import (
+    DataPlaneOptions,
+    LiteRtOptions,
+    LoadRequest,
+    TensorFlowOptions,
+    TlsOptions,
+)
 from understudy.routing import RouteUpdate
 from understudy.servable import ServableId
 
@@ -255,6 +261,12 @@ class DataPlane:
         """
     def serve(self) -> BoundAddresses:
         """Opens the doors."""
+    def renew_tls(self, grpc: TlsOptions | None, rest: TlsOptions | None) -> None:
+        """Uses other certificates from the next handshake on; none: that door's stay.
+
+        INVALID_ARGUMENT when one cannot be used, and then nothing changed; FAILED_PRECONDITION for a door
+        without TLS.
+        """
     def set_healthy(self, healthy: bool) -> None:
         """What the overall health service answers while the doors are open."""
     def stop(self, drain_timeout_s: float) -> int:

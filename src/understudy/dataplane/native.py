@@ -12,7 +12,13 @@ from understudy.dataplane._native import (
     Statistics,
     UnloadReport,
 )
-from understudy.dataplane.options import DataPlaneOptions, LiteRtOptions, LoadRequest, TensorFlowOptions
+from understudy.dataplane.options import (
+    DataPlaneOptions,
+    LiteRtOptions,
+    LoadRequest,
+    TensorFlowOptions,
+    TlsOptions,
+)
 from understudy.errors import Code, DataPlaneError
 from understudy.routing import RouteUpdate
 from understudy.servable import ServableId
@@ -57,6 +63,13 @@ class NativeDataPlane:
     def serve(self) -> BoundAddresses:
         """Open the doors."""
         return _call(self._plane.serve)
+
+    def renew_tls(self, *, grpc: TlsOptions | None, rest: TlsOptions | None) -> None:
+        """Use other certificates from the next handshake on: all of these, or none when one cannot be used.
+
+        None leaves that door's as they are.
+        """
+        _call(self._plane.renew_tls, grpc, rest)
 
     def set_healthy(self, *, healthy: bool) -> None:
         """Say what the overall health service answers while the doors are open."""

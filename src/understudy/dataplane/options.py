@@ -1,9 +1,55 @@
 """What crosses into Rust besides routes: frozen dataclasses, each matched by a Rust struct of its name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MIB = 1 << 20
 GIB = 1 << 30
+KIB = 1 << 10
+
+STREAMS_MAX = 65_536
+"""The most calls at once on a connection that can be allowed: each holds its headers until it is answered."""
+HEADER_BYTES_MAX = 1024 * KIB
+"""The most bytes of headers: they are held before they are charged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsOptions:
+    """What a door needs to speak TLS, each in PEM.
+
+    Attributes:
+        certificates: the server's, and those between it and the root, in that order.
+        key: its private key, not encrypted.
+        client_ca: who may sign clients' certificates; none: clients are not asked for one.
+    """
+
+    certificates: bytes
+    key: bytes = field(repr=False)
+    client_ca: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrpcOptions:
+    """What gRPC's connections are allowed.
+
+    Attributes:
+        message_bytes_max: of one request's message, where it is less than what the data plane allows.
+        streams_max: calls at once on one connection; clients queue further ones themselves.
+        header_bytes_max: of one call's headers.
+        age_max_ms: how long a connection may last, give or take a tenth; none: for ever.
+        age_grace_ms: how long its calls may then still take; none: as long as they like.
+        idle_max_ms: how long a connection may last without a call; none: for ever.
+        ping_interval_ms: between two pings that ask whether a client is still there; none: never.
+        ping_timeout_ms: for the answer to one.
+    """
+
+    message_bytes_max: int | None = None
+    streams_max: int = 1_024
+    header_bytes_max: int = 16 * KIB
+    age_max_ms: int | None = None
+    age_grace_ms: int | None = None
+    idle_max_ms: int | None = None
+    ping_interval_ms: int | None = 60_000
+    ping_timeout_ms: int = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +77,12 @@ class DataPlaneOptions:
 
     Attributes:
         grpc_address: `host:port` for gRPC; port 0 picks a free one; none: do not listen.
-        rest_address: the same for REST.
+        grpc_socket: path of a UNIX socket for gRPC, beside the address or instead of it.
+        grpc_socket_mode: permissions of its file; who may write may connect; none: the umask says.
+        rest_address: as `grpc_address`, for REST.
+        grpc_tls: how gRPC is encrypted, on the UNIX socket too; none: not at all.
+        rest_tls: the same for REST.
+        grpc: what gRPC's connections are allowed.
         io_threads: threads that move bytes, and run models that are measured to be fast, all but one of them
             at once; 0: one more than the machine has cores.
         rest_timeout_ms: a REST request's time to run; 0 or less: none.
@@ -52,6 +103,11 @@ class DataPlaneOptions:
 
     grpc_address: str | None
     rest_address: str | None
+    grpc_socket: str | None = None
+    grpc_socket_mode: int | None = None
+    grpc_tls: TlsOptions | None = None
+    rest_tls: TlsOptions | None = None
+    grpc: GrpcOptions = field(default_factory=GrpcOptions)
     io_threads: int = 0
     rest_timeout_ms: int = 30_000
     message_bytes_max: int = 2**31 - 1

@@ -6,6 +6,7 @@ use super::{
     connection::{Drain, drive},
     stalled::StallGuard,
     traffic::{RequestUnderWay, Traffic},
+    transport::Transport,
 };
 use crate::{
     budget::Charge,
@@ -26,15 +27,13 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
     convert::Infallible,
+    future::pending,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    sync::watch,
-};
+use tokio::sync::watch;
 
 /// Of one request's line and headers together.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
@@ -59,10 +58,12 @@ pub(super) struct RestDoor {
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve<IO>(io: IO, door: Arc<RestDoor>, patience: Patience, stage: watch::Receiver<Stage>)
-where
-    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
+pub(super) async fn serve(
+    io: Transport,
+    door: Arc<RestDoor>,
+    patience: Patience,
+    stage: watch::Receiver<Stage>,
+) {
     let service = service_fn(move |request| {
         let door = Arc::clone(&door);
         async move { Ok::<_, Infallible>(door.answer(request).await) }
@@ -74,7 +75,7 @@ where
         .max_headers(HEADERS_MAX)
         .max_buf_size(BUFFER_BYTES_MAX)
         .serve_connection(TokioIo::new(StallGuard::new(io, patience.answer_idle)), service);
-    drive(connection, stage).await;
+    drive(connection, stage, pending()).await;
 }
 
 impl<IO, S> Drain for Connection<IO, S>

@@ -2,10 +2,13 @@
 
 use super::{
     Patience, Stage,
+    authority::MendedAuthority,
     connection::{Drain, drive},
+    lifetime::{Activity, Lifetime},
     preface,
     stalled::StallGuard,
     stream::{self, StreamExecutor},
+    transport::Transport,
 };
 use crate::grpc::{GrpcDoor, Methods, answer::AnswerBody};
 use http::Request;
@@ -17,16 +20,25 @@ use hyper::{
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{convert::Infallible, pin::Pin, sync::Arc};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    sync::watch,
-};
+use tokio::sync::watch;
 
-/// Calls at once on one connection; clients queue further ones themselves.
-const STREAMS_MAX: u32 = 1_024;
+/// What an operator may change of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Http2Limits {
+    /// Calls at once on one connection; clients queue further ones themselves.
+    pub streams_max: u32,
+    /// Of one request's headers.
+    pub header_bytes_max: u32,
+    /// How long a connection may last.
+    pub lifetime: Lifetime,
+}
 
-/// Of one request's headers, as gRPC's own servers allow at most.
-const HEADER_BYTES_MAX: u32 = 16 * 1024;
+impl Default for Http2Limits {
+    /// As gRPC's own servers allow headers at most.
+    fn default() -> Self {
+        Self { streams_max: 1_024, header_bytes_max: 16 * 1024, lifetime: Lifetime::default() }
+    }
+}
 
 /// Bytes that a client may send ahead, of one call and of all: enough for a fast network, and what a connection
 /// can make the server hold before it is charged.
@@ -45,15 +57,13 @@ const RESETS_PROVOKED_MAX: usize = 1_024;
 const SEND_BUFFER_BYTES: usize = 1024 * 1024;
 
 /// Serves one connection to its end.
-pub(super) async fn serve<IO, M>(
-    io: IO,
+pub(super) async fn serve<M: Methods>(
+    io: Transport,
     door: Arc<GrpcDoor<M>>,
-    patience: Patience,
+    (patience, limits): (Patience, Http2Limits),
     mut stage: watch::Receiver<Stage>,
-) where
-    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    M: Methods,
-{
+) {
+    let is_unix = io.is_unix();
     let Some(io) = preface::expect(io, patience.head, &mut stage).await else { return };
     let service = service_fn(move |request: Request<Incoming>| {
         let door = Arc::clone(&door);
@@ -65,21 +75,21 @@ pub(super) async fn serve<IO, M>(
             Ok::<_, Infallible>(response)
         }
     });
-    drive(
-        builder(patience).serve_connection(TokioIo::new(StallGuard::new(io, patience.answer_idle)), service),
-        stage,
-    )
-    .await;
+    let activity = Activity::new();
+    let io = MendedAuthority::new(io, is_unix);
+    let io = TokioIo::new(StallGuard::new(io, patience.answer_idle));
+    let connection = builder(patience, limits, Arc::clone(&activity)).serve_connection(io, service);
+    drive(connection, stage, limits.lifetime.wait_over(activity)).await;
 }
 
-fn builder(patience: Patience) -> Builder<StreamExecutor> {
-    let mut builder = Builder::new(StreamExecutor { patience: patience.answer_idle });
+fn builder(patience: Patience, limits: Http2Limits, activity: Arc<Activity>) -> Builder<StreamExecutor> {
+    let mut builder = Builder::new(StreamExecutor { patience: patience.answer_idle, activity });
     builder
         .timer(TokioTimer::new())
         .keep_alive_interval(patience.ping_interval)
         .keep_alive_timeout(patience.ping_timeout)
-        .max_concurrent_streams(STREAMS_MAX)
-        .max_header_list_size(HEADER_BYTES_MAX)
+        .max_concurrent_streams(limits.streams_max)
+        .max_header_list_size(limits.header_bytes_max)
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
         .max_frame_size(FRAME_BYTES_MAX)

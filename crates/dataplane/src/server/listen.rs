@@ -1,6 +1,12 @@
 //! Sockets that listen, and the loop that takes connections from them.
 
-use super::{Stage, traffic::Traffic};
+use super::{
+    Stage,
+    socket_file::{SocketFile, SocketFileOptions},
+    tls::Tls,
+    traffic::Traffic,
+    transport::Transport,
+};
 use crate::error::Error;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
@@ -25,9 +31,9 @@ const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
 /// A bound socket.
 #[derive(Debug)]
-pub(super) struct Listener {
-    socket: TcpListener,
-    address: SocketAddr,
+pub(super) enum Listener {
+    Tcp(TcpListener),
+    Unix(SocketFile),
 }
 
 impl Listener {
@@ -43,19 +49,51 @@ impl Listener {
         let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for candidate in candidates.into_iter().flat_map(with_fallback) {
             match bind(candidate) {
-                Ok(socket) => {
-                    let address = socket.local_addr().map_err(refused)?;
-                    return Ok(Self { socket, address });
-                }
+                Ok(socket) => return Ok(Self::Tcp(socket)),
                 Err(error) => failed = error,
             }
         }
         Err(refused(failed))
     }
 
-    /// Where it listens, with the port that was picked.
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
+    /// Binds a UNIX socket within a runtime.
+    pub(super) fn bind_file(options: &SocketFileOptions, door: &str) -> Result<Self, Error> {
+        SocketFile::bind(options, BACKLOG, door).map(Self::Unix)
+    }
+
+    /// Where it listens, with the port that was picked; none for a UNIX socket.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(socket) => socket.local_addr().ok(),
+            Self::Unix(_) => None,
+        }
+    }
+
+    async fn accept(&self) -> io::Result<Transport> {
+        match self {
+            Self::Tcp(socket) => socket.accept().await.map(|(stream, _)| Transport::Tcp(prepared(stream))),
+            Self::Unix(socket) => socket.accept().await.map(Transport::Unix),
+        }
+    }
+}
+
+/// What stands before a door: who counts its connections, and what they pass before they are served.
+#[derive(Clone, Debug)]
+pub(super) struct Entrance {
+    pub(super) traffic: Arc<Traffic>,
+    /// None: connections are served as they come.
+    pub(super) tls: Option<Arc<Tls>>,
+    /// For the handshake.
+    pub(super) patience: Duration,
+    pub(super) stage: watch::Receiver<Stage>,
+}
+
+impl Entrance {
+    async fn pass(mut self, io: Transport) -> Option<Transport> {
+        match self.tls {
+            Some(tls) => tls.accept(io, self.patience, &mut self.stage).await,
+            None => Some(io),
+        }
     }
 }
 
@@ -80,29 +118,28 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Takes connections until the server closes, each served in a task of its own.
-pub(super) async fn accept<F, S>(
-    listener: Listener,
-    traffic: Arc<Traffic>,
-    mut stage: watch::Receiver<Stage>,
-    serve: S,
-) where
-    S: Fn(TcpStream, watch::Receiver<Stage>) -> F,
+pub(super) async fn accept<F, S>(listener: Listener, entrance: Entrance, serve: S)
+where
+    S: Fn(Transport, watch::Receiver<Stage>) -> F + Clone + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
+    let mut stage = entrance.stage.clone();
     let mut backoff = BACKOFF_FIRST;
     loop {
         let accepted = tokio::select! {
-            accepted = listener.socket.accept() => accepted,
+            accepted = listener.accept() => accepted,
             _ = stage.wait_for(|stage| *stage != Stage::Open) => return,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok(io) => {
                 backoff = BACKOFF_FIRST;
                 // Over the limit the connection is closed by dropping it.
-                if let Some(open) = traffic.open_connection() {
-                    let served = serve(prepared(stream), stage.clone());
+                if let Some(open) = entrance.traffic.open_connection() {
+                    let (entrance, serve, stage) = (entrance.clone(), serve.clone(), stage.clone());
                     tokio::spawn(async move {
-                        served.await;
+                        if let Some(io) = entrance.pass(io).await {
+                            serve(io, stage).await;
+                        }
                         drop(open);
                     });
                 }
@@ -143,7 +180,7 @@ mod tests {
             assert_eq!(error.code, Code::InvalidArgument, "{error}");
         }
         let first = Listener::bind("127.0.0.1:0", "gRPC").unwrap();
-        let error = Listener::bind(&first.address().to_string(), "REST").unwrap_err();
+        let error = Listener::bind(&first.address().unwrap().to_string(), "REST").unwrap_err();
         assert_eq!(error.code, Code::Unavailable);
         assert!(error.message.contains("for REST: Address already in use"), "{error}");
     }

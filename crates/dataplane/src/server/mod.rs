@@ -8,20 +8,28 @@ use crate::{
     tensor_proto::TensorEncoding,
 };
 use http1::RestDoor;
-use listen::{Listener, accept};
+use http2::Http2Limits;
+use listen::{Entrance, Listener, accept};
+use socket_file::SocketFileOptions;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tls::Tls;
 use tokio::{runtime::Handle, sync::watch, time::timeout};
 use traffic::{Traffic, TrafficSnapshot};
 
+mod authority;
 pub(crate) mod body;
 mod connection;
 mod http1;
-mod http2;
+pub mod http2;
+pub mod lifetime;
 mod listen;
 mod preface;
+pub mod socket_file;
 mod stalled;
 mod stream;
+pub mod tls;
 pub mod traffic;
+mod transport;
 
 /// After the deadline of a shutdown, connections are cut; their tasks end within moments.
 const CUT_PATIENCE: Duration = Duration::from_secs(5);
@@ -31,8 +39,14 @@ const CUT_PATIENCE: Duration = Duration::from_secs(5);
 pub struct ServerOptions {
     /// `host:port` for gRPC; port 0 picks a free one; none: do not listen.
     pub grpc_address: Option<String>,
+    /// A UNIX socket for gRPC, beside the address or instead of it.
+    pub grpc_socket: Option<SocketFileOptions>,
     /// The same for REST. `[::]:port` takes IPv4 too, and only IPv4 where the machine has no IPv6.
     pub rest_address: Option<String>,
+    /// How gRPC's connections are encrypted, those of the UNIX socket too; none: not at all.
+    pub grpc_tls: Option<Arc<Tls>>,
+    /// The same for REST.
+    pub rest_tls: Option<Arc<Tls>>,
     /// A REST request's time to run; none: no limit.
     pub rest_timeout: Option<Duration>,
     /// REST answers carry the headers that let browsers of other origins read them.
@@ -49,6 +63,10 @@ pub struct ServerOptions {
     pub buffered_bytes_max: usize,
     /// Open connections, both doors together; further ones are closed at once.
     pub connections_max: usize,
+    /// Of one gRPC request's message; it counts where it is less than `message_bytes_max`.
+    pub grpc_message_bytes_max: usize,
+    /// Of gRPC's connections.
+    pub http2: Http2Limits,
     /// How long clients may take.
     pub patience: Patience,
 }
@@ -56,14 +74,14 @@ pub struct ServerOptions {
 /// How long clients may take. The defaults are for production; tests shorten them.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// For a connection's first bytes, and for the head of an HTTP/1 request (so also between two of them).
+    /// For a TLS handshake, for the first bytes of what it carries, and for the head of an HTTP/1 request (so also between two of them).
     pub head: Duration,
     /// Between two pieces of a request's body.
     pub body_idle: Duration,
     /// For a client to take some of its answer.
     pub answer_idle: Duration,
-    /// Between two pings that ask whether an HTTP/2 client is still there.
-    pub ping_interval: Duration,
+    /// Between two pings that ask whether an HTTP/2 client is still there; none: it is not asked.
+    pub ping_interval: Option<Duration>,
     /// For the answer to a ping.
     pub ping_timeout: Duration,
 }
@@ -74,7 +92,7 @@ impl Default for Patience {
             head: Duration::from_mins(1),
             body_idle: Duration::from_secs(30),
             answer_idle: Duration::from_mins(1),
-            ping_interval: Duration::from_mins(1),
+            ping_interval: Some(Duration::from_mins(1)),
             ping_timeout: Duration::from_secs(20),
         }
     }
@@ -85,7 +103,10 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             grpc_address: None,
+            grpc_socket: None,
             rest_address: None,
+            grpc_tls: None,
+            rest_tls: None,
             rest_timeout: Some(Duration::from_secs(30)),
             cors: false,
             rest_compression: true,
@@ -94,6 +115,8 @@ impl Default for ServerOptions {
             message_bytes_max: i32::MAX as usize,
             buffered_bytes_max: 4 << 30,
             connections_max: 16_384,
+            grpc_message_bytes_max: usize::MAX,
+            http2: Http2Limits::default(),
             patience: Patience::default(),
         }
     }
@@ -137,14 +160,18 @@ impl Server {
             address.as_deref().map(|address| Listener::bind(address, door)).transpose()
         };
         let grpc = bind(&options.grpc_address, "gRPC")?;
+        let socket =
+            options.grpc_socket.as_ref().map(|file| Listener::bind_file(file, "gRPC")).transpose()?;
         let rest = bind(&options.rest_address, "REST")?;
+        let address = |listener: &Option<Listener>| listener.as_ref().and_then(Listener::address);
         let server = Self {
-            addresses: (grpc.as_ref().map(Listener::address), rest.as_ref().map(Listener::address)),
+            addresses: (address(&grpc), address(&rest)),
             traffic: Traffic::new(plane.gauges(), options.connections_max, options.buffered_bytes_max),
             stage: watch::Sender::new(Stage::Open),
         };
-        if let Some(listener) = grpc {
-            server.open_grpc(listener, methods, Arc::clone(&plane), options, runtime)?;
+        let grpc: Vec<Listener> = grpc.into_iter().chain(socket).collect();
+        if !grpc.is_empty() {
+            server.open_grpc(grpc, methods, Arc::clone(&plane), options, runtime)?;
         }
         if let Some(listener) = rest {
             server.open_rest(listener, plane, options, runtime);
@@ -181,25 +208,24 @@ impl Server {
 
     fn open_grpc<M: Methods>(
         &self,
-        listener: Listener,
+        listeners: Vec<Listener>,
         methods: M,
         plane: Arc<Plane>,
         options: &ServerOptions,
         runtime: &Handle,
     ) -> Result<(), Error> {
         let limits = DoorLimits {
-            message_bytes_max: options.message_bytes_max,
+            message_bytes_max: options.message_bytes_max.min(options.grpc_message_bytes_max),
             body_idle: options.patience.body_idle,
         };
         let traffic = Arc::clone(&self.traffic);
         let door = Arc::new(GrpcDoor::new(methods, plane, limits, traffic, self.stage.subscribe())?);
-        let patience = options.patience;
-        runtime.spawn(accept(
-            listener,
-            Arc::clone(&self.traffic),
-            self.stage.subscribe(),
-            move |io, stage| http2::serve(io, Arc::clone(&door), patience, stage),
-        ));
+        let limits = (options.patience, options.http2);
+        for listener in listeners {
+            let door = Arc::clone(&door);
+            let serve = move |io, stage| http2::serve(io, Arc::clone(&door), limits, stage);
+            runtime.spawn(accept(listener, self.entrance(options.grpc_tls.as_ref(), options), serve));
+        }
         Ok(())
     }
 
@@ -218,11 +244,16 @@ impl Server {
             body_idle: options.patience.body_idle,
         });
         let patience = options.patience;
-        runtime.spawn(accept(
-            listener,
-            Arc::clone(&self.traffic),
-            self.stage.subscribe(),
-            move |io, stage| http1::serve(io, Arc::clone(&door), patience, stage),
-        ));
+        let serve = move |io, stage| http1::serve(io, Arc::clone(&door), patience, stage);
+        runtime.spawn(accept(listener, self.entrance(options.rest_tls.as_ref(), options), serve));
+    }
+
+    fn entrance(&self, tls: Option<&Arc<Tls>>, options: &ServerOptions) -> Entrance {
+        Entrance {
+            traffic: Arc::clone(&self.traffic),
+            tls: tls.cloned(),
+            patience: options.patience.head,
+            stage: self.stage.subscribe(),
+        }
     }
 }

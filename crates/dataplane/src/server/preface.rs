@@ -44,14 +44,14 @@ where
         return Some(Rewound { preface: PREFACE, io });
     }
     // A client that does not take it is gone already.
-    let _ = timeout(REFUSAL_PATIENCE.min(patience), refuse(&mut io)).await;
+    let _ = timeout(REFUSAL_PATIENCE.min(patience), refuse(&mut io, NOT_HTTP2)).await;
     None
 }
 
 /// Says what this port is, then takes in what was sent: closing with bytes unread would reset the connection, and
 /// the client might never see the answer.
-async fn refuse(io: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
-    io.write_all(NOT_HTTP2).await?;
+pub(super) async fn refuse(io: &mut (impl AsyncRead + AsyncWrite + Unpin), answer: &[u8]) -> io::Result<()> {
+    io.write_all(answer).await?;
     io.shutdown().await?;
     copy(&mut io.take(REFUSED_BYTES_MAX), &mut sink()).await?;
     Ok(())

@@ -3,12 +3,14 @@
 //! A client can hold an answer in the server for as long as it likes by never opening its flow-control window;
 //! its connection looks alive all the while. Nothing in an HTTP library limits that, so the task does.
 
+use super::lifetime::{Activity, Call};
 use hyper::rt::Executor;
 use pin_project_lite::pin_project;
 use std::{
     cell::Cell,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -25,9 +27,10 @@ pub(super) fn answered() {
 }
 
 /// Runs each stream as a task; it may wait `patience` for its client to take some of the answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct StreamExecutor {
     pub(super) patience: Duration,
+    pub(super) activity: Arc<Activity>,
 }
 
 impl<F> Executor<F> for StreamExecutor
@@ -35,7 +38,9 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, stream: F) {
-        tokio::spawn(Stream { task: stream, patience: self.patience, is_answered: false, stalled: None });
+        let call = self.activity.begin_call();
+        let patience = self.patience;
+        tokio::spawn(Stream { task: stream, patience, is_answered: false, stalled: None, _call: call });
     }
 }
 
@@ -47,6 +52,7 @@ pin_project! {
         patience: Duration,
         is_answered: bool,
         stalled: Option<Pin<Box<Sleep>>>,
+        _call: Call,
     }
 }
 

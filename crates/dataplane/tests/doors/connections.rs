@@ -103,7 +103,7 @@ async fn a_connection_that_says_nothing_or_stops_halfway_is_closed() {
 #[tokio::test]
 async fn a_client_that_answers_no_pings_is_given_up() {
     let fixture = Fixture::start(|options| {
-        options.patience.ping_interval = impatient();
+        options.patience.ping_interval = Some(impatient());
         options.patience.ping_timeout = impatient();
     });
     converse(fixture.grpc(), &[PREFACE, &frame(4, 0, 0, &[])].concat()).await;

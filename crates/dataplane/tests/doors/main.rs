@@ -9,15 +9,19 @@
     unreachable_pub
 )] // a test may panic, and nobody imports it
 
+mod authority;
 mod compression;
 mod connections;
 mod deadlines;
 mod framing;
 mod health;
 mod inference;
+mod lifetime;
 mod memory;
 mod metrics;
 mod rest;
 mod serving;
 mod shutdown;
 mod support;
+mod tls;
+mod unix_socket;

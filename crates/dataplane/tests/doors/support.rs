@@ -26,6 +26,7 @@ use std::{
 };
 use tempfile::TempDir;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     runtime::Handle,
     sync::{Semaphore, mpsc},
@@ -271,11 +272,22 @@ impl Client {
     ) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
+        Self::over(stream, adjust).await.unwrap()
+    }
+
+    /// A client at the other end of any bytes.
+    pub async fn over<IO>(
+        io: IO,
+        adjust: impl FnOnce(&mut http2::Builder<TokioExecutor>),
+    ) -> hyper::Result<Self>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let mut builder = http2::Builder::new(TokioExecutor::new());
         adjust(&mut builder);
-        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
+        let (sender, connection) = builder.handshake(TokioIo::new(io)).await?;
         tokio::spawn(connection);
-        Self { sender, authority: address.to_string() }
+        Ok(Self { sender, authority: "localhost".to_owned() })
     }
 
     /// Sends a request and waits for the head of its answer.
