@@ -7,6 +7,7 @@ from understudy.batching_parameters import BatchingSettings
 from understudy.dataplane.options import DataPlaneOptions, WarmupOptions
 from understudy.model_config import ServerConfig, Transition
 from understudy.session_config import SessionOverrides
+from understudy.tls_files import TlsFiles
 
 POLL_INTERVAL_S = 1.0
 LOAD_RETRIES_MAX = 5
@@ -74,6 +75,8 @@ class ServeOptions:
         state_dir: where revisions of the configuration are kept; none: in memory.
         state_dir_is_required: a start fails when it cannot be used; otherwise the server does without.
         data_plane: addresses and limits of gRPC and REST.
+        grpc_tls: where gRPC's certificates were read from and are read again; none: it has no TLS.
+        rest_tls: the same for REST.
         admin_address: `host:port` of the operators' API; port 0 picks a free one; none: do not listen.
         admin_is_required: a start fails when that address is taken; otherwise the server does without.
         tensorflow: how TensorFlow runs.
@@ -103,6 +106,8 @@ class ServeOptions:
     state_dir: str | None = None
     state_dir_is_required: bool = True
     data_plane: DataPlaneOptions
+    grpc_tls: TlsFiles | None = None
+    rest_tls: TlsFiles | None = None
     admin_address: str | None = None
     admin_is_required: bool = True
     tensorflow: TensorFlowSettings = field(default_factory=TensorFlowSettings)

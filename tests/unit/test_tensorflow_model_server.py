@@ -41,6 +41,7 @@ OWN_FLAGS = {
     "request_log_dir",
     "request_log_file_age_max_s",
     "request_log_file_bytes_max",
+    "rest_api_ssl_config_file",
     "state_dir",
     "transition_policy",
 }

@@ -1,5 +1,8 @@
 """How commands talk to a running server: one HTTP request, and errors that say what to do."""
 
+import ssl
+from dataclasses import dataclass
+
 import httpx
 
 from understudy.cli.outcome import Unreachable, Unusable
@@ -10,17 +13,56 @@ _BODY_CHARS_SHOWN = 500
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
-def connect(url: str, *, timeout_s: float = TIMEOUT_S) -> httpx.Client:
+@dataclass(frozen=True, slots=True)
+class ClientTls:
+    """Whom a client trusts, and who it says that it is; paths of files in PEM.
+
+    Attributes:
+        ca: who may sign the server's certificate; none: who this machine trusts.
+        certificate: the client's; none: it has none to show.
+        key: its private key; none: it stands in the certificate's file.
+    """
+
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+    def build_context(self) -> ssl.SSLContext:
+        """What httpx takes.
+
+        Raises:
+            Unusable: when a file cannot be read or does not hold what it should.
+        """
+        try:
+            context = ssl.create_default_context(cafile=self.ca)
+            if self.certificate is not None:
+                context.load_cert_chain(self.certificate, self.key)
+        except OSError as error:  # ssl.SSLError is one
+            reason = error.strerror or error
+            raise Unusable(
+                f"The files for TLS cannot be used: {reason}. Give --ca, --client-certificate and "
+                "--client-key in PEM."
+            ) from error
+        return context
+
+
+def connect(url: str, *, timeout_s: float = TIMEOUT_S, tls: ClientTls | None = None) -> httpx.Client:
     """A client for the server at a URL; a proxy of the environment is not used for this machine itself.
 
+    Args:
+        url: of the server.
+        timeout_s: for each answer.
+        tls: for https; none: this machine's trust.
+
     Raises:
-        Unusable: when it is no URL of a server.
+        Unusable: when it is no URL of a server, or a file for TLS cannot be used.
     """
     parsed = _parse_url(url)
+    is_secure = parsed.scheme == "https"  # without TLS there are no certificates to load, which takes long
     return httpx.Client(
         base_url=parsed,
         timeout=timeout_s,
-        verify=parsed.scheme == "https",  # without TLS there are no certificates to load, which takes long
+        verify=tls.build_context() if is_secure and tls is not None else is_secure,
         mounts={f"all://{host}": None for host in _LOOPBACK},  # none: no proxy
     )
 

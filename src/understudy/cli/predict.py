@@ -7,7 +7,7 @@ from urllib.parse import quote
 import click
 import httpx
 
-from understudy.cli.connection import connect, send
+from understudy.cli.connection import ClientTls, connect, send
 from understudy.cli.outcome import NegativeAnswer, Unusable
 
 BODY_BYTES_MAX = 1 << 30
@@ -29,6 +29,9 @@ class _Arguments(TypedDict):
     inputs: str | None
     input_file: BinaryIO | None
     rest_url: str
+    ca: str | None
+    client_certificate: str | None
+    client_key: str | None
     timeout: float
 
 
@@ -54,6 +57,11 @@ class _Arguments(TypedDict):
     help="The server's REST door.",
 )
 @click.option(
+    "--ca", metavar="FILE", help="Trust the server's certificate when this one signed it (https; PEM)."
+)
+@click.option("--client-certificate", metavar="FILE", help="The certificate to show to the server (PEM).")
+@click.option("--client-key", metavar="FILE", help="Its private key (PEM), if that is another file.")
+@click.option(
     "--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, help="Seconds."
 )
 def predict(**arguments: Unpack[_Arguments]) -> None:
@@ -67,7 +75,8 @@ def predict(**arguments: Unpack[_Arguments]) -> None:
     The exit code is 1 when the server refuses the request.
     """  # noqa: D301 - click's mark for lines that stay as they are
     path, body = _build_path(arguments), _build_body(arguments)
-    with connect(arguments["rest_url"], timeout_s=arguments["timeout"]) as client:
+    tls = _build_tls(arguments)
+    with connect(arguments["rest_url"], timeout_s=arguments["timeout"], tls=tls) as client:
         request = client.build_request(
             "POST", path, content=body, headers={"content-type": "application/json"}
         )
@@ -75,6 +84,12 @@ def predict(**arguments: Unpack[_Arguments]) -> None:
     if response.status_code != _HTTP_OK:
         raise NegativeAnswer(f"The server refused the request ({response.status_code}): {_reason(response)}")
     click.echo(response.content)  # bytes: a model's strings need not be text
+
+
+def _build_tls(arguments: _Arguments) -> ClientTls:
+    if arguments["client_key"] is not None and arguments["client_certificate"] is None:
+        raise click.UsageError("--client-key needs --client-certificate.")
+    return ClientTls(arguments["ca"], arguments["client_certificate"], arguments["client_key"])
 
 
 def _build_path(arguments: _Arguments) -> str:

@@ -13,6 +13,7 @@ from understudy import telemetry
 from understudy.cli.outcome import EXIT_NEGATIVE, Unusable
 from understudy.cli.serve_batching import build_batching
 from understudy.cli.serve_flags import OPTIONS, STATE_DIR_NONE, ServeFlags
+from understudy.cli.transport_flags import build_grpc_options, build_tls_files, read_tls
 from understudy.config_text import read_startup_config
 from understudy.dataplane.options import DataPlaneOptions, RequestLogOptions, WarmupOptions
 from understudy.errors import ConfigError, UnderstudyError
@@ -63,6 +64,8 @@ def build_options(flags: ServeFlags) -> ServeOptions:
         state_dir=_choose_state_dir(flags),
         state_dir_is_required=flags["state_dir"] is not None,
         data_plane=replace(_build_data_plane(flags), batch_threads=batch_threads),
+        grpc_tls=build_tls_files(flags, "grpc"),
+        rest_tls=build_tls_files(flags, "rest"),
         admin_address=_address(flags["admin_host"], flags["admin_port"], "--admin-host"),
         tensorflow=TensorFlowSettings(
             library_dir=_absolute(flags["tensorflow_dir"]),
@@ -168,15 +171,20 @@ def _build_model(name: str, base_path: str, hint: str) -> ModelConfig:
 def _build_data_plane(flags: ServeFlags) -> DataPlaneOptions:
     grpc = _address(flags["host"], flags["grpc_port"], "--host")
     rest = _address(flags["host"], flags["rest_port"], "--host")
-    if grpc is None and rest is None:
+    if grpc is None and rest is None and flags["grpc_socket"] is None:
         raise click.UsageError("Both --grpc-port and --rest-port are off; nobody could ask for a prediction.")
-    if grpc == rest and flags["grpc_port"] != 0:
+    if grpc is not None and grpc == rest and flags["grpc_port"] != 0:
         raise click.UsageError(f"--grpc-port and --rest-port are both {flags['grpc_port']}.")
     if rest is None and flags["metrics_path"] is not None:
         raise click.UsageError("--metrics-path is a path of the REST port, and --rest-port is off.")
     return DataPlaneOptions(
         grpc_address=grpc,
+        grpc_socket=_absolute(flags["grpc_socket"]),
+        grpc_socket_mode=flags["grpc_socket_mode"],
         rest_address=rest,
+        grpc_tls=read_tls(flags, "grpc"),
+        rest_tls=read_tls(flags, "rest"),
+        grpc=build_grpc_options(flags),
         io_threads=flags["io_threads"],
         rest_timeout_ms=round(flags["rest_timeout"] * 1000),
         message_bytes_max=flags["message_bytes_max"],

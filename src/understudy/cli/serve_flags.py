@@ -1,13 +1,27 @@
-"""The flags of `understudy serve`, in one table each for models, doors, life, runtime and limits."""
+"""The flags of `understudy serve`, in one table each for models, doors, life, runtime and limits.
 
-from collections.abc import Callable
-from typing import Final, TypedDict
+Those of connections (TLS, UNIX socket, gRPC's limits) are transport_flags.py's.
+"""
+
+from typing import Final
 
 import click
 
+from understudy.cli.serve_option import BYTES as _BYTES
+from understudy.cli.serve_option import COUNT as _COUNT
+from understudy.cli.serve_option import FLAG as _FLAG
+from understudy.cli.serve_option import POSITIVE as _POSITIVE
+from understudy.cli.serve_option import TEXT as _TEXT
+from understudy.cli.serve_option import THREADS as _THREADS
+from understudy.cli.serve_option import option as _option
+from understudy.cli.serve_option import parse_interval as _parse_interval
+from understudy.cli.serve_option import parse_path as _parse_path
+from understudy.cli.serve_option import parse_port as _parse_port
+from understudy.cli.serve_option import parse_seconds as _parse_seconds
+from understudy.cli.transport_flags import TRANSPORT, TransportFlags
 from understudy.dataplane.options import DataPlaneOptions, RequestLogOptions, WarmupOptions
 from understudy.model_config import Transition
-from understudy.monitoring_config import DEFAULT_METRICS_PATH, is_reachable
+from understudy.monitoring_config import DEFAULT_METRICS_PATH
 from understudy.server_options import (
     DRAIN_TIMEOUT_S,
     LOAD_RETRIES_MAX,
@@ -22,16 +36,10 @@ from understudy.server_options import (
 )
 from understudy.telemetry import LogStyle
 
-PORT_MAX = 65_535
-PORT_OFF = "off"
 STATE_DIR_NONE = "none"
 GRPC_PORT = 8500
 REST_PORT = 8501
 ADMIN_PORT = 8502
-THREADS_MAX = 1024
-SECONDS_MAX = 366 * 24 * 3600
-INT32_MAX = 2**31 - 1
-BYTES_MAX = 2**48
 
 WARMUP_ITERATIONS: Final = WarmupOptions().iterations
 
@@ -40,7 +48,7 @@ _LOG_LIMITS: Final = RequestLogOptions(directory="")
 """The data plane's own defaults."""
 
 
-class ServeFlags(TypedDict):
+class ServeFlags(TransportFlags):
     """What stands on the command line or in the environment, by click's names."""
 
     model: tuple[str, ...]
@@ -102,76 +110,6 @@ class ServeFlags(TypedDict):
     buffered_bytes_max: int
     rest_timeout: float
     log_format: str
-
-
-def _parse_port(value: str | int) -> int | None:
-    """A TCP port; none for `off`."""
-    if value == PORT_OFF:
-        return None
-    port = int(value) if str(value).isdecimal() else -1
-    if not 0 <= port <= PORT_MAX:
-        raise click.BadParameter(f"{value!r} is no port; give a number up to {PORT_MAX}, or {PORT_OFF}.")
-    return port
-
-
-def _parse_path(value: str) -> str:
-    """A path that a request can ask for."""
-    if not is_reachable(value):
-        raise click.BadParameter(f"{value!r} is no path; it begins with a slash and has no ?, # or space.")
-    return value
-
-
-def _parse_seconds(value: str | float) -> float:
-    """A duration."""
-    seconds = _parse_interval(value)
-    if seconds < 0:
-        raise click.BadParameter(f"{value!r} is negative.")
-    return seconds
-
-
-def _parse_interval(value: str | float) -> float:
-    """A duration, or a negative number where that has a meaning."""
-    try:
-        seconds = float(value)
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} is no number of seconds.") from error
-    if not -SECONDS_MAX <= seconds <= SECONDS_MAX:  # so written, it refuses what is no number, too
-        raise click.BadParameter(f"{value!r} is beyond {SECONDS_MAX} seconds.")
-    return seconds
-
-
-_TEXT, _FLAG = click.STRING, click.BOOL
-_THREADS = click.IntRange(min=0, max=THREADS_MAX)
-_COUNT, _POSITIVE = click.IntRange(min=0, max=INT32_MAX), click.IntRange(min=1, max=INT32_MAX)
-_BYTES = click.IntRange(min=1, max=BYTES_MAX)
-_METAVARS: dict[object, str] = {
-    _parse_port: f"PORT|{PORT_OFF}",
-    _parse_path: "PATH",
-    _parse_seconds: "SECONDS",
-    _parse_interval: "SECONDS",
-}
-
-
-def _option(
-    name: str,
-    kind: "click.ParamType[object] | Callable[[str], object]",
-    default: str | float | tuple[str, ...] | None,
-    text: str,
-    metavar: str | None = None,
-) -> click.Option:
-    has_opposite = kind is _FLAG and bool(default)  # what is on by default must be there to be turned off
-    return click.Option(
-        [f"--{name}/--no-{name}" if has_opposite else f"--{name}"],
-        type=kind,
-        default=default,
-        multiple=isinstance(default, tuple),
-        is_flag=True if kind is _FLAG else None,
-        show_default=has_opposite or (default not in {None, ()} and kind is not _FLAG),
-        envvar=f"UNDERSTUDY_{name.upper().replace('-', '_')}",
-        show_envvar=True,
-        metavar=_METAVARS.get(kind, metavar),
-        help=text,
-    )
 
 
 _MODELS = [
@@ -441,5 +379,13 @@ _LIMIT_OPTIONS = [
     ),
 ]
 
-OPTIONS: Final[list[click.Parameter]] = [*_MODELS, *_DOORS, *_LIFE, *_RUNTIME, *_REQUEST_LOG, *_LIMIT_OPTIONS]
+OPTIONS: Final[list[click.Parameter]] = [
+    *_MODELS,
+    *_DOORS,
+    *TRANSPORT,
+    *_LIFE,
+    *_RUNTIME,
+    *_REQUEST_LOG,
+    *_LIMIT_OPTIONS,
+]
 """In the order in which help lists them."""

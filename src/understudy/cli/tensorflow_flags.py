@@ -63,9 +63,8 @@ _LISTENING = (
         "grpc_socket_path",
         _STRING,
         "",
-        "UNIX socket of gRPC",
-        _REFUSED,
-        "gRPC listens on TCP only so far; use --port",
+        "UNIX socket of gRPC, beside --port; --port=0: only this one",
+        reason="a socket on which another process listens is not taken over; the file goes with the server",
     ),
     Flag("rest_api_port", _INT32, 0, "TCP port of REST; 0: no REST"),
     Flag(
@@ -89,9 +88,11 @@ _LISTENING = (
         "grpc_channel_arguments",
         _STRING,
         "",
-        "settings of the gRPC library",
-        _REFUSED,
-        "these are settings of a library that is not used here, and some limit connections; leave it out",
+        "settings of the gRPC library, k=v with commas between",
+        reason="grpc.max_connection_age_ms, grpc.max_connection_age_grace_ms, grpc.max_connection_idle_ms, "
+        "grpc.keepalive_time_ms, grpc.keepalive_timeout_ms, grpc.max_concurrent_streams, "
+        "grpc.max_receive_message_length, grpc.max_metadata_size and grpc.absolute_max_metadata_size mean "
+        "what they say; others have no effect, which a log line says of each; what is no k=v is refused",
     ),
     Flag(
         "grpc_max_threads",
@@ -99,7 +100,7 @@ _LISTENING = (
         0,
         "threads of the gRPC library",
         _NO_EFFECT,
-        "no thread waits for a connection or a request here",
+        "no thread waits for a connection or a request here; runs have threads by the machine's cores",
     ),
     Flag(
         "enable_grpc_healthcheck_service",
@@ -113,10 +114,15 @@ _LISTENING = (
         "ssl_config_file",
         _STRING,
         "",
-        "TLS for gRPC",
-        _REFUSED,
-        "there is no TLS yet, and requests must not travel in clear by accident; "
-        "put a proxy with TLS in front",
+        "text file with an SSLConfig: TLS for gRPC, on TCP and UNIX socket",
+        reason="read again when it changes and on SIGHUP; one that cannot be used ends the start",
+    ),
+    Flag(
+        "rest_api_ssl_config_file",
+        _STRING,
+        "",
+        "the same for REST",
+        reason="Understudy's own flag; --ssl_config_file leaves REST as it is, as in TensorFlow Serving",
     ),
     Flag(
         "use_alts_credentials",

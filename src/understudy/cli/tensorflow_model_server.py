@@ -9,6 +9,11 @@ from importlib import metadata
 from pathlib import Path
 
 from understudy import telemetry
+from understudy.cli.channel_arguments import (
+    ChannelArgumentError,
+    ChannelArguments,
+    parse_channel_arguments,
+)
 from understudy.cli.tensorflow_batching import build_batching
 from understudy.cli.tensorflow_flags import FLAGS, Treatment
 from understudy.cli.tensorflow_syntax import CommandLine, FlagValues, build_usage, parse_arguments
@@ -25,6 +30,7 @@ from understudy.server_options import (
     TensorFlowSettings,
 )
 from understudy.session_config import SessionOverrides, read_session_config
+from understudy.tls_files import SslConfigFile
 
 PROGRAM = "tensorflow_model_server"
 EXIT_FAILURE = 255
@@ -82,6 +88,8 @@ def build_options(line: CommandLine) -> ServeOptions:
         state_dir=values.text("state_dir") or None,
         data_plane=replace(_build_data_plane(values), batch_threads=batch_threads),
         batching=batching,
+        grpc_tls=_tls_file(values, "ssl_config_file"),
+        rest_tls=_tls_file(values, "rest_api_ssl_config_file"),
         admin_address=_loopback(_port(values, "admin_port")),
         admin_is_required="admin_port" in line.given,  # who never heard of it must not stumble over it
         tensorflow=_build_tensorflow(values),
@@ -144,15 +152,20 @@ def _build_models(values: FlagValues) -> tuple[ServerConfig, str | None]:
 
 def _build_data_plane(values: FlagValues) -> DataPlaneOptions:
     grpc, rest = _port(values, "port"), _port(values, "rest_api_port")
-    if rest == grpc:
+    if rest and rest == grpc:
         telemetry.get_logger().error(
             "rest_is_off", reason=f"--rest_api_port and --port are both {rest}; only gRPC listens"
         )
         rest = 0
     any_address = "[::]" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104 - TensorFlow Serving's
+    grpc_tls, rest_tls = _tls_file(values, "ssl_config_file"), _tls_file(values, "rest_api_ssl_config_file")
     return DataPlaneOptions(
-        grpc_address=f"0.0.0.0:{grpc}",
+        grpc_address=f"0.0.0.0:{grpc}" if grpc else None,
+        grpc_socket=values.text("grpc_socket_path") or None,
         rest_address=f"{any_address}:{rest}" if rest else None,
+        grpc_tls=None if grpc_tls is None else grpc_tls.read(),
+        rest_tls=None if rest_tls is None else rest_tls.read(),
+        grpc=_channel_arguments(values).options,
         rest_timeout_ms=values.integer("rest_api_timeout_in_ms"),
         cors=values.boolean("rest_api_enable_cors_support"),
         rest_compression=values.boolean("rest_api_enable_compression"),
@@ -194,6 +207,18 @@ def _build_request_log(values: FlagValues) -> RequestLogOptions | None:
 
 def _tags(values: FlagValues) -> tuple[str, ...]:
     return tuple(tag for tag in values.text("saved_model_tags").split(",") if tag)
+
+
+def _tls_file(values: FlagValues, name: str) -> SslConfigFile | None:
+    path = values.text(name)
+    return SslConfigFile(path) if path else None
+
+
+def _channel_arguments(values: FlagValues) -> ChannelArguments:
+    try:
+        return parse_channel_arguments(values.text("grpc_channel_arguments"))
+    except ChannelArgumentError as error:
+        raise _invalid(str(error)) from error
 
 
 def _build_tensorflow(values: FlagValues) -> TensorFlowSettings:
@@ -280,6 +305,8 @@ def _log_flags_without_effect(line: CommandLine) -> None:
     for flag in FLAGS:
         if flag.name in line.given and flag.treatment is Treatment.NO_EFFECT:
             telemetry.get_logger().warning("flag_without_effect", flag=f"--{flag.name}", reason=flag.reason)
+    for name, reason in _channel_arguments(line.values).without_effect:
+        telemetry.get_logger().warning("channel_argument_without_effect", argument=name, reason=reason)
 
 
 def _describe_status(error: UnderstudyError) -> str:

@@ -25,6 +25,7 @@ from understudy.errors import Code, DataPlaneError, StartupError
 from understudy.lifecycle.manager import Manager, ManagerOptions
 from understudy.metrics.tallies import Tallies
 from understudy.servable import Event, FoundVersions, Outcome
+from understudy.server.certificates import CertificateReader, Certificates
 from understudy.server.config_file import ConfigFile, ConfigFileReader
 from understudy.server.operator import LiveOperator
 from understudy.server.orders import OrderHandling, OrderReports
@@ -62,6 +63,7 @@ class Parts:
     pages: PageDesk | None
     config_file: ConfigFileReader | None
     request_logs: RequestLogWatch | None
+    certificates: CertificateReader | None
     tallies: Tallies
     view: LiveView
     operator: LiveOperator
@@ -122,6 +124,7 @@ def build_parts(options: ServeOptions, clock: Clock, store: RevisionStore) -> Pa
         pages=PageDesk(data_plane, view.metrics) if options.data_plane.metrics_path else None,
         config_file=_build_config_file(options, clock, loop, handling),
         request_logs=RequestLogWatch(data_plane, clock, loop.send) if may_log_requests else None,
+        certificates=_build_certificates(options, data_plane),
         tallies=tallies,
         view=view,
         operator=LiveOperator(clock, desk, loop, store, reports=handling.reports),
@@ -135,6 +138,13 @@ def _build_config_file(
         return None
     file = ConfigFile(options.config_file, options.models, clock)
     return ConfigFileReader(file, clock, loop, handling)
+
+
+def _build_certificates(options: ServeOptions, data_plane: NativeDataPlane) -> CertificateReader | None:
+    if options.grpc_tls is None and options.rest_tls is None:
+        return None
+    in_force = Certificates(options.data_plane.grpc_tls, options.data_plane.rest_tls)
+    return CertificateReader(options.grpc_tls, options.rest_tls, in_force=in_force, doors=data_plane)
 
 
 def _build_reports(tallies: Tallies) -> Reports:

@@ -86,6 +86,8 @@ class Server:
             self._parts.config_file.stop(JOIN_TIMEOUT_S)
         if self._parts.request_logs is not None:
             self._parts.request_logs.stop()
+        if self._parts.certificates is not None:
+            self._parts.certificates.stop(JOIN_TIMEOUT_S)
         self._parts.reloads.stop()
         if self._parts.pages is not None:
             self._parts.pages.stop()
@@ -158,13 +160,18 @@ class Server:
         except DataPlaneError as error:
             raise StartupError(error.message, code=error.code) from error
         self._parts.data_plane.set_healthy(healthy=True)
-        self._parts.view.enter(Phase.SERVING, grpc=bound.grpc, rest=bound.rest)
+        socket = self._options.data_plane.grpc_socket
+        unix = None if socket is None else f"unix:{socket}"
+        self._parts.view.enter(Phase.SERVING, grpc=bound.grpc or unix, rest=bound.rest)
         self._parts.reloads.start()
         if self._parts.pages is not None:
             self._parts.pages.start()
+        if self._parts.certificates is not None:
+            self._parts.certificates.start()
         if self._parts.config_file is not None and self._options.config_poll_interval_s > 0:
             self._parts.config_file.start(self._options.config_poll_interval_s)
-        self._log.info("serving", grpc=bound.grpc, rest=bound.rest, admin=admin_address)
+        also = {} if unix is None else {"grpc_socket": unix}
+        self._log.info("serving", grpc=bound.grpc, rest=bound.rest, admin=admin_address, **also)
 
     def _serve(self) -> StopAsked:
         yield_to_requests()  # not earlier: the doors' threads were started from this one
@@ -173,15 +180,17 @@ class Server:
                 case StopAsked() as stop:
                     return stop
                 case ReloadAsked():
-                    self._reload_file()
+                    self._reload_files()
                 case Answered() | Drained() | None:  # the start's order, settled after its time-out
                     pass
 
-    def _reload_file(self) -> None:
-        if self._parts.config_file is None:
-            self._log.warning("reload_refused", reason="models came from flags: no file to read again")
-        else:
+    def _reload_files(self) -> None:
+        if self._parts.certificates is not None:
+            self._parts.certificates.reload("SIGHUP")
+        if self._parts.config_file is not None:
             self._parts.config_file.reload("SIGHUP")
+        elif self._parts.certificates is None:
+            self._log.warning("reload_refused", reason="models came from flags: no file to read again")
 
     def _drain(self, stop: StopAsked) -> None:
         """Health first, so that balancers look elsewhere; then the doors; then the last requests."""
