@@ -10,8 +10,11 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
+from types import SimpleNamespace, TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    import grpc
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,18 @@ class ServingClient:
         )
 
 
+def _build_session_stub(channel: "grpc.Channel") -> SimpleNamespace:
+    """The stub that the package lacks: it has the service's messages only."""
+    from tensorflow_serving.apis import session_service_pb2 as messages  # noqa: PLC0415
+
+    call = channel.unary_unary(
+        "/tensorflow.serving.SessionService/SessionRun",
+        request_serializer=messages.SessionRunRequest.SerializeToString,
+        response_deserializer=messages.SessionRunResponse.FromString,
+    )
+    return SimpleNamespace(SessionRun=call)
+
+
 def _serve_orders() -> None:
     import grpc  # noqa: PLC0415
     from google.protobuf import json_format, text_format  # noqa: PLC0415
@@ -88,12 +103,14 @@ def _serve_orders() -> None:
         predict_pb2,
         prediction_service_pb2_grpc,
         regression_pb2,
+        session_service_pb2,
     )
 
     prediction, model = (
         prediction_service_pb2_grpc.PredictionServiceStub,
         model_service_pb2_grpc.ModelServiceStub,
     )
+
     rpcs = {
         "Predict": (prediction, predict_pb2.PredictRequest),
         "Classify": (prediction, classification.ClassificationRequest),
@@ -102,6 +119,7 @@ def _serve_orders() -> None:
         "GetModelMetadata": (prediction, get_model_metadata_pb2.GetModelMetadataRequest),
         "GetModelStatus": (model, get_model_status_pb2.GetModelStatusRequest),
         "HandleReloadConfigRequest": (model, model_management_pb2.ReloadConfigRequest),
+        "SessionRun": (_build_session_stub, session_service_pb2.SessionRunRequest),
     }
     unlimited = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
     channels: dict[str, grpc.Channel] = {}

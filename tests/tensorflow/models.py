@@ -219,6 +219,52 @@ def sums_examples(out: Path) -> None:
     save(out, signatures, total=total)
 
 
+def shared_heads(out: Path) -> None:
+    """Classify and regress Examples by their float feature x, read once for both heads: a TensorFlow 1 graph.
+
+    Each run of either adds 1 to a variable, which `serving_default` tells. The graph's own names: `x`,
+    `doubled`, the operation `count`, and `c0` to `c8`, which are 0 to 8.
+    """
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        examples = v1.placeholder(tf.string, [None], "examples")
+        runs = v1.get_variable("runs", initializer=0.0, use_resource=False)
+        with tf.control_dependencies([v1.assign_add(runs, 1.0, name="count")]):
+            parsed = tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([], tf.float32)})
+        x = tf.identity(parsed["x"], "x")
+        column = tf.expand_dims(tf.multiply(x, 2.0, "doubled"), 1)
+        for number in range(9):
+            tf.constant(number, name=f"c{number}")
+        signatures = head_signatures(examples, x, column, tf.identity(runs))
+        session.run(v1.global_variables_initializer())
+        builder = v1.saved_model.Builder(str(out))
+        tags = [v1.saved_model.tag_constants.SERVING]
+        builder.add_meta_graph_and_variables(session, tags, signature_def_map=signatures)
+        builder.save()
+
+
+def head_signatures(
+    examples: tf.Tensor, x: tf.Tensor, column: tf.Tensor, runs: tf.Tensor
+) -> dict[str, object]:
+    """Return the signatures of `shared_heads`."""
+    v1 = tf.compat.v1.saved_model
+    names = v1.signature_constants
+
+    def signature(inputs: dict[str, tf.Tensor], outputs: dict[str, tf.Tensor], method: str) -> object:
+        infos = [
+            {alias: v1.build_tensor_info(tensor) for alias, tensor in side.items()}
+            for side in (inputs, outputs)
+        ]
+        return v1.build_signature_def(*infos, method)
+
+    classes = {"classes": tf.strings.as_string(column, precision=1), "scores": column}
+    return {
+        "serving_default": signature({}, {"total": runs}, names.PREDICT_METHOD_NAME),
+        "classify": signature({"inputs": examples}, classes, names.CLASSIFY_METHOD_NAME),
+        "regress": signature({"inputs": examples}, {"outputs": x}, names.REGRESS_METHOD_NAME),
+    }
+
+
 def mlp(out: Path) -> None:
     """Classify 64 features into 10 classes through 128 hidden units, with weights drawn from one seed."""
     draw = tf.random.Generator.from_seed(7)
@@ -301,6 +347,7 @@ BUILDERS: dict[str, Builder] = {
         zero_inputs,
         counter,
         sums_examples,
+        shared_heads,
         mlp,
     )
 }

@@ -31,6 +31,7 @@ STOCK_FLAGS = [*TABLE, *FROM_CORES]
 
 OWN_FLAGS = {
     "admin_port",
+    "enable_session_run",
     "drain_timeout_s",
     "load_timeout_s",
     "memory_limit_bytes",

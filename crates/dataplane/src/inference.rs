@@ -13,7 +13,7 @@ use crate::{
     metrics::{CountedApi, Entry},
     request_log,
     route::Router,
-    runtime::{Model, RunOptions},
+    runtime::{GraphRun, Model, RunOptions},
     servable::Handle,
     signature::{CLASSIFY_METHOD, PREDICT_METHOD, REGRESS_METHOD, Signature, Signatures},
     stats::{Gauges, Ledger, Method, Rows},
@@ -78,6 +78,8 @@ impl Api {
 pub struct Rules {
     /// A signature is only run by a method that its `method_name` fits.
     pub check_method_names: bool,
+    /// `SessionRun` is answered, and with it any operation of a graph can be run.
+    pub session_run: bool,
 }
 
 impl Rules {
@@ -155,6 +157,17 @@ impl Run for SignatureRun {
 
     fn batchable(&self) -> Option<&SignatureRun> {
         Some(self)
+    }
+}
+
+impl Run for GraphRun {
+    fn run(&self, model: &dyn Model, options: RunOptions) -> Result<Vec<Tensor>, Error> {
+        let answers = model.run_graph(self, options)?;
+        if answers.len() == self.fetches.len() {
+            Ok(answers)
+        } else {
+            Err(Error::unknown("SessionRun internal error"))
+        }
     }
 }
 

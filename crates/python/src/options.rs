@@ -6,6 +6,7 @@ use dataplane::{
     batching::BatchThreads,
     error::Error,
     execute::Limits,
+    inference::Rules,
     plane::{LoadRequest as Load, Platform},
     request_log,
     runtime::{litert, tensorflow},
@@ -46,6 +47,8 @@ pub(crate) struct DataPlaneOptions {
     tensor_content: bool,
     metrics_path: Option<String>,
     request_log: Option<RequestLogOptions>,
+    check_method_names: bool,
+    session_run: bool,
 }
 
 #[derive(FromPyObject)]
@@ -58,6 +61,10 @@ struct RequestLogOptions {
 }
 
 impl DataPlaneOptions {
+    pub(crate) fn rules(&self) -> Rules {
+        Rules { check_method_names: self.check_method_names, session_run: self.session_run }
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             io_threads: self.io_threads,

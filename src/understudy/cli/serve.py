@@ -198,6 +198,8 @@ def _build_data_plane(flags: ServeFlags) -> DataPlaneOptions:
         tensor_content=flags["tensor_content"],
         metrics_path=flags["metrics_path"],
         request_log=_build_request_log(flags),
+        check_method_names=flags["check_method_names"],
+        session_run=flags["enable_session_run"],
     )
 
 

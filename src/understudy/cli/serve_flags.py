@@ -66,6 +66,8 @@ class ServeFlags(TransportFlags):
     rest_compression: bool
     tensor_content: bool
     metrics_path: str | None
+    check_method_names: bool
+    enable_session_run: bool
     poll_interval: float
     load_threads: int
     unload_threads: int
@@ -177,6 +179,18 @@ _DOORS = [
         "Where the REST port has a page of metrics for Prometheus, with TensorFlow Serving's names and "
         f"Understudy's own: {DEFAULT_METRICS_PATH} is where TensorFlow Serving has it. Without the flag: "
         "nowhere; Understudy's own are at /metrics of the admin port in any case.",
+    ),
+    _option(
+        "check-method-names",
+        _FLAG,
+        False,
+        "Run a signature only by a method that its method name fits: Classify, Regress, or Predict for all.",
+    ),
+    _option(
+        "enable-session-run",
+        _FLAG,
+        False,
+        "Answer SessionRun, which can run any operation of a model's graph, also one that writes files.",
     ),
 ]
 

@@ -374,8 +374,14 @@ _RUNNING = (
         _BOOL,
         False,
         "refuses a signature whose method name does not fit the call",
-        _REFUSED,
-        "method names are not checked yet, so calls that you mean to refuse would be answered",
+        reason="MultiInference checks each task, too",
+    ),
+    Flag(
+        "enable_session_run",
+        _BOOL,
+        False,
+        "answers SessionService/SessionRun, which can run any operation of a model's graph",
+        reason="Understudy's own flag; TensorFlow Serving does not have the service",
     ),
     Flag(
         "enable_serialization_as_tensor_content",
@@ -442,7 +448,7 @@ _RUNNING = (
         True,
         "TensorFlow's profiler service on the gRPC port",
         _NO_EFFECT,
-        "there is no profiler service; answers are the same",
+        "there is no profiler service: its methods answer UNIMPLEMENTED; others answer the same",
     ),
     Flag(
         "skip_initialize_tpu",

@@ -171,6 +171,8 @@ def _build_data_plane(values: FlagValues) -> DataPlaneOptions:
         rest_compression=values.boolean("rest_api_enable_compression"),
         tensor_content=values.boolean("enable_serialization_as_tensor_content"),
         request_log=_build_request_log(values),
+        check_method_names=values.boolean("enable_signature_method_name_check"),
+        session_run=values.boolean("enable_session_run"),
     )
 
 

@@ -99,6 +99,8 @@ class DataPlaneOptions:
         tensor_content: gRPC answers carry tensors packed in `tensor_content`, and not in typed fields.
         metrics_path: where REST has the metrics page, beginning with a slash; none: nowhere.
         request_log: where requests may be logged; none: nowhere.
+        check_method_names: a signature is only run by a method that its method name fits.
+        session_run: SessionRun is answered, and with it any operation of a model's graph can be run.
     """
 
     grpc_address: str | None
@@ -122,6 +124,8 @@ class DataPlaneOptions:
     tensor_content: bool = False
     metrics_path: str | None = None
     request_log: RequestLogOptions | None = None
+    check_method_names: bool = False
+    session_run: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ use crate::{
 use prost::Message;
 use std::collections::BTreeMap;
 
-const CHECKED: Rules = Rules { check_method_names: true };
+const CHECKED: Rules = Rules { check_method_names: true, session_run: false };
 
 fn specs(aliases: &[&str]) -> Vec<TensorSpec> {
     let spec = |alias: &&str| TensorSpec {

@@ -1,6 +1,6 @@
 //! The unary methods: which there are, and what answers them.
 
-use super::{examples, metadata, model_status, multi_inference, predict};
+use super::{examples, metadata, model_status, multi_inference, predict, session_run};
 use crate::{error::Error, examples::Task, plane::Plane, tensor_proto::TensorEncoding};
 use bytes::Bytes;
 use std::{future::Future, sync::Arc, time::Instant};
@@ -38,7 +38,7 @@ pub struct ServingMethods {
     encoding: TensorEncoding,
 }
 
-/// The methods of `PredictionService` and `ModelService`.
+/// The methods of `PredictionService`, `ModelService` and `SessionService`, and TensorFlow's own `ProfilerService`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // the names are the services' own
 pub enum ServingMethod {
@@ -49,6 +49,9 @@ pub enum ServingMethod {
     GetModelMetadata,
     GetModelStatus,
     HandleReloadConfigRequest,
+    SessionRun,
+    /// Every method of the profiler, none of which is answered.
+    Profiler,
 }
 
 impl ServingMethods {
@@ -79,13 +82,19 @@ impl Methods for ServingMethods {
             "/tensorflow.serving.ModelService/HandleReloadConfigRequest" => {
                 Some(ServingMethod::HandleReloadConfigRequest)
             }
+            "/tensorflow.serving.SessionService/SessionRun" => Some(ServingMethod::SessionRun),
+            "/tensorflow.ProfilerService/Profile"
+            | "/tensorflow.ProfilerService/Terminate"
+            | "/tensorflow.ProfilerService/Monitor" => Some(ServingMethod::Profiler),
             _ => None,
         }
     }
 
     fn message_bytes_max(&self, method: ServingMethod) -> usize {
         match method {
-            ServingMethod::GetModelMetadata | ServingMethod::GetModelStatus => QUESTION_BYTES_MAX,
+            ServingMethod::GetModelMetadata | ServingMethod::GetModelStatus | ServingMethod::Profiler => {
+                QUESTION_BYTES_MAX
+            }
             ServingMethod::HandleReloadConfigRequest => CONFIGURATION_BYTES_MAX,
             _ => usize::MAX,
         }
@@ -107,6 +116,10 @@ impl Methods for ServingMethods {
             ServingMethod::HandleReloadConfigRequest => {
                 self.plane.submit_admin("HandleReloadConfigRequest", message, deadline).await
             }
+            ServingMethod::SessionRun => session_run::answer(&self.plane, message, deadline).await,
+            ServingMethod::Profiler => Err(Error::unimplemented(
+                "There is no profiler in this server; latencies are on the operators' port at /metrics",
+            )),
         }
     }
 }

@@ -35,6 +35,7 @@ mod model_spec;
 mod model_status;
 mod multi_inference;
 mod predict;
+mod session_run;
 mod standard;
 mod timeout;
 

@@ -101,7 +101,7 @@ fn tasks_are_judged_one_by_one_in_the_words_of_tensorflow_serving() {
 
 #[test]
 fn method_names_are_checked_when_the_operator_wants_it() {
-    let rules = Rules { check_method_names: true };
+    let rules = Rules { check_method_names: true, session_run: false };
     let tasks = vec![task("m", "r", REGRESS), task("m", "c", CLASSIFY)];
     let error = codec(tasks, 1, rules).decode(&signatures()).unwrap_err();
     let text = format!("Expected classification signature method_name to be {CLASSIFY}. Was: {REGRESS}");

@@ -1,5 +1,6 @@
 //! The tables of what bodies become and are refused for, and answers to the byte.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test says what it expects
+#![allow(clippy::unnecessary_wraps)] // kinds as a feature has them
 
 use super::*;
 use crate::{

@@ -34,6 +34,17 @@ pub struct Head {
     pub outputs: Vec<usize>,
 }
 
+/// A part of a graph, by the graph's own names: `x:0` is the first output of the operation `x`, and so is `x`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GraphRun {
+    /// Tensors that take the place of those of these names.
+    pub feeds: Vec<(String, Tensor)>,
+    /// Tensors to answer.
+    pub fetches: Vec<String>,
+    /// Operations to run, too.
+    pub targets: Vec<String>,
+}
+
 /// A loaded model. Dropping it frees what it holds, which may take long: never do so on a request's thread.
 pub trait Model: Send + Sync + 'static {
     /// What it can be asked.
@@ -62,6 +73,14 @@ pub trait Model: Send + Sync + 'static {
     /// by head; when one head fails, all do.
     fn run_heads(&self, heads: &[Head], input: &Tensor, options: RunOptions) -> Result<Vec<Tensor>, Error> {
         run_in_turn(self, heads, input, options)
+    }
+
+    /// Runs any part of the model's graph: one tensor for each fetch, in the order named. `UNIMPLEMENTED` where a model
+    /// has no graph.
+    fn run_graph(&self, _run: &GraphRun, _options: RunOptions) -> Result<Vec<Tensor>, Error> {
+        Err(Error::unimplemented(
+            "SessionRun needs a SavedModel's graph, which this model has not; use Predict",
+        ))
     }
 }
 

@@ -137,6 +137,7 @@ async fn reflection_tells_every_service_in_both_of_its_versions() {
         "grpc.reflection.v1alpha.ServerReflection",
         "tensorflow.serving.ModelService",
         "tensorflow.serving.PredictionService",
+        "tensorflow.serving.SessionService",
     ];
 
     let ask = v1::server_reflection_request::MessageRequest::ListServices(String::new());

@@ -131,6 +131,21 @@ async fn a_question_too_long_to_be_one_is_refused() {
 }
 
 #[tokio::test]
+async fn what_is_not_there_or_not_allowed_says_so() {
+    let (fixture, _models) = serving();
+    let mut client = Client::connect(fixture.grpc()).await;
+    for (path, text) in [
+        ("/tensorflow.ProfilerService/Profile", "There is no profiler in this server"),
+        ("/tensorflow.ProfilerService/Terminate", "There is no profiler in this server"),
+        ("/tensorflow.ProfilerService/Monitor", "There is no profiler in this server"),
+        ("/tensorflow.serving.SessionService/SessionRun", "SessionRun is off"),
+    ] {
+        let answer = client.call(path, &[], whole(framed(b""))).await;
+        assert!(answer.status() == 12 && answer.text().starts_with(text), "{path}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn a_reload_is_the_control_planes_to_answer() {
     let (fixture, _models) = serving();
     let plane = fixture.plane.clone();

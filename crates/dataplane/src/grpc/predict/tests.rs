@@ -178,7 +178,7 @@ fn a_tensor_sent_in_two_parts_is_their_concatenation() {
 
 #[test]
 fn a_signature_that_no_method_fits_is_refused_when_the_operator_wants_it() {
-    let rules = Rules { check_method_names: true };
+    let rules = Rules { check_method_names: true, session_run: false };
     let named = |method: &str| Signature { method_name: method.to_owned(), ..signature(&[], &["y"], &[]) };
     let asked = |method: &str| PredictCodec { rules, ..codec(&[], &[]) }.choose(&signatures(named(method)));
     assert_eq!(

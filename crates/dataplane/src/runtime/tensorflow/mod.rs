@@ -2,12 +2,13 @@
 //!
 //! `library` finds the functions, `status` reads their failures, `tensor` carries values across, `session` owns a
 //! graph that runs, `signatures` says what it can be asked, `fetches` and `joint` what to have it compute for that,
-//! `prepared` bounds what that may be, `saved_model` puts these together. Which versions to
+//! `graph_run` computes whatever it is asked, `prepared` bounds what that may be, `saved_model` puts these together. Which versions to
 //! load, where requests come from and in which thread to run are other people's matters.
 
 #![allow(unsafe_code)] // C functions can be called in no other way; each block says why it is sound
 
 mod fetches;
+mod graph_run;
 mod joint;
 mod library;
 mod prepared;

@@ -1,16 +1,17 @@
 //! A `SavedModel`: is it one, load it, answer for it.
 
 use super::{
+    graph_run::GraphRuns,
     joint::{BoundHead, JOINT_RUNS_MAX, Joint},
     library::Api,
     prepared::Prepared,
-    session::Session,
+    session::{Part, Session},
     signatures::{self, Bound},
     tensor::Tensors,
 };
 use crate::{
     error::Error,
-    runtime::{Head, Model, Placement, RunOptions, run_in_turn},
+    runtime::{GraphRun, Head, Model, Placement, RunOptions, run_in_turn},
     signature::{Signatures, TensorSpec},
     tensor::{DType, Data, Tensor},
     wire::tensorflow::MetaGraphDef,
@@ -38,6 +39,7 @@ pub(super) struct SavedModel {
     signatures: Signatures,
     bound: Vec<Result<Bound, Error>>,
     joint_runs: Prepared<Joint>,
+    graph_runs: GraphRuns,
 }
 
 impl SavedModel {
@@ -59,7 +61,8 @@ impl SavedModel {
         }
         let signatures::Parsed { signatures, bound } = signatures::parse(meta_graph, &session);
         let joint_runs = Prepared::at_most(JOINT_RUNS_MAX);
-        let model = Self { api, session, signatures, bound, joint_runs };
+        let graph_runs = GraphRuns::new();
+        let model = Self { api, session, signatures, bound, joint_runs, graph_runs };
         model.prepare()?;
         Ok(model)
     }
@@ -86,7 +89,7 @@ impl SavedModel {
             let unfit = declared.inputs.iter().map(unfit).collect::<Result<Vec<_>, _>>()?;
             let inputs = Tensors::send(self.api, bound.feed(declared, &unfit)?)?;
             let options = RunOptions { placement: Placement::Caller, timeout: None };
-            let _refusal = self.session.run(options, &bound.feeds, &inputs, bound.fetches.all());
+            let _refusal = self.session.run(options, Part::of(&bound.feeds, &inputs, bound.fetches.all()));
         }
         Ok(())
     }
@@ -118,7 +121,7 @@ impl Model for SavedModel {
             self.signatures.get(signature).ok_or_else(|| Error::internal("a model has no such signature"))?;
         let plan = bound.fetches.plan(outputs)?;
         let inputs = Tensors::send(self.api, bound.feed(declared, inputs)?)?;
-        let answers = self.session.run(options, &bound.feeds, &inputs, &plan.fetches)?;
+        let answers = self.session.run(options, Part::of(&bound.feeds, &inputs, &plan.fetches))?;
         drop(inputs); // an answer that shares their memory is then ours alone
         Ok(plan.pick(answers.receive()?))
     }
@@ -133,9 +136,13 @@ impl Model for SavedModel {
             return run_in_turn(self, heads, input, options);
         }
         let inputs = Tensors::send(self.api, joint.feeds.iter().map(|_| input))?;
-        let answers = self.session.run(options, &joint.feeds, &inputs, &joint.fetches)?;
+        let answers = self.session.run(options, Part::of(&joint.feeds, &inputs, &joint.fetches))?;
         drop(inputs); // as in `run`
         joint.pick(&bound, &answers.receive()?)
+    }
+
+    fn run_graph(&self, run: &GraphRun, options: RunOptions) -> Result<Vec<Tensor>, Error> {
+        self.graph_runs.run(self.api, &self.session, run, options)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A graph that runs. Knows operations and tensors, nothing of signatures.
 
 use super::{
-    library::{Api, TfBuffer, TfGraph, TfOutput, TfSession, TfSessionOptions, c_count},
+    library::{Api, TfBuffer, TfGraph, TfOperation, TfOutput, TfSession, TfSessionOptions, c_count},
     status::Status,
     tensor::Tensors,
 };
@@ -66,6 +66,26 @@ impl Drop for SessionOptions {
     fn drop(&mut self) {
         // SAFETY: ours; sessions keep a copy of what they need.
         unsafe { (self.api.delete_session_options)(self.pointer) }
+    }
+}
+
+/// A part of a graph to run.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    /// What is fed.
+    pub(super) feeds: &'a [TfOutput],
+    /// One tensor for each of these.
+    pub(super) inputs: &'a Tensors,
+    /// What is answered.
+    pub(super) fetches: &'a [TfOutput],
+    /// Operations that are run, too.
+    pub(super) targets: &'a [*const TfOperation],
+}
+
+impl<'a> Part<'a> {
+    /// What these fetches depend on.
+    pub(super) fn of(feeds: &'a [TfOutput], inputs: &'a Tensors, fetches: &'a [TfOutput]) -> Self {
+        Self { feeds, inputs, fetches, targets: &[] }
     }
 }
 
@@ -153,13 +173,9 @@ impl Session {
             Some((front, Ok(index))) => (front, index),
             _ => (name, 0),
         };
-        let absent = || Error::not_found(format!("the graph has no tensor {name:?}"));
-        let c_name = CString::new(operation_name).map_err(|_| absent())?;
-        // SAFETY: the graph is alive; the name is a terminated string.
-        let operation = unsafe { (self.api.graph_operation_by_name)(self.graph.pointer, c_name.as_ptr()) };
-        if operation.is_null() {
-            return Err(absent());
-        }
+        let operation = self
+            .find(operation_name)
+            .ok_or_else(|| Error::not_found(format!("the graph has no tensor {name:?}")))?;
         // SAFETY: an operation of a graph that is alive.
         let count = unsafe { (self.api.operation_num_outputs)(operation) };
         if !(0..count).contains(&index) {
@@ -168,6 +184,21 @@ impl Session {
             )));
         }
         Ok(TfOutput { operation, index })
+    }
+
+    /// The operation that the graph calls `name`.
+    pub(super) fn operation(&self, name: &str) -> Result<*const TfOperation, Error> {
+        let operation = self.find(name);
+        let found =
+            operation.ok_or_else(|| Error::not_found(format!("the graph has no operation {name:?}")))?;
+        Ok(found.cast_const())
+    }
+
+    fn find(&self, operation_name: &str) -> Option<*mut TfOperation> {
+        let c_name = CString::new(operation_name).ok()?;
+        // SAFETY: the graph is alive; the name is a terminated string.
+        let operation = unsafe { (self.api.graph_operation_by_name)(self.graph.pointer, c_name.as_ptr()) };
+        (!operation.is_null()).then_some(operation)
     }
 
     /// Whether the graph holds state that an export keeps beside it.
@@ -187,14 +218,9 @@ impl Session {
         }
     }
 
-    /// Runs what `fetches` depend on. `inputs` has a tensor for each of `feeds`.
-    pub(super) fn run(
-        &self,
-        options: RunOptions,
-        feeds: &[TfOutput],
-        inputs: &Tensors,
-        fetches: &[TfOutput],
-    ) -> Result<Tensors, Error> {
+    /// Runs a part of the graph; one answer for each of its fetches.
+    pub(super) fn run(&self, options: RunOptions, part: Part<'_>) -> Result<Tensors, Error> {
+        let Part { feeds, inputs, fetches, targets } = part;
         if feeds.len() != inputs.len() {
             return Err(Error::internal("a graph needs one tensor for each feed"));
         }
@@ -203,7 +229,7 @@ impl Session {
         let mut answers = Tensors::room(self.api, fetches.len());
         let mut status = Status::new(self.api);
         // SAFETY: the session and all that is passed are alive during the call; the lengths are those of the
-        // arrays; the outputs are of this session's graph.
+        // arrays; outputs and operations are of this session's graph.
         unsafe {
             (self.api.session_run)(
                 self.pointer,
@@ -214,8 +240,8 @@ impl Session {
                 fetches.as_ptr(),
                 answers.as_mut_ptr(),
                 c_count(fetches.len()),
-                ptr::null(),
-                0,
+                targets.as_ptr(),
+                c_count(targets.len()),
                 ptr::null_mut(),
                 status.pointer(),
             );
