@@ -268,10 +268,3 @@ def test_status_tells_the_state_of_each_version(server: LiveServer, serving_clie
     assert answer.response == {
         "model_version_status": [{"version": "123", "state": "AVAILABLE", "status": {}}]
     }
-
-
-@pytest.mark.parametrize("rpc", ["Classify", "Regress", "MultiInference"])
-def test_what_is_not_served_yet_says_so(rpc: str, server: LiveServer, serving_client: ServingClient) -> None:
-    answer = serving_client.call(server.grpc, rpc)
-    assert answer.code == "UNIMPLEMENTED"
-    assert rpc in answer.message
