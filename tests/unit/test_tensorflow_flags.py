@@ -152,3 +152,17 @@ def test_what_only_prints_has_the_exit_code_of_tensorflow_serving(
     arguments: tuple[str, ...], status: int
 ) -> None:
     assert serve_command_line(arguments, refuse) == status
+
+
+def test_what_requests_may_do_is_the_operators_to_say() -> None:
+    served: list[ServeOptions] = []
+
+    def note(options: ServeOptions) -> int:
+        served.append(options)
+        return 0
+
+    rules = ("--enable_signature_method_name_check", "--enable_session_run")
+    for flags in ((), rules):
+        serve_command_line(("--model_base_path=/models/m", *flags), note)
+    told = [(options.data_plane.check_method_names, options.data_plane.session_run) for options in served]
+    assert told == [(False, False), (True, True)]
