@@ -70,7 +70,8 @@ def picture_of(*versions: VersionSnapshot, labels: tuple[tuple[str, int], ...] =
 def collector_of(
     picture: Picture, counted: Tallies | None = None, *, memory_limit_bytes: int | None = None
 ) -> Collector:
-    plane = NativeDataPlane(DataPlaneOptions(grpc_address=None, rest_address=None))
+    limits = DataPlaneOptions(grpc_address=None, rest_address=None, connections_max=7)
+    plane = NativeDataPlane(limits)
     return Collector(
         Sources(
             calendar=Calendar(ManualClock(wall_at_zero_s=WALL)),
@@ -81,6 +82,7 @@ def collector_of(
             phase=lambda: "serving",
             phases=("starting", "serving"),
             software_version="1",
+            limits=limits,
             memory_limit_bytes=memory_limit_bytes,
         )
     )
@@ -263,6 +265,14 @@ def test_a_counter_is_asked_for_by_name(name: str, value: int) -> None:
     counted.take_outcome(Loaded(V, 0.25))
     collector = collector_of(picture_of(version(1, State.READY)), counted)
     assert collector.values([name, "another"]) == {name: value, "another": 0}
+
+
+def test_what_the_doors_allow_stands_beside_what_they_hold() -> None:
+    values = scrape(collector_of(picture_of()))
+    assert values["understudy_connections", ()] == 0
+    assert values["understudy_connections_limit", ()] == 7
+    assert values["understudy_requests_in_flight_limit", ()] == 16_384
+    assert values["understudy_buffered_bytes_limit", ()] == 4 << 30
 
 
 def test_a_moment_has_one_date_unless_the_machine_s_clock_is_set() -> None:

@@ -331,8 +331,25 @@ IN_FLIGHT: Final = Metric(
 CONNECTIONS: Final = Metric(
     "understudy_connections", _GAUGE, Subject.REQUESTS, (), "Connections of clients that are open"
 )
+IN_FLIGHT_LIMIT: Final = Metric(
+    "understudy_requests_in_flight_limit",
+    _GAUGE,
+    Subject.REQUESTS,
+    (),
+    "The most that may be answered at once",
+)
+CONNECTIONS_LIMIT: Final = Metric(
+    "understudy_connections_limit",
+    _GAUGE,
+    Subject.REQUESTS,
+    (),
+    "The most that may be open, both doors together",
+)
 BUFFERED_BYTES: Final = Metric(
     "understudy_buffered_bytes", _GAUGE, Subject.REQUESTS, (), "Bytes of requests and answers that are held"
+)
+BUFFERED_BYTES_LIMIT: Final = Metric(
+    "understudy_buffered_bytes_limit", _GAUGE, Subject.REQUESTS, (), "The most bytes that may be held"
 )
 OVERLOAD_REFUSALS: Final = Metric(
     "understudy_overload_refusals_total",

@@ -8,6 +8,7 @@ from typing import Final
 from understudy.clock import Calendar
 from understudy.control.picture import Picture
 from understudy.dataplane._native import Statistics
+from understudy.dataplane.options import DataPlaneOptions
 from understudy.metrics import catalogue
 from understudy.metrics.catalogue import Kind
 from understudy.metrics.control_plane import read_picture
@@ -35,6 +36,7 @@ class Sources:
         phase: where the server is in its life.
         phases: all that it may be in.
         software_version: of this program.
+        limits: what the doors allow.
         memory_limit_bytes: of all reservations together; none: no limit.
     """
 
@@ -46,6 +48,7 @@ class Sources:
     phase: Callable[[], str]
     phases: Sequence[str]
     software_version: str
+    limits: DataPlaneOptions
     memory_limit_bytes: int | None = None
 
 
@@ -85,6 +88,10 @@ class Collector:
         phase = sources.phase()
         yield from (Reading(catalogue.PHASE, (each,), each == phase) for each in sources.phases)
         yield Reading(catalogue.CONFIG_REVISION, (), picture.config_revision)
+        limits = sources.limits
+        yield Reading(catalogue.IN_FLIGHT_LIMIT, (), limits.in_flight_max)
+        yield Reading(catalogue.CONNECTIONS_LIMIT, (), limits.connections_max)
+        yield Reading(catalogue.BUFFERED_BYTES_LIMIT, (), limits.buffered_bytes_max)
         if sources.memory_limit_bytes is not None:
             yield Reading(catalogue.MEMORY_LIMIT, (), sources.memory_limit_bytes)
 

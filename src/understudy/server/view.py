@@ -89,6 +89,7 @@ class LiveView:
                 phase=lambda: self._phase.value,
                 phases=tuple(phase.value for phase in Phase),
                 software_version=metadata.version("understudy"),
+                limits=options.data_plane,
                 memory_limit_bytes=options.memory_limit_bytes,
             )
         )
