@@ -446,8 +446,13 @@ impl Plane {
     #[must_use]
     pub fn serving_metrics(&self) -> Vec<Family> {
         let models = self.path.ledger.models();
-        let logged = self.request_log.as_ref().map(RequestLog::counts_by_code).unwrap_or_default();
-        metrics::read(Sources { models, warm_ups: &self.warm_ups, batches: None, logged })
+        let logged = self.request_log.as_ref().map(RequestLog::statistics).unwrap_or_default();
+        metrics::read(Sources {
+            models,
+            warm_ups: &self.warm_ups,
+            batches: self.path.batcher.snapshot(),
+            logged,
+        })
     }
 
     /// The next request of this method for the control plane, or none when `timeout` passes first.

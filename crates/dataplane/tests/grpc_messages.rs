@@ -65,6 +65,7 @@ impl House {
             platform: Platform::Synthetic,
             tags: Vec::new(),
             warmup: None,
+            batching: None,
         };
         plane.load(&request).unwrap();
         let changed = ModelUpdate {

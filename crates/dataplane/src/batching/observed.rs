@@ -67,6 +67,13 @@ impl Default for Observed {
     }
 }
 
+impl Default for BatchingSnapshot {
+    /// Of no batches.
+    fn default() -> Self {
+        Observed::default().snapshot()
+    }
+}
+
 impl Observed {
     pub(super) fn record_request(&self, rows: usize, inputs: usize) {
         for _ in 0..inputs {

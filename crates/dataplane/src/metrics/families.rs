@@ -1,7 +1,9 @@
 //! The metrics by name: TensorFlow Serving's names, kinds and labels, and all their values at one moment.
 
 use super::{CountedApi, Entry, ModelCounts, Models, WarmUps, warm_ups::WarmUpSeries};
-use crate::{error::Code, histogram::HistogramSnapshot};
+use crate::{
+    batching::BatchingSnapshot, error::Code, histogram::HistogramSnapshot, request_log::LogStatistics,
+};
 use std::sync::Arc;
 
 /// How a metric's values behave.
@@ -52,33 +54,16 @@ const RUNTIME: &str = "TF1";
 pub(crate) struct Sources<'a> {
     pub(crate) models: &'a Models,
     pub(crate) warm_ups: &'a WarmUps,
-    /// None: nothing runs in batches.
-    pub(crate) batches: Option<Batches>,
-    /// Logged requests by model and status.
-    pub(crate) logged: Vec<(String, Code, u64)>,
-}
-
-/// What is counted of batches, all models together.
-#[derive(Debug)]
-pub(crate) struct Batches {
-    /// What requests waited, in microseconds.
-    pub(crate) queuing_latency: HistogramSnapshot,
-    /// Batches that ran.
-    pub(crate) wrapped_run_count: u64,
-    /// Rows that a batch was filled up with, by how many it ran with.
-    pub(crate) padding_size: Vec<(usize, HistogramSnapshot)>,
-    /// Rows of requests.
-    pub(crate) input_batch_size: HistogramSnapshot,
-    /// Rows of batches.
-    pub(crate) processed_batch_size: HistogramSnapshot,
+    /// Of all models together.
+    pub(crate) batches: BatchingSnapshot,
+    /// Of models whose requests are logged.
+    pub(crate) logged: Vec<LogStatistics>,
 }
 
 /// All metrics, by name.
 pub(crate) fn read(sources: Sources<'_>) -> Vec<Family> {
     let models = sources.models.all();
     let (warm_up_latencies, warm_up_records) = read_warm_ups(sources.warm_ups);
-    let logged = sources.logged.iter();
-    let logged = logged.map(|(model, code, count)| series([model, code.name()], Value::Count(*count)));
     let mut families = read_batches(sources.batches);
     families.extend([
         histograms("/tensorflow/serving/model_warmup_latency", &["model_path", "status"], warm_up_latencies),
@@ -103,7 +88,11 @@ pub(crate) fn read(sources: Sources<'_>) -> Vec<Family> {
             &["model_name", "API", "entrypoint"],
             of_each(&models, request_latencies),
         ),
-        counters("/tensorflow/serving/request_log_count", &["model_name", "status_code"], logged.collect()),
+        counters(
+            "/tensorflow/serving/request_log_count",
+            &["model_name", "status_code"],
+            log_counts(&sources.logged),
+        ),
         histograms(
             "/tensorflow/serving/runtime_latency",
             &["model_name", "API", "runtime"],
@@ -113,28 +102,45 @@ pub(crate) fn read(sources: Sources<'_>) -> Vec<Family> {
     families
 }
 
-/// The thread pool has no name there, as in TensorFlow Serving.
-fn read_batches(batches: Option<Batches>) -> Vec<Family> {
-    let (mut queuing, mut runs, mut padding) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut input, mut processed) = (Vec::new(), Vec::new());
-    if let Some(batches) = batches {
-        queuing.push(series([""], Value::Histogram(batches.queuing_latency)));
-        runs.push(series([], Value::Count(batches.wrapped_run_count)));
-        padding.extend(
-            batches
-                .padding_size
-                .into_iter()
-                .map(|(size, rows)| series([&size.to_string()], Value::Histogram(rows))),
-        );
-        input.push(series([], Value::Histogram(batches.input_batch_size)));
-        processed.push(series([], Value::Histogram(batches.processed_batch_size)));
-    }
+/// A status says what became of the record.
+fn log_counts(logged: &[LogStatistics]) -> Vec<Series> {
+    let of_model = |log: &LogStatistics| {
+        let counts =
+            [(Code::Ok, log.written), (Code::ResourceExhausted, log.dropped), (Code::Internal, log.failed)];
+        let counted = counts.into_iter().filter(|(_, count)| *count > 0);
+        counted
+            .map(|(code, count)| series([&log.model, code.name()], Value::Count(count)))
+            .collect::<Vec<_>>()
+    };
+    logged.iter().flat_map(of_model).collect()
+}
+
+/// The thread pool has no name there, as in TensorFlow Serving. What was never counted in is left out.
+fn read_batches(batches: BatchingSnapshot) -> Vec<Family> {
+    let used = |histogram: &HistogramSnapshot| histogram.count() > 0;
+    let one =
+        |histogram| Some(histogram).filter(used).map(|histogram| series([], Value::Histogram(histogram)));
+    let filled =
+        |(size, rows): (usize, HistogramSnapshot)| series([&size.to_string()], Value::Histogram(rows));
+    let queuing = Some(batches.queue_us).filter(used);
+    let queuing = queuing.map(|waits| series([""], Value::Histogram(waits)));
+    let runs = (batches.runs > 0).then(|| series([], Value::Count(batches.runs)));
+    let padding = batches.filled_rows.into_iter().map(filled).collect();
+    let (input, processed) = (one(batches.input_rows), one(batches.executed_rows));
     vec![
-        histograms("/tensorflow/serving/batching_session/input_batch_size", &[], input),
+        histograms("/tensorflow/serving/batching_session/input_batch_size", &[], Vec::from_iter(input)),
         histograms("/tensorflow/serving/batching_session/padding_size", &["execution_batch_size"], padding),
-        histograms("/tensorflow/serving/batching_session/processed_batch_size", &[], processed),
-        histograms("/tensorflow/serving/batching_session/queuing_latency", &["thread_pool_name"], queuing),
-        counters("/tensorflow/serving/batching_session/wrapped_run_count", &[], runs),
+        histograms(
+            "/tensorflow/serving/batching_session/processed_batch_size",
+            &[],
+            Vec::from_iter(processed),
+        ),
+        histograms(
+            "/tensorflow/serving/batching_session/queuing_latency",
+            &["thread_pool_name"],
+            Vec::from_iter(queuing),
+        ),
+        counters("/tensorflow/serving/batching_session/wrapped_run_count", &[], Vec::from_iter(runs)),
     ]
 }
 
@@ -230,21 +236,24 @@ mod tests {
     #[test]
     fn metrics_are_told_by_name_with_those_of_batches_and_logs_where_there_are_any() {
         let (models, warm_ups) = (Models::default(), WarmUps::default());
-        let quiet = read(Sources { models: &models, warm_ups: &warm_ups, batches: None, logged: Vec::new() });
+        let batches = BatchingSnapshot::default();
+        let quiet = read(Sources { models: &models, warm_ups: &warm_ups, batches, logged: Vec::new() });
         assert!(names_are_in_order(&quiet) && quiet.iter().all(|family| family.series.is_empty()));
-        let rows = ExponentialHistogram::new(1.0, 2.0, 14).snapshot();
-        let batches = Batches {
-            queuing_latency: rows.clone(),
-            wrapped_run_count: 3,
-            padding_size: vec![(8, rows.clone()), (16, rows.clone())],
-            input_batch_size: rows.clone(),
-            processed_batch_size: rows,
+        let rows = ExponentialHistogram::new(1.0, 2.0, 14);
+        rows.record(7.0);
+        let rows = rows.snapshot();
+        let batches = BatchingSnapshot {
+            queue_us: rows.clone(),
+            runs: 3,
+            filled_rows: vec![(8, rows.clone()), (16, rows.clone())],
+            executed_rows: rows.clone(),
+            input_rows: rows,
         };
-        let logged = vec![("m".to_owned(), Code::Ok, 2)];
-        let busy = read(Sources { models: &models, warm_ups: &warm_ups, batches: Some(batches), logged });
+        let logged = vec![LogStatistics { model: Arc::from("m"), written: 2, dropped: 0, failed: 3 }];
+        let busy = read(Sources { models: &models, warm_ups: &warm_ups, batches, logged });
         assert!(names_are_in_order(&busy));
         let told: Vec<_> = busy.iter().filter(|family| !family.series.is_empty()).collect();
         let told: Vec<_> = told.iter().map(|family| (family.series.len(), family.total())).collect();
-        assert_eq!(told, [(1, None), (2, None), (1, None), (1, None), (1, Some(3)), (1, Some(2))]);
+        assert_eq!(told, [(1, None), (2, None), (1, None), (1, None), (1, Some(3)), (2, Some(5))]);
     }
 }

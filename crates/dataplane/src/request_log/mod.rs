@@ -15,10 +15,7 @@ mod writer;
 pub use reports::{Incident, Report};
 pub use sample::{Exchange, Messages, ModelLog};
 
-use crate::{
-    budget::Budget,
-    error::{Code, Error},
-};
+use crate::{budget::Budget, error::Error};
 use record::Record;
 use reports::Reports;
 use sample::Counts;
@@ -170,17 +167,6 @@ impl RequestLog {
     #[must_use]
     pub fn statistics(&self) -> Vec<LogStatistics> {
         self.models().iter().map(|(model, known)| known.counts.read(model)).collect()
-    }
-
-    /// The same, as TensorFlow Serving counts them: a code for each record, `OK` always told.
-    pub(crate) fn counts_by_code(&self) -> Vec<(String, Code, u64)> {
-        let by_code = |LogStatistics { model, written, dropped, failed }: LogStatistics| {
-            [(Code::Ok, written), (Code::ResourceExhausted, dropped), (Code::Internal, failed)]
-                .into_iter()
-                .filter(|&(code, count)| code == Code::Ok || count > 0)
-                .map(move |(code, count)| (model.as_ref().to_owned(), code, count))
-        };
-        self.statistics().into_iter().flat_map(by_code).collect()
     }
 
     /// The next thing that an operator should know, or none when `timeout` passes first.

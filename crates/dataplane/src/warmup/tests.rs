@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::{
+    batching::BatchingSnapshot,
     metrics::{Models, Sources, Value, read},
     runtime::{Head, RunOptions, synthetic},
     signature::{DEFAULT_SIGNATURE, Signature, Signatures, TensorSpec},
@@ -39,7 +40,8 @@ impl Counts {
     /// The labels of the metric's series, and how much each counts.
     fn of(&self, name: &str) -> Vec<(Vec<String>, u64)> {
         let Self { models, warm_ups } = self;
-        let metrics = read(Sources { models, warm_ups, batches: None, logged: Vec::new() });
+        let batches = BatchingSnapshot::default();
+        let metrics = read(Sources { models, warm_ups, batches, logged: Vec::new() });
         let metric = metrics.into_iter().find(|metric| metric.name.ends_with(name)).unwrap();
         let counted = |value: &Value| match value {
             Value::Count(count) => *count,
