@@ -22,6 +22,7 @@ fn file_descriptor_set() -> &'static [u8] {
 /// What the file `model.tflite` in this folder can be asked, as a serialized `tensorflow.serving.SignatureDefMap`;
 /// read without LiteRT.
 #[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // what Python gives is made anew
 fn litert_signatures(py: Python<'_>, path: PathBuf) -> PyResult<Vec<u8>> {
     py.detach(|| dataplane::runtime::litert::signatures(&path)).map_err(error::raised)
 }

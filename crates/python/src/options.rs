@@ -25,6 +25,7 @@ use pyo3::{FromPyObject, PyResult};
 use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 #[derive(FromPyObject)]
+#[allow(clippy::struct_excessive_bools)] // switches of an operator, each by itself
 pub(crate) struct DataPlaneOptions {
     grpc_address: Option<String>,
     grpc_socket: Option<PathBuf>,
