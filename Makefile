@@ -113,6 +113,11 @@ bench-formats: setup ## Benchmarks of JSON, tensors in messages, compression; re
 	$(call say,"Benchmarks of formats (about two minutes)")
 	$(BIN)/python -m benchmarks.formats
 
+.PHONY: bench-batching
+bench-batching: setup ## Benchmark of batches against requests one by one; results go to benchmarks/results
+	$(call say,"Benchmark of batching (about five minutes)")
+	$(BIN)/python -m benchmarks.batching
+
 .PHONY: lock
 lock: $(VENV)/.installed ## Lock the Python dependencies anew
 	UV=$(BIN)/uv scripts/lock
