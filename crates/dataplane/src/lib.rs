@@ -24,6 +24,7 @@ pub mod runtime;
 pub mod servable;
 pub mod server;
 pub mod signature;
+pub mod snapshot;
 pub mod stats;
 pub mod tensor;
 pub mod tensor_proto;

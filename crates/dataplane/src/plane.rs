@@ -2,18 +2,19 @@
 
 use crate::{
     admin::{AdminQueue, AdminRequest},
-    batching::{BatchThreads, Batcher, Batching, BatchingOptions, BatchingSnapshot, VersionBatches},
+    batching::{BatchThreads, Batcher, Batching, BatchingOptions},
     error::Error,
     execute::{Executor, Limits},
     inference::{Call, Codec, Path, Rules, Target},
     metrics::{self, Family, ModelCounts, Sources, WarmUps, pages::Pages},
     reaper::Reaper,
     registry::Registry,
-    request_log::{LogStatistics, Report, RequestLog},
+    request_log::{Report, RequestLog},
     route::{RouteUpdate, Router},
     runtime::{Model, litert, synthetic, tensorflow},
     servable::{Fittings, ServableId, Slot},
-    stats::{Gauges, Ledger, MethodStatistics},
+    snapshot::{ServableStatistics, Statistics},
+    stats::{Gauges, Ledger},
     warmup::{self, Warmed, WarmupOptions},
     wire::tensorflow::serving::{ModelVersionStatus, SignatureDefMap},
 };
@@ -119,52 +120,6 @@ pub struct Metadata {
     pub version: i64,
     /// `SignatureDef`s by name, defaults included.
     pub definitions: SignatureDefMap,
-}
-
-/// One snapshot of what is counted.
-#[derive(Debug)]
-pub struct Statistics {
-    /// Answers and latencies.
-    pub methods: Vec<MethodStatistics>,
-    /// Loaded versions, those being unloaded included.
-    pub servables: Vec<ServableStatistics>,
-    /// Requests being answered.
-    pub in_flight: usize,
-    /// Run threads in use, runs whose caller has given up included.
-    pub run_threads: usize,
-    /// Versions that were unloaded but whose last request still runs: their memory is not free yet.
-    pub unloaded_late: usize,
-    /// Jobs that panicked; not 0 means a bug.
-    pub panics: u64,
-    /// Open connections.
-    pub connections: usize,
-    /// Bytes of request bodies held.
-    pub buffered_bytes: usize,
-    /// Requests refused because something was full.
-    pub refused_overload: u64,
-    /// What became of the records of models whose requests are or were logged.
-    pub request_logs: Vec<LogStatistics>,
-    /// All batches together.
-    pub batching: BatchingSnapshot,
-}
-
-/// One loaded version at one moment.
-#[derive(Clone, Debug)]
-pub struct ServableStatistics {
-    /// The model.
-    pub model: Arc<str>,
-    /// Its number.
-    pub version: i64,
-    /// Tells it from others that are loaded under the same number.
-    pub incarnation: u64,
-    /// Requests that hold it.
-    pub in_flight: u64,
-    /// Runs so far in I/O threads.
-    pub runs_inline: u64,
-    /// Runs so far on run threads.
-    pub runs_pooled: u64,
-    /// What is counted of its batches; none when it is not batched.
-    pub batches: Option<VersionBatches>,
 }
 
 impl fmt::Debug for Plane {
@@ -471,16 +426,6 @@ impl Plane {
     }
 }
 
-impl ServableStatistics {
-    fn of(slot: &Slot) -> Self {
-        let (runs_inline, runs_pooled) = slot.lane().runs();
-        let ServableId { version, incarnation, .. } = slot.id();
-        let (model, in_flight) = (Arc::clone(slot.name()), slot.in_flight());
-        let batches = slot.batching().map(Batching::snapshot);
-        Self { model, version, incarnation, in_flight, runs_inline, runs_pooled, batches }
-    }
-}
-
 /// A version's entry while it is loaded; dropped unfinished, the entry goes.
 struct Loading<'a> {
     plane: &'a Plane,
@@ -502,6 +447,8 @@ impl<'a> Loading<'a> {
         let Path { executor, ledger, .. } = &self.plane.path;
         let rows = ledger.open_version(&name, version, names.clone());
         let (lane, reaper) = (executor.lane(names.len(), model.runs_max()), self.plane.reaper.clone());
+        // A model that can only do so many runs at once has them counted in one place: its lane.
+        let batching = batching.filter(|_| model.runs_max().is_none());
         let slot = Slot::new(model, Fittings { name, version, incarnation, lane, batching, rows, reaper });
         self.plane.registry().finish_load(slot);
         self.finished = true;

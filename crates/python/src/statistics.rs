@@ -1,7 +1,7 @@
 //! What is counted, as one snapshot for Python.
 
 use crate::{batching::BatchStatistics, error::raised};
-use dataplane::{error::Error, plane, request_log::LogStatistics, stats};
+use dataplane::{error::Error, request_log::LogStatistics, snapshot, stats};
 use pyo3::prelude::*;
 use std::time::Duration;
 
@@ -100,11 +100,11 @@ pub(crate) struct Statistics {
 }
 
 impl Statistics {
-    pub(crate) fn build(py: Python<'_>, snapshot: plane::Statistics) -> PyResult<Self> {
+    pub(crate) fn build(py: Python<'_>, seen: snapshot::Statistics) -> PyResult<Self> {
         let method = |row| Py::new(py, MethodStatistics(row));
         let request_log = |row| Py::new(py, RequestLogStatistics::from(row));
-        let servable = |row: plane::ServableStatistics| {
-            let plane::ServableStatistics {
+        let servable = |row: snapshot::ServableStatistics| {
+            let snapshot::ServableStatistics {
                 model,
                 version,
                 incarnation,
@@ -128,16 +128,16 @@ impl Statistics {
             )
         };
         Ok(Self {
-            methods: snapshot.methods.into_iter().map(method).collect::<PyResult<_>>()?,
-            servables: snapshot.servables.into_iter().map(servable).collect::<PyResult<_>>()?,
-            in_flight: snapshot.in_flight,
-            run_threads: snapshot.run_threads,
-            unloaded_late: snapshot.unloaded_late,
-            panics: snapshot.panics,
-            connections: snapshot.connections,
-            buffered_bytes: snapshot.buffered_bytes,
-            refused_overload: snapshot.refused_overload,
-            request_logs: snapshot.request_logs.into_iter().map(request_log).collect::<PyResult<_>>()?,
+            methods: seen.methods.into_iter().map(method).collect::<PyResult<_>>()?,
+            servables: seen.servables.into_iter().map(servable).collect::<PyResult<_>>()?,
+            in_flight: seen.in_flight,
+            run_threads: seen.run_threads,
+            unloaded_late: seen.unloaded_late,
+            panics: seen.panics,
+            connections: seen.connections,
+            buffered_bytes: seen.buffered_bytes,
+            refused_overload: seen.refused_overload,
+            request_logs: seen.request_logs.into_iter().map(request_log).collect::<PyResult<_>>()?,
         })
     }
 }

@@ -15,6 +15,7 @@ from understudy.servable import ServableId
 
 __all__ = [
     "AdminRequest",
+    "BatchStatistics",
     "BoundAddresses",
     "DataPlane",
     "LoadReport",

@@ -7,11 +7,12 @@ use crate::{
     error::{Code, Error},
     execute::Limits,
     inference::{Answered, Api, Call, Codec, Door, Inputs, SignatureRun, Target, VersionChoice},
-    plane::{LoadRequest, Plane, Platform, ServableStatistics},
+    plane::{LoadRequest, Plane, Platform},
     route::{ModelUpdate, RouteUpdate},
     runtime::synthetic,
     servable::ServableId,
     signature::Signatures,
+    snapshot::ServableStatistics,
     tensor::{DType, Data, Tensor},
     testing::{first_incarnations, write_version},
 };
