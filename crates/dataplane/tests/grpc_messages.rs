@@ -1,6 +1,7 @@
 //! Any bytes, and damaged good messages, into every gRPC method: an answer or an error, and never a panic.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)] // a test may panic
+#![allow(clippy::unnecessary_wraps)] // parts as messages have them
 
 use dataplane::{
     execute::Limits,
