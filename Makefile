@@ -51,7 +51,7 @@ target/release/understudy-loadgen: $(RUST_SOURCES) | prerequisites
 	@touch $@
 
 .PHONY: setup
-setup: prerequisites $(VENV)/.clients $(VENV)/.extension target/release/understudy-loadgen ## Install everything into this clone
+setup: prerequisites $(VENV)/.extension target/release/understudy-loadgen ## Install everything into this clone
 
 .PHONY: demo
 demo: setup ## The main job on real data: publish, change over, refuse a broken version, roll back
@@ -67,7 +67,7 @@ rust-test: prerequisites ## Tests of the data plane alone (no Python, no TensorF
 	cargo test --locked --package understudy-dataplane --package understudy-loadgen
 
 .PHONY: python-test
-python-test: setup ## Tests in Python: unit, exhaustive, scenarios, simulation, live servers
+python-test: setup $(VENV)/.clients ## Tests in Python: unit, exhaustive, scenarios, simulation, live servers
 	$(call say,"Python tests")
 	$(BIN)/python -m pytest
 
