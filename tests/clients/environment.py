@@ -1,6 +1,6 @@
 """Environments for other people's clients: each has its own, locked packages, made once in this clone.
 
-`python -m tests.clients.environment` makes them all (`make setup` does); a test that needs one which is not
+`python -m tests.clients.environment` makes them all (`make python-test` does); a test that needs one which is not
 there makes it then. What cannot be made fails the test: nothing is passed over in silence.
 """
 
