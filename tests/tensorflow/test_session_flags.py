@@ -1,7 +1,6 @@
 """Flags and files about TensorFlow's sessions, with both commands: each by what it does in a live server."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.live.drop_in import drop_in, free_port, here
 from tests.live.exports import config_text, model_text
 from tests.live.process import CONSOLE_SCRIPTS, LiveServer
 
@@ -36,28 +36,19 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def serve(models: Path, *flags: str) -> LiveServer:
     """`understudy serve` with the models `compiled` and `rounded`."""
     return LiveServer(f"--model-config-file={models / 'models.config'}", *flags)
 
 
-def drop_in(models: Path, *flags: str) -> LiveServer:
+def serve_drop_in(models: Path, *flags: str) -> LiveServer:
     """`tensorflow_model_server` with the same."""
-    ports = (f"--port={free_port()}", f"--rest_api_port={free_port()}", "--admin_port=0")
-    file = f"--model_config_file={models / 'models.config'}"
-    return LiveServer(*ports, file, *flags, command="tensorflow_model_server")
+    return drop_in(f"--model_config_file={models / 'models.config'}", *flags)
 
 
 def ask(server: LiveServer, model: str, x: object) -> float:
     """The first number of the answer."""
-    url = f"http://127.0.0.1:{server.rest.rpartition(':')[2]}/v1/models/{model}:predict"
+    url = f"http://{here(server.rest)}/v1/models/{model}:predict"
     answer = requests.post(url, json={"instances": [x]}, timeout=60)
     assert answer.status_code == 200, answer.text
     first = answer.json()["predictions"][0]
@@ -91,7 +82,7 @@ def look_at(server: LiveServer) -> Seen:
 @pytest.fixture(scope="module")
 def plain(models: Path) -> Seen:
     """A server that nothing was asked of."""
-    with drop_in(models) as server:
+    with serve_drop_in(models) as server:
         return look_at(server)
 
 
@@ -119,7 +110,7 @@ def test_a_flag_of_tensorflow_serving_does_what_it_says(
 ) -> None:
     file = tmp_path / "session.config"
     file.write_text(FILE)
-    with drop_in(models, *(flag.format(file=file) for flag in flags)) as server:
+    with serve_drop_in(models, *(flag.format(file=file) for flag in flags)) as server:
         seen = look_at(server)
     assert seen.intra == intra
     assert seen.others - plain.others == inter - CORES
@@ -176,7 +167,7 @@ def test_a_graph_with_other_tags_fails_in_tensorflows_words(models: Path) -> Non
 def test_metadata_is_whole_whether_or_not_unused_fields_are_removed(models: Path) -> None:
     answers = []
     for keeps in ("true", "false"):
-        with drop_in(models, f"--remove_unused_fields_from_bundle_metagraph={keeps}") as server:
+        with serve_drop_in(models, f"--remove_unused_fields_from_bundle_metagraph={keeps}") as server:
             url = f"http://127.0.0.1:{server.rest.rpartition(':')[2]}/v1/models/compiled/metadata"
             answers.append(requests.get(url, timeout=60).json())
     assert answers[0] == answers[1]

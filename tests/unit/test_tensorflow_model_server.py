@@ -205,7 +205,7 @@ def test_what_is_not_said_is_as_in_tensorflow_serving() -> None:
     assert (options.data_plane.grpc_address, options.data_plane.rest_address) == ("0.0.0.0:8500", None)
     assert options.data_plane.rest_timeout_ms == 30_000
     assert not options.data_plane.cors
-    assert (options.data_plane.tensor_content, options.data_plane.rest_compression) == (False, True)
+    assert (options.data_plane.tensor_content, options.data_plane.rest_compression) == (False, False)
     assert (options.admin_address, options.admin_is_required) == ("127.0.0.1:8502", False)
     nothing = SessionOverrides(intra_op_threads=0, inter_op_threads=0, gpu_memory_fraction=0.0)
     assert options.tensorflow == TensorFlowSettings(session=nothing, saved_model_tags=("serve",))
@@ -230,7 +230,7 @@ def test_honoured_flags_become_options() -> None:
         "--load_retry_interval_micros=1500000",
         "--rest_api_timeout_in_ms=-5",
         "--rest_api_enable_cors_support",
-        "--rest_api_enable_compression=false",
+        "--rest_api_enable_compression",
         "--enable_serialization_as_tensor_content",
         "--tensorflow_session_parallelism=4",
         "--saved_model_tags=serve,gpu",
@@ -244,7 +244,7 @@ def test_honoured_flags_become_options() -> None:
     assert options.data_plane.rest_address in {"[::]:9001", "0.0.0.0:9001"}
     assert options.data_plane.rest_timeout_ms == -5
     assert options.data_plane.cors
-    assert (options.data_plane.tensor_content, options.data_plane.rest_compression) == (True, False)
+    assert (options.data_plane.tensor_content, options.data_plane.rest_compression) == (True, True)
     assert (options.admin_address, options.admin_is_required) == ("127.0.0.1:9002", True)
     assert options.poll_interval_s == -1
     assert (options.config_poll_interval_s, options.reload_timeout_s) == (5, 30)

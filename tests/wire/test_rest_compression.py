@@ -9,6 +9,7 @@ import pytest
 import requests
 from urllib3.util import SKIP_HEADER
 
+from tests.live.drop_in import drop_in, here
 from tests.live.process import LiveServer
 
 pytestmark = pytest.mark.slow
@@ -17,8 +18,8 @@ ROWS = {"instances": [index / 7 for index in range(5_000)]}
 """Answered with some 50 KB."""
 
 
-def start(folder: Path, *flags: str) -> LiveServer:
-    """A server of one synthetic model."""
+def configure(folder: Path) -> Path:
+    """A config file with one synthetic model."""
     version = folder / "m" / "1"
     version.mkdir(parents=True)
     (version / "synthetic.json").write_text("{}")
@@ -26,7 +27,12 @@ def start(folder: Path, *flags: str) -> LiveServer:
     config.write_text(
         f'model_config_list {{ config {{ name: "m" base_path: "{folder / "m"}" model_platform: "synthetic" }} }}'
     )
-    return LiveServer(f"--model-config-file={config}", *flags)
+    return config
+
+
+def start(folder: Path, *flags: str) -> LiveServer:
+    """A server of that model."""
+    return LiveServer(f"--model-config-file={configure(folder)}", *flags)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +45,7 @@ def ask(server: LiveServer, body: object, **headers: str) -> tuple[Mapping[str, 
     """Headers and bytes of an answer as they came; the client says nothing of encodings and unfolds nothing."""
     plain = {"Accept-Encoding": SKIP_HEADER} | headers
     answer = requests.post(
-        f"http://{server.rest}/v1/models/m:predict", json=body, headers=plain, timeout=30, stream=True
+        f"http://{here(server.rest)}/v1/models/m:predict", json=body, headers=plain, timeout=30, stream=True
     )
     assert answer.status_code == requests.codes.ok
     return answer.headers, answer.raw.read(decode_content=False)
@@ -72,3 +78,14 @@ def test_it_can_be_turned_off(tmp_path: Path) -> None:
     with start(tmp_path, "--no-rest-compression") as server:
         headers, _ = ask(server, ROWS, **{"Accept-Encoding": "gzip"})
         assert set(headers) == {"content-type", "content-length", "date"}
+
+
+@pytest.mark.parametrize(("flags", "is_folded"), [((), False), (("--rest_api_enable_compression",), True)])
+def test_the_drop_in_compresses_when_it_is_told_to(
+    tmp_path: Path,
+    flags: tuple[str, ...],
+    is_folded: bool,  # noqa: FBT001 - a case
+) -> None:
+    with drop_in(f"--model_config_file={configure(tmp_path)}", *flags) as server:
+        headers, _ = ask(server, ROWS, **{"Accept-Encoding": "gzip"})
+        assert ("content-encoding" in headers) is is_folded

@@ -1,7 +1,6 @@
 """A server's own life: start, reload by file and by RPC, health, reflection, stop."""
 
 import signal
-import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +12,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import proto_reflection_descriptor_database as reflection
 
+from tests.live.drop_in import free_port
 from tests.live.exports import Exports, config_text, model_text
 from tests.live.process import CONSOLE_SCRIPTS, LiveServer
 from tests.live.serving_client import ServingClient
@@ -45,14 +45,6 @@ def health(server: LiveServer, service: str) -> object:
     with grpc.insecure_channel(server.grpc) as channel:
         request = health_pb2.HealthCheckRequest(service=service)
         return health_pb2_grpc.HealthStub(channel).Check(request, timeout=30).status
-
-
-def free_port() -> int:
-    """A port that was free a moment ago: to TensorFlow Serving's flag 0 means no port at all."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def reload_request(*models: str) -> str:

@@ -80,9 +80,10 @@ _LISTENING = (
     Flag(
         "rest_api_enable_compression",
         _BOOL,
-        True,
+        False,
         "compresses long REST answers for clients whose Accept-Encoding takes gzip",
-        reason="Understudy's own flag; who sends no Accept-Encoding sees no difference",
+        reason="Understudy's own flag; TensorFlow Serving compresses no answer, and it takes time that a "
+        "client on a fast network does not get back",
     ),
     Flag(
         "grpc_channel_arguments",
