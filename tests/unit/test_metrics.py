@@ -269,7 +269,8 @@ def test_a_counter_is_asked_for_by_name(name: str, value: int) -> None:
 
 def test_what_the_doors_allow_stands_beside_what_they_hold() -> None:
     values = scrape(collector_of(picture_of()))
-    assert values["understudy_connections", ()] == 0
+    assert values["understudy_connections", (("door", "grpc"),)] == 0
+    assert values["understudy_connections", (("door", "rest"),)] == 0
     assert values["understudy_connections_limit", ()] == 7
     assert values["understudy_requests_in_flight_limit", ()] == 16_384
     assert values["understudy_buffered_bytes_limit", ()] == 4 << 30

@@ -23,8 +23,10 @@ pub struct Statistics {
     pub unloaded_late: usize,
     /// Jobs that panicked; not 0 means a bug.
     pub panics: u64,
-    /// Open connections.
-    pub connections: usize,
+    /// Open connections of gRPC.
+    pub grpc_connections: usize,
+    /// Open connections of REST.
+    pub rest_connections: usize,
     /// Bytes of request bodies held.
     pub buffered_bytes: usize,
     /// Requests refused because something was full.

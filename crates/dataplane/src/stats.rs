@@ -305,12 +305,25 @@ impl Ledger {
 /// What the doors keep up to date, for everybody to read.
 #[derive(Debug, Default)]
 pub struct Gauges {
-    /// Open connections.
-    pub connections: AtomicUsize,
+    /// Open connections of gRPC, TCP and UNIX socket together.
+    pub grpc_connections: AtomicUsize,
+    /// Open connections of REST.
+    pub rest_connections: AtomicUsize,
     /// Bytes of request bodies held.
     pub buffered_bytes: AtomicUsize,
     /// Requests refused because something was full, by doors and path together.
     pub refused_overload: AtomicU64,
+}
+
+impl Gauges {
+    /// The open connections of one door.
+    #[must_use]
+    pub fn connections(&self, door: Door) -> &AtomicUsize {
+        match door {
+            Door::Grpc => &self.grpc_connections,
+            Door::Rest => &self.rest_connections,
+        }
+    }
 }
 
 #[cfg(test)]

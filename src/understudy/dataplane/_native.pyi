@@ -160,7 +160,11 @@ class Statistics:
     def panics(self) -> int:
         """Jobs that panicked; not 0 means a bug."""
     @property
-    def connections(self) -> int: ...
+    def grpc_connections(self) -> int:
+        """Open ones, by TCP and UNIX socket together."""
+    @property
+    def rest_connections(self) -> int:
+        """Open ones."""
     @property
     def buffered_bytes(self) -> int:
         """Of request bodies that are held."""

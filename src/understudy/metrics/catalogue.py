@@ -329,7 +329,7 @@ IN_FLIGHT: Final = Metric(
     "understudy_requests_in_flight", _GAUGE, Subject.REQUESTS, (), "Requests being answered now"
 )
 CONNECTIONS: Final = Metric(
-    "understudy_connections", _GAUGE, Subject.REQUESTS, (), "Connections of clients that are open"
+    "understudy_connections", _GAUGE, Subject.REQUESTS, ("door",), "Connections of clients that are open"
 )
 IN_FLIGHT_LIMIT: Final = Metric(
     "understudy_requests_in_flight_limit",

@@ -38,7 +38,8 @@ def read_statistics(statistics: Statistics) -> Iterator[Reading | Spread]:
 
 def _read_totals(statistics: Statistics) -> Iterator[Reading]:
     yield Reading(catalogue.IN_FLIGHT, (), statistics.in_flight)
-    yield Reading(catalogue.CONNECTIONS, (), statistics.connections)
+    yield Reading(catalogue.CONNECTIONS, ("grpc",), statistics.grpc_connections)
+    yield Reading(catalogue.CONNECTIONS, ("rest",), statistics.rest_connections)
     yield Reading(catalogue.BUFFERED_BYTES, (), statistics.buffered_bytes)
     yield Reading(catalogue.OVERLOAD_REFUSALS, (), statistics.refused_overload)
     yield Reading(catalogue.RUN_THREADS, (), statistics.run_threads)

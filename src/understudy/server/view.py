@@ -121,7 +121,7 @@ class LiveView:
             rest_address=self._rest,
             config_file=self._options.config_file,
             in_flight=statistics.in_flight,
-            connections=statistics.connections,
+            connections=statistics.grpc_connections + statistics.rest_connections,
             refused_overload=statistics.refused_overload,
             models=tuple(self._model(name, picture, methods) for name in names),
         )

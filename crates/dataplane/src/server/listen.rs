@@ -7,7 +7,7 @@ use super::{
     traffic::Traffic,
     transport::Transport,
 };
-use crate::error::Error;
+use crate::{error::Error, inference::Door};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     future::Future,
@@ -80,6 +80,7 @@ impl Listener {
 /// What stands before a door: who counts its connections, and what they pass before they are served.
 #[derive(Clone, Debug)]
 pub(super) struct Entrance {
+    pub(super) door: Door,
     pub(super) traffic: Arc<Traffic>,
     /// None: connections are served as they come.
     pub(super) tls: Option<Arc<Tls>>,
@@ -134,7 +135,7 @@ where
             Ok(io) => {
                 backoff = BACKOFF_FIRST;
                 // Over the limit the connection is closed by dropping it.
-                if let Some(open) = entrance.traffic.open_connection() {
+                if let Some(open) = entrance.traffic.open_connection(entrance.door) {
                     let (entrance, serve, stage) = (entrance.clone(), serve.clone(), stage.clone());
                     tokio::spawn(async move {
                         if let Some(io) = entrance.pass(io).await {

@@ -3,6 +3,7 @@
 use crate::{
     error::Error,
     grpc::{DoorLimits, GrpcDoor, Methods, ServingMethods},
+    inference::Door,
     plane::Plane,
     rest::RestOptions,
     tensor_proto::TensorEncoding,
@@ -224,7 +225,7 @@ impl Server {
         for listener in listeners {
             let door = Arc::clone(&door);
             let serve = move |io, stage| http2::serve(io, Arc::clone(&door), limits, stage);
-            runtime.spawn(accept(listener, self.entrance(options.grpc_tls.as_ref(), options), serve));
+            runtime.spawn(accept(listener, self.entrance(Door::Grpc, options), serve));
         }
         Ok(())
     }
@@ -245,13 +246,18 @@ impl Server {
         });
         let patience = options.patience;
         let serve = move |io, stage| http1::serve(io, Arc::clone(&door), patience, stage);
-        runtime.spawn(accept(listener, self.entrance(options.rest_tls.as_ref(), options), serve));
+        runtime.spawn(accept(listener, self.entrance(Door::Rest, options), serve));
     }
 
-    fn entrance(&self, tls: Option<&Arc<Tls>>, options: &ServerOptions) -> Entrance {
+    fn entrance(&self, door: Door, options: &ServerOptions) -> Entrance {
+        let tls = match door {
+            Door::Grpc => &options.grpc_tls,
+            Door::Rest => &options.rest_tls,
+        };
         Entrance {
+            door,
             traffic: Arc::clone(&self.traffic),
-            tls: tls.cloned(),
+            tls: tls.clone(),
             patience: options.patience.head,
             stage: self.stage.subscribe(),
         }

@@ -1,7 +1,6 @@
 //! What is open and under way at the doors, counted; the limits that stand on those counts.
 
-use crate::budget::Budget;
-use crate::stats::Gauges;
+use crate::{budget::Budget, inference::Door, stats::Gauges};
 use std::sync::{
     Arc,
     atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -12,6 +11,8 @@ use std::sync::{
 pub struct Traffic {
     gauges: Arc<Gauges>,
     budget: Arc<Budget>,
+    /// All doors together: the limit stands on this one number, so that no two doors pass it at once.
+    connections: AtomicUsize,
     connections_max: usize,
     connections_refused: AtomicU64,
     requests: AtomicUsize,
@@ -37,6 +38,7 @@ impl Traffic {
         Arc::new(Self {
             gauges: Arc::clone(gauges),
             budget: Budget::new(buffered_bytes_max, Arc::clone(gauges)),
+            connections: AtomicUsize::new(0),
             connections_max,
             connections_refused: AtomicU64::new(0),
             requests: AtomicUsize::new(0),
@@ -49,14 +51,15 @@ impl Traffic {
         &self.budget
     }
 
-    /// Counts a new connection; none when there are too many.
-    pub(crate) fn open_connection(self: &Arc<Self>) -> Option<OpenConnection> {
+    /// Counts a new connection of a door; none when there are too many.
+    pub(crate) fn open_connection(self: &Arc<Self>, door: Door) -> Option<OpenConnection> {
         let fits = |open: usize| (open < self.connections_max).then(|| open + 1);
-        if self.gauges.connections.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_err() {
+        if self.connections.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_err() {
             self.connections_refused.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        Some(OpenConnection(Arc::clone(self)))
+        self.gauges.connections(door).fetch_add(1, Ordering::Relaxed);
+        Some(OpenConnection { traffic: Arc::clone(self), door })
     }
 
     /// Counts a request until what this returns is dropped.
@@ -69,7 +72,7 @@ impl Traffic {
     #[must_use]
     pub fn snapshot(&self) -> TrafficSnapshot {
         TrafficSnapshot {
-            connections: self.gauges.connections.load(Ordering::Relaxed),
+            connections: self.connections.load(Ordering::Relaxed),
             connections_refused: self.connections_refused.load(Ordering::Relaxed),
             requests: self.requests.load(Ordering::Relaxed),
             buffered_bytes: self.budget.bytes(),
@@ -79,11 +82,15 @@ impl Traffic {
 
 /// One open connection.
 #[derive(Debug)]
-pub(crate) struct OpenConnection(Arc<Traffic>);
+pub(crate) struct OpenConnection {
+    traffic: Arc<Traffic>,
+    door: Door,
+}
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.0.gauges.connections.fetch_sub(1, Ordering::Relaxed);
+        self.traffic.gauges.connections(self.door).fetch_sub(1, Ordering::Relaxed);
+        self.traffic.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -170,6 +170,8 @@ async fn connections_past_the_limit_are_closed_at_once_and_taken_again_when_one_
     fixture.expect_trace(Trace::Began).await;
     let second = TcpStream::connect(fixture.rest()).await.unwrap();
     until(|| fixture.server.traffic().connections == 2).await;
+    let seen = fixture.plane.statistics();
+    assert_eq!((seen.grpc_connections, seen.rest_connections), (1, 1));
 
     let mut third = TcpStream::connect(fixture.grpc()).await.unwrap();
     assert!(read_to_end(&mut third).await.is_empty());
@@ -177,6 +179,8 @@ async fn connections_past_the_limit_are_closed_at_once_and_taken_again_when_one_
 
     drop(second);
     until(|| fixture.server.traffic().connections == 1).await;
+    let seen = fixture.plane.statistics();
+    assert_eq!((seen.grpc_connections, seen.rest_connections), (1, 0));
     assert_eq!(Client::connect(fixture.grpc()).await.echo(b"m").await.message(), b"m");
     fixture.gate.add_permits(1);
     assert_eq!(call.await.unwrap().message(), b"m");
