@@ -219,6 +219,48 @@ def sums_examples(out: Path) -> None:
     save(out, signatures, total=total)
 
 
+def odd_heads(out: Path) -> None:
+    """Read Examples with a float feature x, and answer what a head may answer, or must not.
+
+    What each signature answers to n Examples: `classes` and `scores` only the one; `both` two classes with scores;
+    `column` [n, 1] and `row` [n] of x. Wrong on purpose: `wide`, `uneven` and `flat` (shapes), `counted` and
+    `numbered` (types), `summed` and `halved` (sizes of the batch), `unlike` and `unnamed` (names).
+    """
+    pair = ["no", "yes"]
+
+    def read(inputs: tf.Tensor) -> tf.Tensor:
+        return tf.io.parse_example(inputs, {"x": tf.io.FixedLenFeature([1], tf.float32)})["x"]
+
+    def labels(x: tf.Tensor) -> tf.Tensor:
+        return tf.repeat([pair], tf.shape(x)[0], axis=0)
+
+    heads: dict[str, Callable[[tf.Tensor], dict[str, tf.Tensor]]] = {
+        "classes": lambda x: {"classes": labels(x)},
+        "scores": lambda x: {"scores": x},
+        "both": lambda x: {"classes": labels(x), "scores": tf.concat([1.0 - x, x], 1)},
+        "column": lambda x: {"outputs": x},
+        "row": lambda x: {"outputs": x[:, 0]},
+        "wide": lambda x: {"outputs": tf.concat([x, x], 1)},
+        "uneven": lambda x: {"classes": labels(x), "scores": x},
+        "flat": lambda x: {"scores": x[:, 0]},
+        "counted": lambda x: {"scores": tf.cast(x, tf.int32)},
+        "numbered": lambda x: {"outputs": tf.cast(x, tf.int32)},
+        "summed": lambda x: {"outputs": tf.reduce_sum(x, 0, keepdims=True)},
+        "halved": lambda x: {"scores": x[:1]},
+        "unlike": lambda x: {"logits": x},
+    }
+
+    def head(name: str) -> tf.types.experimental.GenericFunction:
+        return tf.function(
+            lambda inputs: heads[name](read(inputs)), input_signature=[spec([None], "string", "inputs")]
+        )
+
+    unnamed = tf.function(
+        lambda examples: heads["both"](read(examples)), input_signature=[spec([None], "string", "examples")]
+    )
+    save(out, {name: head(name) for name in heads} | {"unnamed": unnamed})
+
+
 def shared_heads(out: Path) -> None:
     """Classify and regress Examples by their float feature x, read once for both heads: a TensorFlow 1 graph.
 
@@ -347,6 +389,7 @@ BUILDERS: dict[str, Builder] = {
         zero_inputs,
         counter,
         sums_examples,
+        odd_heads,
         shared_heads,
         mlp,
     )
