@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: real SavedModels, a live server with all of them, the real client."""
+"""Fixtures shared by all tests: real models, a live server with all SavedModels, the real client."""
 
 import subprocess
 import sys
@@ -11,6 +11,7 @@ from tests.live.process import LiveServer
 from tests.live.serving_client import ServingClient
 
 MODELS_SCRIPT = Path(__file__).parent / "tensorflow" / "models.py"
+LITERT_SCRIPT = Path(__file__).parent / "litert" / "models.py"
 VERSION = 123
 
 
@@ -29,6 +30,14 @@ def saved_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saved-models")
     subprocess.run([sys.executable, "-W", "ignore", MODELS_SCRIPT, folder], check=True, capture_output=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def litert_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Every TensorFlow Lite model's file by its name; each made once, by TensorFlow, in a process of its own."""
+    folder = tmp_path_factory.mktemp("litert-models")
+    subprocess.run([sys.executable, "-W", "ignore", LITERT_SCRIPT, folder], check=True, capture_output=True)
+    return {file.stem: file for file in folder.iterdir()}
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
-"""TensorFlow Lite models, made once, and a live server that serves them."""
+"""A live server with every TensorFlow Lite model."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,16 +7,7 @@ import pytest
 
 from tests.live.process import LiveServer
 
-MODELS_SCRIPT = Path(__file__).parent / "models.py"
 INTERPRETERS = 2
-
-
-@pytest.fixture(scope="session")
-def litert_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Every test model's file by its name; each made once, by TensorFlow, in a process of its own."""
-    folder = tmp_path_factory.mktemp("litert-models")
-    subprocess.run([sys.executable, "-W", "ignore", MODELS_SCRIPT, folder], check=True, capture_output=True)
-    return {file.stem: file for file in folder.iterdir()}
 
 
 @pytest.fixture(scope="session")

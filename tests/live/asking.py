@@ -40,12 +40,12 @@ def answer_of(server: LiveServer, model: str, x: float = 0.0) -> float:
     return float(first["y"] if isinstance(first, dict) else first)
 
 
-def predict_message(model: str, x: float) -> bytes:
-    """A serialized PredictRequest for x = [x]."""
+def predict_message(model: str, x: float, **choice: str) -> bytes:
+    """A serialized PredictRequest for x = [x]; `choice` is what else its model spec says."""
     from google.protobuf import json_format  # noqa: PLC0415 (its import is slow; few tests need it)
 
     as_data = {
-        "modelSpec": {"name": model},
+        "modelSpec": {"name": model, **choice},
         "inputs": {"x": {"dtype": "DT_FLOAT", "tensorShape": {"dim": [{"size": 1}]}, "floatVal": [x]}},
     }
     request = message_class("tensorflow.serving.PredictRequest")()
