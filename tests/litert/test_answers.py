@@ -15,6 +15,8 @@ from tests.litert.judge import Array, answers
 from tests.live.process import LiveServer
 from tests.live.serving_client import ServingClient
 
+STOPPED_RUNS = 8
+
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 
@@ -182,3 +184,15 @@ def test_a_run_ends_when_its_deadline_has_passed(
         assert answer.code == "DEADLINE_EXCEEDED"
     answer = ask(serving_client, litert_server, "loop", {"n": np.array(1000, np.int32)})
     assert outputs(answer)["y"].tolist() == 1000.0
+
+
+def test_a_run_that_is_stopped_inside_a_loop_is_out_of_time_and_no_failure(
+    litert_models: dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "loop" / "1").mkdir(parents=True)
+    (tmp_path / "loop" / "1" / "model.tflite").symlink_to(litert_models["loop"])
+    flags = ["--prefer-tflite-model", f"--model=loop={tmp_path / 'loop'}", "--rest-timeout=0.2"]
+    with LiveServer(*flags) as server:
+        for _ in range(STOPPED_RUNS):
+            late = ask_rest(server, "loop", {"inputs": 2**31 - 1})
+            assert late.status_code == 504, late.text

@@ -262,7 +262,8 @@ impl Interpreter {
             )
         };
         let Err(error) = check(status, "run the model") else { return Ok(()) };
-        if error.code == Code::DeadlineExceeded {
+        // Stopped inside a loop's body, LiteRT calls it a failure of the runtime.
+        if error.code == Code::DeadlineExceeded || self.stop_at.is_over() {
             return Err(Error::deadline_exceeded("the deadline passed before the model had run"));
         }
         let messages = self.take_messages();
