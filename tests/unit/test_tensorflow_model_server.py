@@ -257,6 +257,18 @@ def test_honoured_flags_become_options() -> None:
     )
 
 
+def test_flags_of_request_logs_become_options() -> None:
+    limits = (
+        "request_log_file_bytes_max=1000",
+        "request_log_bytes_max=3000",
+        "request_log_file_age_max_s=60",
+    )
+    options = Served(MODEL, "--request_log_dir=/logs", *(f"--{each}" for each in limits)).only
+    log = options.data_plane.request_log
+    assert log is not None
+    assert (log.directory, log.file_bytes_max, log.bytes_max, log.file_age_max_s) == ("/logs", 1000, 3000, 60)
+
+
 @pytest.mark.parametrize(
     ("arguments", "warmup"),
     [
