@@ -139,12 +139,12 @@ INPUTS = (
     ),
     predict(
         "an input too many in a row",
-        spec("nothing") + AB,
+        spec("sums") + AB + floats("c", 1),
         "sums",
         {"instances": [{"a": 1.0, "b": 2.0, "c": 3.0}]},
         invalid(
-            "input size does not match signature: 2!=0 len({a,b}) != len({}). "
-            "Sent extra: {a,b}. Missing but required: {}."
+            "input size does not match signature: 3!=2 len({a,b,c}) != len({a,b}). "
+            "Sent extra: {c}. Missing but required: {}."
         ),
         invalid(
             "Failed to process element: 0 key: c of 'instances' list. Error: INVALID_ARGUMENT: JSON object: "
