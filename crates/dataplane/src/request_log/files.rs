@@ -67,6 +67,11 @@ impl LogFiles {
         Self { options, open: BTreeMap::new(), past }
     }
 
+    /// Whether so many bytes are more than all files together may have.
+    pub(super) fn is_more_than_all(&self, bytes: u64) -> bool {
+        bytes > self.options.bytes_max
+    }
+
     /// Whether the prefix's file must be ended before so many more bytes are written.
     pub(super) fn is_too_long(&self, prefix: &str, more: u64) -> bool {
         let bytes = self.open.get(prefix).map_or(0, |file| file.bytes);
@@ -133,6 +138,10 @@ impl LogFiles {
     /// Deletes files until so many bytes more, and one file more, are within the limits.
     fn make_room(&mut self, bytes: u64) -> io::Result<()> {
         let bytes_max = self.options.bytes_max;
+        if self.is_more_than_all(bytes) {
+            let reason = format!("{bytes} bytes are more than all request logs may have, {bytes_max}");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
+        }
         loop {
             let open_bytes: u64 = self.open.values().map(|file| file.bytes).sum();
             let all = open_bytes.saturating_add(self.past.bytes).saturating_add(bytes);
@@ -144,10 +153,7 @@ impl LogFiles {
             }
             let longest =
                 self.open.iter().max_by_key(|(_, file)| file.bytes).map(|(prefix, _)| prefix.clone());
-            let Some(longest) = longest else {
-                let reason = format!("{bytes} bytes are more than all request logs may have, {bytes_max}");
-                return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
-            };
+            let Some(longest) = longest else { return Ok(()) };
             self.end(&longest);
         }
     }

@@ -92,6 +92,7 @@ fn a_file_that_is_written_to_is_given_up_when_nothing_else_is_left_and_too_much_
     assert!(names.len() == 1 && names.first().unwrap().starts_with("b-"), "{names:?}");
     let error = write(&mut files, "b", 101).unwrap_err().to_string();
     assert_eq!(error, "101 bytes are more than all request logs may have, 100");
+    assert_eq!(self::names(&directory), names, "nothing was deleted for what cannot be written");
 }
 
 #[test]

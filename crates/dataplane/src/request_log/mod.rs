@@ -76,7 +76,7 @@ pub struct LogStatistics {
     pub model: Arc<str>,
     /// They are in a file.
     pub written: u64,
-    /// The queue was full, or they were too long for it.
+    /// The queue was full, or they were too long for it or for the files.
     pub dropped: u64,
     /// They could not be written.
     pub failed: u64,
@@ -126,6 +126,7 @@ impl RequestLog {
             .name("request-log".into())
             .spawn(move || {
                 writer.run(&received);
+                drop(received); // whoever knows that it has ended must not be able to offer anything more
                 let _ = ended.send(()); // nobody may wait any more
             })
             .map_err(|error| Error::internal(format!("cannot start a thread: {error}")))?;

@@ -140,6 +140,24 @@ fn what_does_not_fit_the_queue_is_dropped_and_counted() {
 }
 
 #[test]
+fn a_record_longer_than_all_files_may_be_is_dropped_and_costs_nobody_else_theirs() {
+    let directory = tempfile::tempdir().unwrap();
+    let small = RequestLogOptions { file_bytes_max: 1_000, bytes_max: 1_000, ..options(directory.path()) };
+    let log = RequestLog::start(small).unwrap();
+    let model = log.open(&Arc::from("m"), &settings("m")).unwrap();
+    for name in ["before", &"long".repeat(500), "after"] {
+        model.offer(exchange(name));
+    }
+    assert!(log.close(SOON));
+    let files = read(&directory);
+    let all: Vec<_> = files.iter().flat_map(|(_, logs)| filters(logs)).collect();
+    assert_eq!(all, ["before", "after"]);
+    let statistics = log.statistics().remove(0);
+    assert_eq!((statistics.written, statistics.dropped, statistics.failed), (2, 1, 0));
+    assert_eq!(log.next_report(Duration::ZERO), None);
+}
+
+#[test]
 fn a_log_that_cannot_be_written_is_told_of_once_and_again_when_it_can() {
     let directory = tempfile::tempdir().unwrap();
     let log = RequestLog::start(options(directory.path())).unwrap();

@@ -96,6 +96,9 @@ impl Writer {
         let prefix = Arc::clone(record.log.prefix());
         let mut bytes = Vec::new();
         record.append(&self.saved_model_tags, &mut bytes);
+        if self.files.is_more_than_all(bytes.len() as u64) {
+            return record.log.drop_one(); // its client's doing, and no trouble of the disk's
+        }
         let waiting = self.batches.get(&prefix).map_or(0, |batch| batch.bytes.len());
         if self.files.is_too_long(&prefix, (waiting + bytes.len()) as u64) {
             self.write(&prefix);
