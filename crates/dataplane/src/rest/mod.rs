@@ -164,10 +164,15 @@ async fn infer<C: Codec>(
     let deadline = options.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let is_compressed = body::is_compressed(request.headers());
     let body = request.into_body();
-    let body_bytes = body.len();
+    let is_long = is_compressed || body.len() > INLINE_BODY_BYTES_MAX;
     let (mut charge, rules) = (options.memory.charge(0)?, plane.rules());
-    let read = move || parse(unfold(body, is_compressed, &mut charge)?, charge, rules);
-    let codec = if is_compressed || body_bytes > INLINE_BODY_BYTES_MAX {
+    // How long the work takes follows from what the body unfolds to.
+    let read = move || {
+        let body = unfold(body, is_compressed, &mut charge)?;
+        let body_bytes = body.len();
+        parse(body, charge, rules).map(|codec| (codec, body_bytes))
+    };
+    let (codec, body_bytes) = if is_long {
         tokio::task::spawn_blocking(read)
             .await
             .map_err(|error| Error::internal(format!("the request's body was not parsed: {error}")))??
@@ -186,6 +191,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a test says what it expects
 
     use super::*;
+    use crate::inference::tests::{House, limits};
     use http_body_util::BodyExt;
 
     fn request(method: Method, path: &str, origin: Option<&str>) -> Request<Bytes> {
@@ -250,12 +256,44 @@ mod tests {
         assert!(!error_response(&error, false).headers().contains_key("access-control-allow-origin"));
     }
 
+    #[tokio::test]
+    async fn how_long_a_request_will_take_is_told_from_what_its_body_unfolds_to() {
+        let house = House::new(limits());
+        house.serve("m", "{}");
+        let options = RestOptions {
+            timeout: None,
+            cors: false,
+            compression: false,
+            memory: Budget::new(1 << 30, Arc::default()),
+            metrics_path: None,
+        };
+        let ask = async |body: &[u8], encoding: &str| {
+            let request = Request::post("/v1/models/m:predict").header(header::CONTENT_ENCODING, encoding);
+            let request = request.body(Bytes::copy_from_slice(body)).unwrap();
+            assert_eq!(handle(&house.plane, request, &options).await.status(), 200);
+            let servable = house.plane.statistics().servables.remove(0);
+            (servable.runs_inline, servable.runs_pooled)
+        };
+        let long = compressed(format!("{{\"instances\": [{}1]}}", "1, ".repeat(50_000)).as_bytes());
+        let mut short = br#"{"instances": [1]}"#.to_vec();
+        short.resize(long.len(), b' ');
+        let mut runs = (0, 0);
+        while runs.0 == 0 {
+            runs = ask(&short, "identity").await;
+        }
+        assert_eq!(ask(&long, "gzip").await, (runs.0, runs.1 + 1), "as short on the wire, but not short");
+    }
+
+    fn compressed(body: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, body).unwrap();
+        encoder.finish().unwrap()
+    }
+
     #[test]
     fn a_compressed_body_is_parsed_as_what_it_unfolds_to() {
         let memory = Budget::new(1 << 30, Arc::default());
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        std::io::Write::write_all(&mut encoder, br#"{"signature_name": "f"}"#).unwrap();
-        let body = Bytes::from(encoder.finish().unwrap());
+        let body = Bytes::from(compressed(br#"{"signature_name": "f"}"#));
         let unfold = |body| unfold(body, true, &mut memory.charge(0).unwrap());
         assert_eq!(unfold(body.clone()).unwrap(), r#"{"signature_name": "f"}"#);
         let broken = unfold(body.slice(..10)).unwrap();
