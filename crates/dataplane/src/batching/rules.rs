@@ -3,6 +3,9 @@
 use crate::error::Error;
 use std::time::Duration;
 
+/// Of one request in the adaptive mode: rows may cost nothing to send, each part costs memory here.
+const PARTS_MAX: usize = 1_024;
+
 /// The longest that a batch may be told to wait for others.
 const TIMEOUT_MAX: Duration = Duration::from_hours(24);
 
@@ -103,14 +106,19 @@ impl BatchingOptions {
         Ok(Plan { rules, adaptive: self.adaptive, shape })
     }
 
-    /// One batch at a time, as soon as there is something to run; a larger request runs by itself, unless the
-    /// sizes that may run are listed.
+    /// One batch at a time, as soon as there is something to run; a larger request runs by itself, or in
+    /// so many parts as a request may have, unless the sizes that may run are listed.
     fn adaptive_rules(&self, batch_max: usize, execution_max: usize, running_max: usize) -> Rules {
-        let takes_any_size = self.allowed_batch_sizes.is_empty();
+        let splits = self.max_execution_batch_size.is_some();
+        let request_rows_max = match (self.allowed_batch_sizes.is_empty(), splits) {
+            (false, _) => batch_max,
+            (true, true) => execution_max.saturating_mul(PARTS_MAX),
+            (true, false) => usize::MAX,
+        };
         Rules {
-            request_rows_max: if takes_any_size { usize::MAX } else { batch_max },
+            request_rows_max,
             batch_rows_max: execution_max,
-            splits: self.max_execution_batch_size.is_some(),
+            splits,
             timeout: Duration::ZERO,
             batches_max: usize::MAX,
             timely_max: 1,
@@ -254,5 +262,16 @@ mod tests {
             (rules.timely_max, rules.timeout, rules.request_rows_max),
             (1, Duration::ZERO, usize::MAX)
         );
+    }
+
+    #[test]
+    fn a_request_is_split_into_a_bounded_number_of_parts_in_the_adaptive_mode_too() {
+        let splitting = BatchingOptions {
+            adaptive: true,
+            allowed_batch_sizes: Vec::new(),
+            max_execution_batch_size: Some(4),
+            ..options()
+        };
+        assert_eq!(splitting.plan(4).unwrap().rules.request_rows_max, 4 * PARTS_MAX);
     }
 }
