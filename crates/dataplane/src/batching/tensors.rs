@@ -6,7 +6,7 @@ use crate::{
     tensor::{DType, Data, Tensor, element_count},
 };
 use bytes::{Buf, Bytes, BytesMut};
-use std::ops::Range;
+use std::{iter, ops::Range};
 
 /// Of one tensor of a batch. Filling up multiplies what a client sent, so the product needs a bound of its own.
 const BATCH_BYTES_MAX: usize = 1 << 30;
@@ -92,8 +92,11 @@ pub(crate) fn join(tensors: &[Tensor]) -> Result<Tensor, Error> {
         return Ok(first.clone());
     }
     let shape = joined_shape(first, rest)?;
-    let width = inner_width(&shape, first.dtype())?;
     let rows: usize = tensors.iter().map(row_count).sum();
+    if rows == 0 {
+        return Ok(first.clone());
+    }
+    let width = inner_width(&shape, first.dtype())?;
     let length = width.iter().try_fold(rows, |length, size| length.checked_mul(*size));
     let unit = first.dtype().size().map_or(size_of::<Bytes>(), |_| 1);
     let length = length.filter(|length| length.saturating_mul(unit) <= BATCH_BYTES_MAX).ok_or_else(|| {
@@ -112,13 +115,18 @@ fn row_count(tensor: &Tensor) -> usize {
     tensor.shape().first().and_then(|&size| usize::try_from(size).ok()).unwrap_or(0)
 }
 
-/// The sum of the first dimensions, and the largest of each of the others.
+/// The sum of the first dimensions, and the largest of each of the others. A tensor without rows has no say in these:
+/// it could be of any width at no cost, and all others would be filled up to that.
 fn joined_shape(first: &Tensor, rest: &[Tensor]) -> Result<Vec<i64>, Error> {
-    let mut shape = first.shape().to_vec();
-    for tensor in rest {
-        if tensor.dtype() != first.dtype() || tensor.shape().len() != shape.len() {
-            return Err(Error::internal("tensors of unlike types or ranks came into one batch"));
-        }
+    if rest
+        .iter()
+        .any(|tensor| tensor.dtype() != first.dtype() || tensor.shape().len() != first.shape().len())
+    {
+        return Err(Error::internal("tensors of unlike types or ranks came into one batch"));
+    }
+    let mut filled = iter::once(first).chain(rest).filter(|tensor| row_count(tensor) > 0);
+    let mut shape = filled.next().unwrap_or(first).shape().to_vec();
+    for tensor in filled {
         for (index, (size, other)) in shape.iter_mut().zip(tensor.shape()).enumerate() {
             *size = if index == 0 { size.saturating_add(*other) } else { (*other).max(*size) };
         }
@@ -138,7 +146,7 @@ fn join_packed(tensors: &[Tensor], width: &[usize], length: usize) -> Result<Byt
     let mut buffer = BytesMut::with_capacity(length + ALIGNMENT);
     let offset = buffer.as_ptr().addr().wrapping_neg() % ALIGNMENT;
     buffer.resize(offset, 0);
-    for tensor in tensors {
+    for tensor in tensors.iter().filter(|tensor| row_count(tensor) > 0) {
         let Data::Packed(bytes) = tensor.data() else { continue };
         let own = inner_width(tensor.shape(), tensor.dtype())?;
         if own == width {
@@ -156,7 +164,7 @@ fn join_packed(tensors: &[Tensor], width: &[usize], length: usize) -> Result<Byt
 
 fn join_strings(tensors: &[Tensor], width: &[usize], length: usize) -> Result<Vec<Bytes>, Error> {
     let mut joined = Vec::with_capacity(length);
-    for tensor in tensors {
+    for tensor in tensors.iter().filter(|tensor| row_count(tensor) > 0) {
         let Data::Strings(strings) = tensor.data() else { continue };
         let own = inner_width(tensor.shape(), tensor.dtype())?;
         if own == width {

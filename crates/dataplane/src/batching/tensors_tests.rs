@@ -53,6 +53,19 @@ fn a_batch_is_filled_up_with_the_first_row_of_its_last_part() {
 }
 
 #[test]
+fn a_request_without_rows_has_no_say_in_how_far_others_are_filled_up() {
+    let one = [floats(&[1, 2], &[1.0, 2.0])];
+    for width in [3, 1 << 40, i64::MAX] {
+        let none = [floats(&[0, width], &[])];
+        for pieces in [[whole(&none), whole(&one)], [whole(&one), whole(&none)]] {
+            assert_eq!(merge(&pieces, 1).unwrap(), one);
+        }
+        let other = [floats(&[0, 5], &[])];
+        assert_eq!(merge(&[whole(&none), whole(&other)], 0).unwrap(), none);
+    }
+}
+
+#[test]
 fn a_request_alone_is_not_copied() {
     let inputs = [floats(&[2, 1], &[1.0, 2.0])];
     let merged = merge(&[whole(&inputs)], 2).unwrap();
