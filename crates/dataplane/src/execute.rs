@@ -223,7 +223,8 @@ impl Executor {
         self.execute_on_run_thread(handle, prospect, counted).await
     }
 
-    /// Does `job`, which runs no model and takes time by these bytes: in this thread when they are few.
+    /// Does `job`, which runs no model and takes time by these bytes: in this thread when they are few. Few bytes can
+    /// stand for many (elements that are sent once and repeated), so it takes its place among the inline runs.
     pub(crate) async fn convert<J, R>(&self, handle: Arc<Handle>, size: Size, job: J) -> Result<R, Error>
     where
         J: FnOnce(&Handle) -> Result<R, Error> + Send + 'static,
@@ -231,7 +232,9 @@ impl Executor {
     {
         let Size { bytes, deadline } = size;
         remaining(deadline)?;
-        if bytes <= CONVERT_INLINE_BYTES_MAX {
+        if bytes <= CONVERT_INLINE_BYTES_MAX
+            && let Some(_place) = self.inline.enter()
+        {
             return perform(&handle, Class::UNKNOWN, &self.panics, job);
         }
         let prospect = Prospect { class: Class::UNKNOWN, deadline };

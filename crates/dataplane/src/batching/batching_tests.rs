@@ -36,14 +36,14 @@ const HANGS: &str = r#"{"hang_on": 99.0, "fail_on": 13.0, "panic_on": 14.0}"#;
 
 /// Rows of floats in; the bytes of `y` out.
 #[derive(Clone, Debug)]
-struct Rows {
+pub(super) struct Rows {
     x: Vec<f32>,
     shape: Vec<i64>,
     signature: &'static str,
 }
 
 impl Rows {
-    fn new(x: &[f32]) -> Self {
+    pub(super) fn new(x: &[f32]) -> Self {
         Self { x: x.to_vec(), shape: vec![i64::try_from(x.len()).unwrap()], signature: "serving_default" }
     }
 
@@ -91,7 +91,7 @@ fn floats(body: &Bytes) -> Vec<f32> {
     body.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect()
 }
 
-fn call(model: &str, codec: Rows) -> Call<Rows> {
+pub(super) fn call(model: &str, codec: Rows) -> Call<Rows> {
     let target = Target { model: model.to_owned(), version: VersionChoice::Default };
     Call { target, codec, message: None, body_bytes: 64, deadline: None }
 }
@@ -102,16 +102,16 @@ fn halved(x: &[f32]) -> Vec<f32> {
 }
 
 /// A plane whose versions are batched, and a folder for them.
-struct Hall {
-    plane: Arc<Plane>,
+pub(super) struct Hall {
+    pub(super) plane: Arc<Plane>,
     folder: TempDir,
     generation: AtomicU64,
 }
 
-type Answer = JoinHandle<Result<Bytes, Error>>;
+pub(super) type Answer = JoinHandle<Result<Bytes, Error>>;
 
 impl Hall {
-    fn new(threads: i64) -> Self {
+    pub(super) fn new(threads: i64) -> Self {
         Self::with(limits(), BatchThreads { count: threads, ..BatchThreads::default() })
     }
 
@@ -148,7 +148,7 @@ impl Hall {
         self.plane.publish(&update).unwrap();
     }
 
-    fn serve(&self, model: &str, json: &str, options: BatchingOptions) {
+    pub(super) fn serve(&self, model: &str, json: &str, options: BatchingOptions) {
         self.load(model, 1, json, options).unwrap();
         self.publish(model, &[1]);
     }
@@ -166,7 +166,7 @@ impl Hall {
         answer
     }
 
-    async fn ask(&self, model: &str, x: &[f32]) -> Answer {
+    pub(super) async fn ask(&self, model: &str, x: &[f32]) -> Answer {
         self.send(call(model, Rows::new(x))).await
     }
 
@@ -182,7 +182,7 @@ impl Hall {
     }
 }
 
-fn limits() -> Limits {
+pub(super) fn limits() -> Limits {
     Limits { io_threads: 3, in_flight_max: 1_000, queue_max: 100, runs_max: 2 }
 }
 
@@ -198,11 +198,11 @@ fn adaptive() -> BatchingOptions {
     }
 }
 
-fn parameters() -> BatchingOptions {
+pub(super) fn parameters() -> BatchingOptions {
     BatchingOptions { adaptive: false, max_batch_size: 8, max_enqueued_batches: 2, ..adaptive() }
 }
 
-async fn answer(answer: Answer) -> Result<Vec<f32>, Error> {
+pub(super) async fn answer(answer: Answer) -> Result<Vec<f32>, Error> {
     tokio::time::timeout(LONG, answer).await.unwrap().unwrap().map(|body| floats(&body))
 }
 

@@ -31,3 +31,5 @@ pub use rules::BatchingOptions;
 #[cfg(test)]
 #[path = "batching_tests.rs"]
 mod tests;
+#[cfg(test)]
+mod threads_tests;
