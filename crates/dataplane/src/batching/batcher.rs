@@ -22,6 +22,7 @@ use crate::{
     tensor::Tensor,
 };
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
@@ -111,8 +112,8 @@ pub(super) struct Shared {
 
 pub(super) struct Core {
     pub(super) scheduler: Scheduler<Kind, Arc<Pending>>,
-    /// The nearest moment at which somebody will look again.
-    wake: Option<Instant>,
+    /// The moments at which somebody will look again: one task waits for each, so none is listed twice.
+    wakes: BTreeSet<Instant>,
 }
 
 impl fmt::Debug for Batcher {
@@ -134,7 +135,7 @@ impl Batcher {
     pub(crate) fn new(threads: BatchThreads, executor: &Executor) -> Result<Self, Error> {
         let threads = threads.resolved()?;
         let (run_threads, panics) = executor.shared();
-        let core = Mutex::new(Core { scheduler: Scheduler::new(threads), wake: None });
+        let core = Mutex::new(Core { scheduler: Scheduler::new(threads), wakes: BTreeSet::new() });
         let (observed, versions) = (Observed::default(), AtomicU64::new(0));
         Ok(Self(Arc::new(Shared { core, threads, run_threads, panics, observed, versions })))
     }
@@ -256,10 +257,10 @@ impl Shared {
         let formed = core.scheduler.next(Instant::now());
         if formed.is_none()
             && let Some(at) = core.scheduler.wake_at()
-            && core.wake.is_none_or(|wake| at < wake)
+            && core.wakes.first().is_none_or(|first| at < *first)
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            core.wake = Some(at);
+            core.wakes.insert(at);
             runtime.spawn(look_again(Arc::downgrade(self), at));
         }
         formed
@@ -280,9 +281,7 @@ impl Shared {
 async fn look_again(shared: Weak<Shared>, at: Instant) {
     tokio::time::sleep_until(at.into()).await;
     if let Some(shared) = shared.upgrade() {
-        let mut core = shared.core();
-        core.wake = core.wake.filter(|wake| *wake != at);
-        drop(core);
+        shared.core().wakes.remove(&at);
         shared.dispatch();
     }
 }

@@ -1,7 +1,10 @@
 //! What batching must not do to the threads that it does not own.
 #![allow(clippy::unwrap_used)] // a test may panic
 
-use super::tests::{Hall, Rows, answer, call, limits, parameters};
+use super::{
+    BatchingOptions,
+    tests::{Hall, Rows, answer, call, limits, parameters},
+};
 use crate::{
     error::Error,
     inference::{Answered, Api, Call, Codec, Door, SignatureRun},
@@ -16,6 +19,7 @@ use std::{
     },
     time::Duration,
 };
+use tokio::runtime::Handle;
 
 /// For what must come at once.
 const SOON: Duration = Duration::from_secs(10);
@@ -83,4 +87,19 @@ async fn small_requests_that_take_long_to_decode_leave_an_io_thread_to_the_socke
     for pending in answers {
         answer(pending).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn nobody_is_woken_twice_for_one_moment_however_often_others_are_woken_before_it() {
+    let hall = Hall::new(1);
+    let waits = |micros| BatchingOptions { batch_timeout_micros: micros, ..parameters() };
+    hall.serve("slow", "{}", waits(3_600_000_000));
+    hall.serve("quick", "{}", waits(100));
+    let slow = hall.ask("slow", &[1.0]).await;
+    for _ in 0..30 {
+        answer(hall.ask("quick", &[1.0]).await).await.unwrap();
+    }
+    let tasks = Handle::current().metrics().num_alive_tasks();
+    assert!(tasks < 10, "{tasks} tasks");
+    slow.abort();
 }
