@@ -1,7 +1,7 @@
 //! A Predict answer's JSON: `predictions` row by row, or `outputs` tensor by tensor.
 
 use super::{
-    json::{Writer, decimal},
+    json::{Writer, decimal, write_complex, write_integer},
     predict_request::Form,
 };
 use crate::{
@@ -149,28 +149,36 @@ impl<'a> View<'a> {
             }
         };
         match self.dtype {
-            DType::Float => each(bytes, range, |bytes| writer.float(f32::from_le_bytes(bytes))),
-            DType::Double => each(bytes, range, |bytes| writer.double(f64::from_le_bytes(bytes))),
-            DType::Half => each(bytes, range, |bytes| writer.half(u16::from_le_bytes(bytes))),
-            DType::BFloat16 => each(bytes, range, |bytes| writer.bfloat16(u16::from_le_bytes(bytes))),
-            DType::Int8 => each(bytes, range, |bytes| writer.integer(i8::from_le_bytes(bytes))),
-            DType::Int16 => each(bytes, range, |bytes| writer.integer(i16::from_le_bytes(bytes))),
-            DType::Int32 => each(bytes, range, |bytes| writer.integer(i32::from_le_bytes(bytes))),
-            DType::Int64 => each(bytes, range, |bytes| writer.integer(i64::from_le_bytes(bytes))),
-            DType::UInt8 => each(bytes, range, |bytes| writer.integer(u8::from_le_bytes(bytes))),
-            DType::UInt16 => each(bytes, range, |bytes| writer.integer(u16::from_le_bytes(bytes))),
-            DType::UInt32 => each(bytes, range, |bytes| writer.integer(u32::from_le_bytes(bytes))),
-            DType::UInt64 => each(bytes, range, |bytes| writer.integer(u64::from_le_bytes(bytes))),
-            DType::Bool => {
-                each(bytes, range, |[byte]| writer.literal(if byte == 0 { "false" } else { "true" }));
-            }
-            DType::Complex64 => each(bytes, range, |bytes: [u8; 8]| {
-                let parts: [[u8; 4]; 2] = bytemuck::cast(bytes);
-                writer.complex(parts.map(f32::from_le_bytes), decimal::write_float);
+            DType::Float => each(writer, bytes, range, |out, bytes| {
+                decimal::write_float(out, f32::from_le_bytes(bytes));
             }),
-            DType::Complex128 => each(bytes, range, |bytes: [u8; 16]| {
+            DType::Double => each(writer, bytes, range, |out, bytes| {
+                decimal::write_double(out, f64::from_le_bytes(bytes));
+            }),
+            DType::Half => each(writer, bytes, range, |out, bytes| {
+                decimal::write_half(out, u16::from_le_bytes(bytes));
+            }),
+            DType::BFloat16 => each(writer, bytes, range, |out, bytes| {
+                decimal::write_bfloat16(out, u16::from_le_bytes(bytes));
+            }),
+            DType::Int8 => integers(writer, bytes, range, i8::from_le_bytes),
+            DType::Int16 => integers(writer, bytes, range, i16::from_le_bytes),
+            DType::Int32 => integers(writer, bytes, range, i32::from_le_bytes),
+            DType::Int64 => integers(writer, bytes, range, i64::from_le_bytes),
+            DType::UInt8 => integers(writer, bytes, range, u8::from_le_bytes),
+            DType::UInt16 => integers(writer, bytes, range, u16::from_le_bytes),
+            DType::UInt32 => integers(writer, bytes, range, u32::from_le_bytes),
+            DType::UInt64 => integers(writer, bytes, range, u64::from_le_bytes),
+            DType::Bool => each(writer, bytes, range, |out, [byte]| {
+                out.extend_from_slice(if byte == 0 { b"false" } else { b"true" });
+            }),
+            DType::Complex64 => each(writer, bytes, range, |out, bytes: [u8; 8]| {
+                let parts: [[u8; 4]; 2] = bytemuck::cast(bytes);
+                write_complex(out, parts.map(f32::from_le_bytes), decimal::write_float);
+            }),
+            DType::Complex128 => each(writer, bytes, range, |out, bytes: [u8; 16]| {
                 let parts: [[u8; 8]; 2] = bytemuck::cast(bytes);
-                writer.complex(parts.map(f64::from_le_bytes), decimal::write_double);
+                write_complex(out, parts.map(f64::from_le_bytes), decimal::write_double);
             }),
             _ if count == 0 => {}
             _ => {
@@ -197,10 +205,23 @@ impl<'a> View<'a> {
     }
 }
 
-/// Each element of `range`, as its bytes.
-fn each<const N: usize>(bytes: &[u8], range: Range<usize>, mut write: impl FnMut([u8; N])) {
+/// Writes each element of `range`, which are integers that `read` makes of their bytes.
+fn integers<const N: usize, I: itoa::Integer>(
+    writer: &mut Writer,
+    bytes: &[u8],
+    range: Range<usize>,
+    read: impl Fn([u8; N]) -> I,
+) {
+    each(writer, bytes, range, |out, bytes| write_integer(out, read(bytes)));
+}
+
+/// Writes each element of `range`, from its bytes.
+fn each<const N: usize>(
+    writer: &mut Writer,
+    bytes: &[u8],
+    range: Range<usize>,
+    write: impl Fn(&mut Vec<u8>, [u8; N]),
+) {
     let bytes = bytes.get(range.start * N..range.end * N).unwrap_or_default();
-    for &element in bytes.as_chunks::<N>().0 {
-        write(element);
-    }
+    writer.elements(bytes.as_chunks::<N>().0.iter().copied(), write);
 }

@@ -16,4 +16,4 @@ pub use document::{
 pub use dump::dump;
 pub use number::Number;
 pub use parser::{Fault, ParseError};
-pub use writer::Writer;
+pub use writer::{Writer, write_complex, write_integer};

@@ -74,7 +74,7 @@ impl Writer {
 
     /// An integer.
     pub fn integer(&mut self, value: impl itoa::Integer) {
-        self.value().extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        write_integer(self.value(), value);
     }
 
     /// A float, as [`decimal::write_float`].
@@ -82,29 +82,31 @@ impl Writer {
         decimal::write_float(self.value(), value);
     }
 
-    /// A double, as [`decimal::write_double`].
-    pub fn double(&mut self, value: f64) {
-        decimal::write_double(self.value(), value);
-    }
-
-    /// A half of these bits, as [`decimal::write_half`].
-    pub fn half(&mut self, bits: u16) {
-        decimal::write_half(self.value(), bits);
-    }
-
-    /// A bfloat16 of these bits, as [`decimal::write_bfloat16`].
-    pub fn bfloat16(&mut self, bits: u16) {
-        decimal::write_bfloat16(self.value(), bits);
-    }
-
-    /// A complex number as an object on one line; `part` writes a number.
-    pub fn complex<T>(&mut self, [real, imaginary]: [T; 2], part: fn(&mut Vec<u8>, T)) {
-        let out = self.value();
-        out.extend_from_slice(b"{\"re\": ");
-        part(out, real);
-        out.extend_from_slice(b", \"im\": ");
-        part(out, imaginary);
-        out.push(b'}');
+    /// Values of the list that was begun last, each by `write`; what goes between them is made once.
+    pub fn elements<T>(
+        &mut self,
+        mut values: impl ExactSizeIterator<Item = T>,
+        write: impl Fn(&mut Vec<u8>, T),
+    ) {
+        let Some(first) = values.next() else { return };
+        write(self.value(), first);
+        let depth = self.levels.len();
+        if let Some(level) = self.levels.last_mut() {
+            level.count += values.len();
+        }
+        if self.single_line {
+            for value in values {
+                self.out.extend_from_slice(b", ");
+                write(&mut self.out, value);
+            }
+        } else {
+            let mut between = vec![b','];
+            new_line(&mut between, depth);
+            for value in values {
+                self.out.extend_from_slice(&between);
+                write(&mut self.out, value);
+            }
+        }
     }
 
     /// A string or a key; bytes from 0x80 up pass as they are.
@@ -144,6 +146,20 @@ impl Writer {
         }
         self.out.push(bracket);
     }
+}
+
+/// An integer's text.
+pub fn write_integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// A complex number as an object on one line; `part` writes a number.
+pub fn write_complex<T>(out: &mut Vec<u8>, [real, imaginary]: [T; 2], part: fn(&mut Vec<u8>, T)) {
+    out.extend_from_slice(b"{\"re\": ");
+    part(out, real);
+    out.extend_from_slice(b", \"im\": ");
+    part(out, imaginary);
+    out.push(b'}');
 }
 
 fn new_line(out: &mut Vec<u8>, depth: usize) {
@@ -205,6 +221,16 @@ mod tests {
         }
         writer.single_line = false;
         writer.end_array();
+        writer.string(b"c");
+        writer.start_array();
+        writer.literal("true");
+        writer.elements([1, 2].into_iter(), write_integer);
+        writer.elements([0; 0].into_iter(), write_integer);
+        writer.single_line = true;
+        writer.elements([3, 4].into_iter(), write_integer);
+        writer.literal("false");
+        writer.end_array();
+        writer.single_line = false;
         writer.string(b"b");
         writer.start_array();
         writer.literal("null");
@@ -212,8 +238,8 @@ mod tests {
         writer.end_object();
         writer.end_array();
         writer.end_object();
-        let expected =
-            "{\n    \"a\": [[1, 2.5], [1, 2.5]\n    ],\n    \"b\": [\n        null,\n        {}\n    ]\n}";
+        let expected = "{\n    \"a\": [[1, 2.5], [1, 2.5]\n    ],\n    \"c\": [\n        true,\n        1,\n        2, 3, 4, false],\n    \
+                        \"b\": [\n        null,\n        {}\n    ]\n}";
         assert_eq!(String::from_utf8_lossy(&writer.finish()), expected);
     }
 
