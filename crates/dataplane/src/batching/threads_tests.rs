@@ -79,9 +79,9 @@ async fn small_requests_that_take_long_to_decode_leave_an_io_thread_to_the_socke
     let answers: Vec<_> = (0..io_threads).map(|_| ask()).collect();
     // This thread is none of the runtime's, whose timers would stand still where this is about.
     assert!((0..io_threads).all(|_| begins.recv_timeout(SOON).is_ok()));
-    let (served, serves) = mpsc::channel();
-    tokio::spawn(async move { served.send(()) });
-    let other = serves.recv_timeout(SOON);
+    let (done, is_done) = mpsc::channel();
+    tokio::spawn(async move { done.send(()) });
+    let other = is_done.recv_timeout(SOON);
     gate.wait();
     assert_eq!(other, Ok(()), "every I/O thread decodes");
     for pending in answers {
