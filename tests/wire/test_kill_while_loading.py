@@ -21,6 +21,7 @@ MODELS = ("a", "b", "c")
 LINES_OF_A_START_MIN = 10
 """Log lines that a start with these models writes at least."""
 CHANGES_MAX = 6
+CHANGE_S_MAX = 1.0
 LOAD_MS_MAX = 40
 PAUSE_S_MAX = 0.03
 """Before a kill, so that it strikes anywhere in a load or a change, not just when a line was written."""
@@ -80,7 +81,7 @@ def live_and_die(server: LiveServer, shelves: dict[str, Shelf], dice: random.Ran
             shelf.wait_served(server, name)
         for _ in range(dice.randint(1, CHANGES_MAX)):
             dice.choice(list(shelves.values())).change(dice)
-            server.next_log()
+            server.next_log_within(CHANGE_S_MAX)  # none of what is taken back before the server looks
     time.sleep(dice.random() * PAUSE_S_MAX)
     server.kill()
 
