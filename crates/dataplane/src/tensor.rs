@@ -59,6 +59,18 @@ const TABLE: [(DType, &str, Option<usize>); 21] = [
 ];
 
 impl DType {
+    /// Every type that can travel.
+    #[allow(clippy::indexing_slicing)] // while compiling, not on a request
+    pub const ALL: [Self; TABLE.len()] = {
+        let mut all = [Self::Float; TABLE.len()];
+        let mut index = 0;
+        while index < TABLE.len() {
+            all[index] = TABLE[index].0;
+            index += 1;
+        }
+        all
+    };
+
     /// The type with this number of TensorFlow's `DataType`; none for those that cannot travel (resource, variant).
     #[must_use]
     pub fn from_number(number: i32) -> Option<Self> {

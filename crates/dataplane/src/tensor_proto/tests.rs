@@ -7,30 +7,6 @@ use crate::error::Code;
 use proptest::{collection::vec, prelude::*, sample::select};
 use prost::Message;
 
-const DTYPES: [DType; 21] = [
-    DType::Float,
-    DType::Double,
-    DType::Int32,
-    DType::UInt8,
-    DType::Int16,
-    DType::Int8,
-    DType::String,
-    DType::Complex64,
-    DType::Int64,
-    DType::Bool,
-    DType::QInt8,
-    DType::QUInt8,
-    DType::QInt32,
-    DType::BFloat16,
-    DType::QInt16,
-    DType::QUInt16,
-    DType::UInt16,
-    DType::Complex128,
-    DType::Half,
-    DType::UInt32,
-    DType::UInt64,
-];
-
 fn message(dtype: DType, sizes: &[i64]) -> TensorProto {
     TensorProto { dtype: dtype.number(), tensor_shape: Some(write_shape(sizes)), ..TensorProto::default() }
 }
@@ -55,7 +31,7 @@ fn code(proto: TensorProto) -> Option<Code> {
 }
 
 fn tensors() -> impl Strategy<Value = Tensor> {
-    (select(&DTYPES[..]), vec(0_i64..5, 0..5)).prop_flat_map(|(dtype, shape)| {
+    (select(&DType::ALL[..]), vec(0_i64..5, 0..5)).prop_flat_map(|(dtype, shape)| {
         let count = element_count(&shape).unwrap();
         let data = match dtype.size() {
             None => vec(vec(any::<u8>(), 0..40), count)
@@ -96,7 +72,7 @@ fn any_message() -> impl Strategy<Value = TensorProto> {
     ];
     let shape = (vec(size, 0..5), prop::bool::weighted(0.05))
         .prop_map(|(sizes, unknown_rank)| TensorShapeProto { unknown_rank, ..write_shape(&sizes) });
-    let dtype = prop_oneof![8 => select(&DTYPES[..]).prop_map(DType::number), 1 => -3_i32..130];
+    let dtype = prop_oneof![8 => select(&DType::ALL[..]).prop_map(DType::number), 1 => -3_i32..130];
     let content = prop_oneof![Just(Vec::new()), vec(any::<u8>(), 0..70)];
     let numbers =
         (vec(any::<f32>(), 0..5), vec(any::<f64>(), 0..5), vec(any::<i32>(), 0..5), vec(any::<i64>(), 0..5));
@@ -188,7 +164,7 @@ proptest! {
 #[test]
 fn every_type_is_in_the_list_that_these_tests_go_through() {
     let known = (0..200).filter_map(DType::from_number).count();
-    assert_eq!(known, DTYPES.len());
+    assert_eq!(known, DType::ALL.len());
 }
 
 #[test]
@@ -309,7 +285,7 @@ fn strings_in_tensor_content_are_lengths_then_bytes() {
 #[test]
 fn a_small_message_cannot_ask_for_a_large_tensor() {
     let trillion = 1_000_000_000_000;
-    for dtype in DTYPES {
+    for dtype in DType::ALL {
         assert_eq!(code(message(dtype, &[trillion])), Some(Code::InvalidArgument), "{dtype:?}");
         assert_eq!(code(message(dtype, &[trillion, 0])), Some(Code::InvalidArgument), "{dtype:?}");
         assert_eq!(code(message(dtype, &[i64::MAX, i64::MAX, 0])), Some(Code::InvalidArgument), "{dtype:?}");

@@ -3,30 +3,6 @@
 use super::*;
 use prop::collection::vec;
 
-const DTYPES: [DType; 21] = [
-    DType::Float,
-    DType::Double,
-    DType::Int32,
-    DType::UInt8,
-    DType::Int16,
-    DType::Int8,
-    DType::String,
-    DType::Complex64,
-    DType::Int64,
-    DType::Bool,
-    DType::QInt8,
-    DType::QUInt8,
-    DType::QInt32,
-    DType::BFloat16,
-    DType::QInt16,
-    DType::QUInt16,
-    DType::UInt16,
-    DType::Complex128,
-    DType::Half,
-    DType::UInt32,
-    DType::UInt64,
-];
-
 /// Values that some element type is read from, and some that none is, in lists and objects.
 fn values() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
@@ -56,7 +32,7 @@ fn bodies() -> impl Strategy<Value = String> {
 /// One to three inputs of any types, any of which may have a default.
 fn signatures() -> impl Strategy<Value = Signature> {
     let names = prop::sample::select(vec![vec!["x"], vec!["x"], vec!["x", "y"], vec!["x", "y", "z"], vec![]]);
-    (names, vec(prop::sample::select(DTYPES.to_vec()), 3), vec(any::<bool>(), 3)).prop_map(
+    (names, vec(prop::sample::select(DType::ALL.to_vec()), 3), vec(any::<bool>(), 3)).prop_map(
         |(names, dtypes, have_defaults)| {
             let inputs = names.iter().copied().zip(dtypes).collect::<Vec<_>>();
             let given = names.iter().zip(have_defaults).filter(|(_, has_default)| *has_default);
@@ -87,7 +63,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_read_is_written_so_that_it_is_read_again(body in bodies(), dtype in prop::sample::select(DTYPES.to_vec())) {
+    fn what_was_read_is_written_so_that_it_is_read_again(body in bodies(), dtype in prop::sample::select(DType::ALL.to_vec())) {
         let signature = echo(&[("x", dtype)]);
         let Ok(tensors) = decode(&signature, body) else { return Ok(()) };
         // Of a dimension below an empty one lists say nothing; text that is no UTF-8 is no JSON.
