@@ -5,11 +5,11 @@ What the fields mean is config_message.py's.
 
 import re
 from functools import lru_cache
-from pathlib import Path
 
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
+from understudy.bounded_file import read_bounded
 from understudy.config_message import (
     MODELS_REMEMBERED_MAX,
     ModelError,
@@ -188,12 +188,7 @@ def _model_place(text: str, index: int) -> tuple[int | None, int | None]:
 
 
 def _read(path: str) -> str:
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(CONFIG_BYTES_MAX + 1)
-    except OSError as error:
-        code = Code.PERMISSION_DENIED if isinstance(error, PermissionError) else Code.NOT_FOUND
-        raise ConfigError(code, f"Cannot read the model config file '{path}': {error.strerror}") from error
+    data = read_bounded(path, CONFIG_BYTES_MAX, refusal=f"Cannot read the model config file '{path}'")
     if not data:
         raise _invalid(path, "the file is empty; for a server without models write `model_config_list {}`")
     if len(data) > CONFIG_BYTES_MAX:

@@ -1,10 +1,9 @@
 """A file that holds one protobuf message as text: read whole and parsed, or refused with the place."""
 
-from pathlib import Path
-
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
+from understudy.bounded_file import read_bounded
 from understudy.errors import Code, ConfigError
 from understudy.wire import descriptor_pool
 
@@ -35,12 +34,7 @@ def read_message_file(path: str, message: Message) -> None:
 
 
 def _read(path: str) -> str:
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        code = Code.PERMISSION_DENIED if isinstance(error, PermissionError) else Code.NOT_FOUND
-        raise ConfigError(code, f"Cannot read '{path}': {error.strerror}") from error
+    data = read_bounded(path, FILE_BYTES_MAX, refusal=f"Cannot read '{path}'")
     if not data:
         raise _invalid(path, "the file is empty")
     if len(data) > FILE_BYTES_MAX:

@@ -1,10 +1,10 @@
 """TensorFlow Serving's monitoring configuration, in its text form: where the metrics page is, if anywhere."""
 
-from pathlib import Path
 from typing import Final, Protocol, cast
 
 from google.protobuf import text_format
 
+from understudy.bounded_file import read_bounded
 from understudy.errors import Code, ConfigError
 from understudy.wire import descriptor_pool, message_class
 
@@ -51,14 +51,7 @@ def is_reachable(path: str) -> bool:
 
 
 def _read(file: str) -> str:
-    try:
-        with Path(file).open("rb") as opened:
-            data = opened.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        code = Code.PERMISSION_DENIED if isinstance(error, PermissionError) else Code.NOT_FOUND
-        raise ConfigError(
-            code, f"Cannot read the monitoring config file '{file}': {error.strerror}"
-        ) from error
+    data = read_bounded(file, FILE_BYTES_MAX, refusal=f"Cannot read the monitoring config file '{file}'")
     if len(data) > FILE_BYTES_MAX:
         raise _invalid(file, f"it is larger than {FILE_BYTES_MAX} bytes")
     return data.decode()

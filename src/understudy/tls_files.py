@@ -4,10 +4,10 @@ No error quotes what stands in a file: it may be a key.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from google.protobuf import text_format
 
+from understudy.bounded_file import read_bounded
 from understudy.dataplane.options import TlsOptions
 from understudy.errors import Code, ConfigError
 from understudy.wire import descriptor_pool, message_class
@@ -113,12 +113,7 @@ def _parse_ssl_config(data: bytes, path: str) -> _SslConfig:
 
 
 def _read(path: str) -> bytes:
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        code = Code.PERMISSION_DENIED if isinstance(error, PermissionError) else Code.NOT_FOUND
-        raise ConfigError(code, f"The file for TLS cannot be read: {error.strerror}", path=path) from error
+    data = read_bounded(path, FILE_BYTES_MAX, refusal="The file for TLS cannot be read", place=path)
     if len(data) > FILE_BYTES_MAX:
         raise _invalid(f"The file for TLS has more than {FILE_BYTES_MAX} bytes", path)
     return data
