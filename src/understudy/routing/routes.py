@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from understudy.request_logging import RequestLogging
+from understudy.routing.traffic import Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class ModelRoute:
         statuses: every version that lives or is remembered, descending, each number once; none: nothing was
             ever found.
         log: what to log of its requests; none: nothing.
+        traffic: how requests that name neither version nor label are split; none: the default answers all.
     """
 
     name: str
@@ -63,6 +65,7 @@ class ModelRoute:
     labels: tuple[LabelRoute, ...]
     statuses: tuple[VersionStatus, ...]
     log: RequestLogging | None = None
+    traffic: Traffic | None = None
 
     @property
     def ready_versions(self) -> tuple[int, ...]:

@@ -1,0 +1,1 @@
+"""What the evidence of a trial says. Pure: counts and settings in, verdicts with their numbers out."""

@@ -1,0 +1,57 @@
+"""How evidence is judged: error probabilities, and for each metric what is tolerated."""
+
+from dataclasses import dataclass
+
+from understudy.evidence import ERRORS, INVALID_OUTPUTS, WRONG
+
+SLOW_P99 = "slow:p99"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSettings:
+    """One kind of bad event.
+
+    Attributes:
+        name: of the kind; see evidence.py.
+        tolerated: the candidate's rate may be this many times the baseline's before it is harm.
+        margin: it is no harm when the rate is surely below this many times the baseline's ...
+        floor: ... or surely no further above it than this difference of rates; and harm must exceed it, too.
+        is_muted: shown and judged, but decides nothing.
+        share: of alpha, relative to the other metrics'.
+    """
+
+    name: str
+    tolerated: float = 1.0
+    margin: float = 1.5
+    floor: float = 0.001
+    is_muted: bool = False
+    share: float = 1.0
+
+
+DEFAULT_METRICS: tuple[MetricSettings, ...] = (
+    MetricSettings(name=ERRORS),
+    MetricSettings(name=INVALID_OUTPUTS),
+    MetricSettings(name=SLOW_P99, tolerated=1.1, margin=1.25, floor=0.005),
+    MetricSettings(name=WRONG, tolerated=1.0, margin=1.25, floor=0.01),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisSettings:
+    """How evidence is judged.
+
+    Attributes:
+        alpha: the probability of a false abort, over a rollout's whole life and all metrics together.
+        beta: the probability of passing a metric that is harmed, likewise.
+        metrics: each kind once.
+        errors_share_max: of the candidate's requests; more is harm without any statistics ...
+        errors_share_requests: ... once there are so many.
+        disagreement_max: the share of compared shadow requests that may disagree; none: any.
+    """
+
+    alpha: float = 0.01
+    beta: float = 0.05
+    metrics: tuple[MetricSettings, ...] = DEFAULT_METRICS
+    errors_share_max: float = 0.2
+    errors_share_requests: int = 20
+    disagreement_max: float | None = None

@@ -1,0 +1,123 @@
+"""What was counted of the versions of a trial: the words in which the data plane's counts reach decisions.
+
+A *trial* compares a candidate version with a baseline: a rollout, or weights that an operator set. Whenever
+the traffic's split changes, a new *epoch* of the trial begins, so that every count belongs to one weight.
+Counts only grow while an epoch lasts. How they are judged is the analysis' business.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+ERRORS = "errors"
+"""Runs of the model that failed, and answers that came too late. Not what is the caller's mistake, and not
+what the server refused because it was full."""
+INVALID_OUTPUTS = "invalid_outputs"
+"""Answers with an output that is not a number, or infinite."""
+WRONG = "wrong"
+"""Predictions that turned out wrong when the truth became known."""
+SLOW_PREFIX = "slow:"
+"""Answers slower than a threshold; after the colon, its quantile of the baseline (`slow:p99`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """Bad events of one kind.
+
+    Attributes:
+        events: how many.
+        keys: how many distinct routing keys had one, each counted in the epoch of its first one in the trial;
+            0 where requests bring no key.
+    """
+
+    events: int = 0
+    keys: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """Sums of a number observed for each request or prediction, enough for mean and variance."""
+
+    count: int = 0
+    total: float = 0.0
+    total_of_squares: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmCounts:
+    """One version's part of an epoch.
+
+    Attributes:
+        requests: that it answered, however; refusals for lack of room and callers' mistakes apart.
+        keys: distinct routing keys seen.
+        callers_mistakes: requests that could not be asked of any version as they were.
+        refused: requests that the server had no room for, and those whose caller went away.
+        fallbacks: requests of this arm that the baseline answered, because this version could not.
+        bad: by the name of their kind.
+        scores: what predictions were worth once the truth was known, by metric (`log_loss`).
+    """
+
+    requests: int = 0
+    keys: int = 0
+    callers_mistakes: int = 0
+    refused: int = 0
+    fallbacks: int = 0
+    bad: Mapping[str, Bad] = field(default_factory=dict)
+    scores: Mapping[str, Moments] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochCounts:
+    """What was counted while the split stayed as it was.
+
+    Attributes:
+        epoch: its number within the trial.
+        weight: the candidate's share of traffic, in hundredths of a per cent.
+        is_sticky: requests went by their key; otherwise each was drawn by itself. Requests without a key
+            among sticky ones are counted as events, not as keys.
+        baseline: the baseline's part.
+        candidate: the candidate's part.
+    """
+
+    epoch: int
+    weight: int
+    is_sticky: bool
+    baseline: ArmCounts = ArmCounts()
+    candidate: ArmCounts = ArmCounts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowCounts:
+    """What came of requests that were run on the candidate too, without anybody seeing its answer.
+
+    Attributes:
+        mirrored: requests drawn for it.
+        shed: of those, dropped because the server was busy.
+        incomparable: of those, which the candidate could not be asked.
+        compared: of those, run on both.
+        disagreed: of those, whose outputs differ beyond the tolerance.
+        only_candidate: bad on the candidate alone, by kind (`errors`, `invalid_outputs`).
+        only_baseline: bad on the baseline alone, by kind.
+    """
+
+    mirrored: int = 0
+    shed: int = 0
+    incomparable: int = 0
+    compared: int = 0
+    disagreed: int = 0
+    only_candidate: Mapping[str, int] = field(default_factory=dict)
+    only_baseline: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that was counted of one trial.
+
+    Attributes:
+        trial: which.
+        epochs: in order, each number once.
+        shadow: of shadow traffic.
+    """
+
+    trial: str
+    epochs: tuple[EpochCounts, ...] = ()
+    shadow: ShadowCounts = ShadowCounts()
