@@ -30,7 +30,7 @@ from understudy.servable import FoundVersions, Inspected, Loaded
 from understudy.sources.directory import fingerprint
 from understudy.sources.filesystem import FileSystemSource
 from understudy.store.revision import Draft, Origin
-from understudy.store.revisions import RevisionStore
+from understudy.store.store import Store
 
 BUDGET_S = 0.5
 """Of one core, for a poll of ten thousand models: what the project has set itself."""
@@ -69,7 +69,7 @@ class Server:
 
     def __init__(self, folder: Path, models: int) -> None:
         self.clock = SystemClock()
-        ledger = RevisionStore(self.clock.wall)
+        ledger = Store(self.clock.wall).revisions
         self.desk = Desk(Manager(), Judge(platforms=frozenset({PLATFORM})), ledger=ledger)
         self.source = FileSystemSource(self.clock, self._take, poll_interval_s=-1)
         self.look_s = 0.0

@@ -11,7 +11,7 @@ from understudy.lifecycle.manager import Manager, ManagerOptions
 from understudy.model_config import Latest, ModelConfig, ServerConfig, VersionPolicy
 from understudy.servable import Failure, FoundVersion, FoundVersions, Inspected, Loaded, ServableId
 from understudy.store.revision import Draft, Origin
-from understudy.store.revisions import RevisionStore
+from understudy.store.store import Store
 
 PLATFORMS = frozenset({"synthetic"})
 BROKEN = Failure(Code.DATA_LOSS, "cannot read saved_model.pb")
@@ -35,11 +35,12 @@ class Ticking:
     """A desk whose routes are always taken, as the data plane does."""
 
     def __init__(self, *, load_retries_max: int = 0) -> None:
-        self.ledger = RevisionStore(lambda: self.now)
+        self.store = Store(lambda: self.now)
+        self.ledger = self.store.revisions
         options = ManagerOptions(load_retries_max=load_retries_max)
         self.desk = Desk(Manager(options), Judge(platforms=PLATFORMS), ledger=self.ledger)
         self.now = 0.0
-        weakref.finalize(self, self.ledger.close)
+        weakref.finalize(self, self.store.close)
 
     def tick(self) -> Turn:
         self.now += 1

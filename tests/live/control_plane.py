@@ -17,7 +17,7 @@ from understudy.model_config import ServerConfig
 from understudy.server.build import build_parts
 from understudy.server.state import build_first_order
 from understudy.server_options import ServeOptions
-from understudy.store.revisions import RevisionStore
+from understudy.store.store import Store
 
 TIMEOUT_S = 20.0
 
@@ -44,9 +44,9 @@ class ControlPlane:
             load_retries_max=0,
             poll_interval_s=0.0,  # one look for each configuration: no retry by chance
         )
-        self.store = RevisionStore(self._clock.wall)
+        self.store = Store(self._clock.wall)
         self._parts = build_parts(options, self._clock, self.store)
-        first = build_first_order(options, self.store, waits_for_retries=False)
+        first = build_first_order(options, self.store.revisions, waits_for_retries=False)
         self._parts.loop.order(first)
         self._parts.loop.start(self._parts.source, self._parts.effects)
         self._parts.source.start()

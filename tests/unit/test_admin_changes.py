@@ -163,7 +163,7 @@ def test_labels_are_set_moved_and_removed(plane: ControlPlane) -> None:
     assert plane.api.put(LABELS.format("m", "stable"), json={"version": 1}).json()["changed"] == []
     assert plane.api.delete(LABELS.format("team/ads", "stable")).status_code == 200
     assert plane.api.get("/v1/models/team/ads").json()["labels"] == []
-    assert [plane.store.history(1)[0].detail] == ["label stable of team/ads removed"]
+    assert [plane.store.revisions.history(1)[0].detail] == ["label stable of team/ads removed"]
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_a_body_that_is_too_large_is_refused(plane: ControlPlane) -> None:
 
 
 def test_a_disk_that_takes_nothing_refuses_the_change(plane: ControlPlane) -> None:
-    plane.store._execute("PRAGMA max_page_count = 1")  # noqa: SLF001 - SQLite's own way to have a full disk
+    plane.store.database.execute("PRAGMA max_page_count = 1")  # SQLite's own way to have a full disk
     answer = apply(plane, "m", *(f"model-{number}" for number in range(1000)), wait_s=0)
     assert (answer.status_code, answer.json()["code"]) == (507, "RESOURCE_EXHAUSTED")
     assert "could not be written, so nothing was changed" in answer.json()["error"]

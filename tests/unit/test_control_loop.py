@@ -17,7 +17,7 @@ from understudy.model_config import ModelConfig, ServerConfig
 from understudy.routing import RouteUpdate
 from understudy.servable import Event, FoundVersion, FoundVersions, Place, ServableId, Unloaded, WarmUp
 from understudy.store.revision import Draft, Origin
-from understudy.store.revisions import RevisionStore
+from understudy.store.store import Store
 
 TIMEOUT_S = 20
 
@@ -87,8 +87,8 @@ def world() -> World:
 def loop(world: World) -> Iterator[ControlLoop]:
     clock = SystemClock()
     settings = EffectSettings(load_threads=1, unload_threads=1)
-    with RevisionStore(clock.wall) as ledger:
-        desk = Desk(Manager(), Judge(platforms=frozenset({"synthetic"})), ledger=ledger)
+    with Store(clock.wall) as store:
+        desk = Desk(Manager(), Judge(platforms=frozenset({"synthetic"})), ledger=store.revisions)
         loop = ControlLoop(clock, desk, world, Reports(world.ignore_events, world.fail))
         effects = Effects(
             clock, Hands(world, world.inspect), lambda outcome: loop.send(Finished(outcome)), settings

@@ -179,7 +179,7 @@ def test_a_configuration_is_on_record_before_it_is_in_force_and_the_picture_has_
 def test_what_cannot_be_recorded_is_not_in_force() -> None:
     ticking = ready(1)
     before = ticking.desk.picture
-    ticking.ledger.close()
+    ticking.store.close()
     order = ticking.order(model("m"), model("n"))
     with pytest.raises(StoreError, match="could not be written, so nothing was changed"):
         order.answer.result(timeout=0)

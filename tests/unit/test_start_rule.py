@@ -4,7 +4,7 @@ import pytest
 
 from understudy.server.start_rule import Resume, Take, choose_start
 from understudy.store.revision import Draft, Origin, Revision, RevisionHead
-from understudy.store.revisions import RevisionStore
+from understudy.store.store import Store
 
 
 def revision(number: int, text: str) -> Revision:
@@ -54,7 +54,8 @@ STARTUP, FILE, RPC, NOTED = Origin.STARTUP, Origin.FILE, Origin.RPC, None
 def test_what_a_start_resumes_after_a_history(
     history: list[tuple[Origin | None, str]], declared: str, resumed: str | None
 ) -> None:
-    with RevisionStore(lambda: 0.0) as store:
+    with Store(lambda: 0.0) as opened:
+        store = opened.revisions
         for origin, text in history:
             if origin is None:
                 store.note_declared(text)

@@ -17,7 +17,7 @@ from understudy.model_config import ModelConfig, ServerConfig
 from understudy.server.state import build_first_order, open_store
 from understudy.server_options import ServeOptions
 from understudy.store.revision import Draft, Origin
-from understudy.store.revisions import RevisionStore
+from understudy.store.store import Store
 from understudy.telemetry import LogStyle
 
 CLOCK = SystemClock()
@@ -46,11 +46,14 @@ def log() -> Iterator[StringIO]:
 
 
 def test_what_is_in_the_directory_is_there_at_the_next_start(tmp_path: Path) -> None:
-    with open_store(options(tmp_path), CLOCK) as store:
+    with open_store(options(tmp_path), CLOCK) as opened:
+        store = opened.revisions
         store.record(Draft(Origin.RPC, "", "kept"))
-    with open_store(options(tmp_path), CLOCK) as store:
+    with open_store(options(tmp_path), CLOCK) as opened:
+        store = opened.revisions
         assert len(store.history(10)) == 1
-    with open_store(options(None), CLOCK) as store:
+    with open_store(options(None), CLOCK) as opened:
+        store = opened.revisions
         assert store.history(10) == ()
 
 
@@ -58,12 +61,13 @@ def test_what_is_in_the_directory_is_there_at_the_next_start(tmp_path: Path) -> 
 def test_a_directory_of_no_use_ends_the_start_only_if_somebody_asked_for_it(
     tmp_path: Path, log: StringIO, hindrance: str
 ) -> None:
-    with RevisionStore(CLOCK.wall, tmp_path / "held"):
+    with Store(CLOCK.wall, tmp_path / "held"):
         place = tmp_path / "held" if hindrance == "held by another" else tmp_path / "held" / "lock" / "state"
         with pytest.raises(StartupError) as refused:
             open_store(options(place), CLOCK)
         assert refused.value.code is Code.UNAVAILABLE
-        with open_store(options(place, required=False), CLOCK) as store:
+        with open_store(options(place, required=False), CLOCK) as opened:
+            store = opened.revisions
             assert store.record(Draft(Origin.RPC, "", "for this process")) == 1
     line = json.loads(log.getvalue())
     assert (line["event"], line["level"]) == ("state_is_in_memory", "warning")
@@ -80,7 +84,8 @@ def test_a_damaged_store_ends_the_start_in_any_case(tmp_path: Path, required: bo
 
 
 def test_a_first_start_takes_what_is_declared() -> None:
-    with open_store(options(None), CLOCK) as store:
+    with open_store(options(None), CLOCK) as opened:
+        store = opened.revisions
         order = build_first_order(options(None, "a"), store, waits_for_retries=True)
     assert order.config == config("a")
     assert order.record == Draft(Origin.STARTUP, "flags", format_config(config("a")))
@@ -88,7 +93,8 @@ def test_a_first_start_takes_what_is_declared() -> None:
 
 
 def test_a_later_start_resumes_what_was_acknowledged_last(log: StringIO) -> None:
-    with RevisionStore(CLOCK.wall) as store:
+    with Store(CLOCK.wall) as opened:
+        store = opened.revisions
         store.record(Draft(Origin.STARTUP, "", format_config(config("a"))))
         store.record(Draft(Origin.RPC, "", format_config(config("b"))))
         order = build_first_order(options(None, "a"), store, waits_for_retries=False)
@@ -98,7 +104,8 @@ def test_a_later_start_resumes_what_was_acknowledged_last(log: StringIO) -> None
 
 
 def test_a_start_with_what_an_rpc_had_brought_notes_that_the_file_says_so_now() -> None:
-    with RevisionStore(CLOCK.wall) as store:
+    with Store(CLOCK.wall) as opened:
+        store = opened.revisions
         store.record(Draft(Origin.STARTUP, "", format_config(config("a"))))
         store.record(Draft(Origin.RPC, "", format_config(config("b"))))
         order = build_first_order(options(None, "b"), store, waits_for_retries=False)
@@ -117,7 +124,8 @@ def test_a_start_with_what_an_rpc_had_brought_notes_that_the_file_says_so_now() 
     ],
 )
 def test_a_revision_that_this_program_cannot_take_ends_the_start(text: str) -> None:
-    with RevisionStore(CLOCK.wall) as store:
+    with Store(CLOCK.wall) as opened:
+        store = opened.revisions
         store.record(Draft(Origin.STARTUP, "", format_config(config("a"))))
         store.record(Draft(Origin.RPC, "", text))
         with pytest.raises(StartupError, match="Revision 2 of the configuration is to be resumed"):

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from understudy.errors import Code, StoreError
+from understudy.store import database as database_file
 from understudy.store import revisions
 from understudy.store.revision import Draft, Origin, Revision, RevisionHead
 from understudy.store.revisions import RevisionStore
 from understudy.store.schema import APPLICATION_ID, MIGRATIONS, check_ours, migrate
+from understudy.store.store import Store
 
 NOON = 1_900_000_000.0
 DATABASE = "state.sqlite"
@@ -31,8 +33,8 @@ def draft(text: str, origin: Origin = Origin.RPC) -> Draft:
 
 @pytest.fixture(params=["memory", "directory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RevisionStore]:
-    with RevisionStore(noon, tmp_path / "state" if request.param == "directory" else None) as store:
-        yield store
+    with Store(noon, tmp_path / "state" if request.param == "directory" else None) as opened:
+        yield opened.revisions
 
 
 def test_revisions_are_numbered_and_read_back(store: RevisionStore) -> None:
@@ -50,9 +52,9 @@ def test_revisions_are_numbered_and_read_back(store: RevisionStore) -> None:
 def test_what_was_recorded_is_there_after_the_process_was_killed(tmp_path: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path;"
-        "from understudy.store.revisions import RevisionStore;"
+        "from understudy.store.store import Store;"
         "from understudy.store.revision import Draft, Origin;"
-        "store = RevisionStore(time.time, Path(sys.argv[1]));"
+        "store = Store(time.time, Path(sys.argv[1])).revisions;"
         "[print(store.record(Draft(Origin.RPC, '', f'text {n}')), flush=True) for n in range(1, 10**6)]"
     )
     with subprocess.Popen(
@@ -64,7 +66,8 @@ def test_what_was_recorded_is_there_after_the_process_was_killed(tmp_path: Path)
         child.kill()
         acknowledged = [int(line) for line in child.stdout.read().split()]
     assert child.returncode == -signal.SIGKILL
-    with RevisionStore(noon, tmp_path) as store:
+    with Store(noon, tmp_path) as opened:
+        store = opened.revisions
         newest = store.newest()
         assert newest is not None
         assert newest.head.number >= (acknowledged[-1] if acknowledged else 25)
@@ -113,19 +116,19 @@ def test_only_so_many_bytes_are_kept_and_the_newest_whatever_its_size(
 
 
 def test_a_directory_is_for_one_server(tmp_path: Path) -> None:
-    with RevisionStore(noon, tmp_path):
+    with Store(noon, tmp_path):
         with pytest.raises(
             StoreError, match=rf"in use by another server \(process {os.getpid()}\)"
         ) as refused:
-            RevisionStore(noon, tmp_path)
+            Store(noon, tmp_path)
         assert refused.value.code is Code.UNAVAILABLE
-    RevisionStore(noon, tmp_path).close()
+    Store(noon, tmp_path).close()
 
 
 def test_a_directory_that_cannot_be_made_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"cannot be used: Not a directory.*name another one") as refused:
-        RevisionStore(noon, tmp_path / "file" / "state")
+        Store(noon, tmp_path / "file" / "state")
     assert refused.value.code is Code.UNAVAILABLE
 
 
@@ -164,21 +167,23 @@ def be_newer(path: Path) -> None:
 def test_what_is_damaged_or_not_ours_is_refused_and_left_as_it_is(
     harm: object, reason: str, tmp_path: Path
 ) -> None:
-    with RevisionStore(noon, tmp_path) as store:
+    with Store(noon, tmp_path) as opened:
+        store = opened.revisions
         store.record(draft("a"))
     assert callable(harm)
     harm(tmp_path / DATABASE)
     before = (tmp_path / DATABASE).read_bytes()
     with pytest.raises(StoreError, match=reason) as refused:
-        RevisionStore(noon, tmp_path)
+        Store(noon, tmp_path)
     assert refused.value.code is Code.DATA_LOSS
     assert (tmp_path / DATABASE).read_bytes() == before
     shutil.rmtree(tmp_path)
-    RevisionStore(noon, tmp_path).close()  # the lock was let go
+    Store(noon, tmp_path).close()  # the lock was let go
 
 
 def test_an_older_database_is_brought_to_the_present_tables(tmp_path: Path) -> None:
-    with RevisionStore(noon, tmp_path) as store:
+    with Store(noon, tmp_path) as opened:
+        store = opened.revisions
         store.record(draft("a"))
     later = (*MIGRATIONS, ("CREATE TABLE events (at REAL) STRICT", "INSERT INTO events VALUES (1.5)"))
     database = sqlite3.connect(tmp_path / DATABASE, isolation_level=None)
@@ -204,9 +209,10 @@ def test_a_migration_that_fails_changes_nothing() -> None:
 
 
 def test_a_full_disk_refuses_the_record_whole(tmp_path: Path) -> None:
-    with RevisionStore(noon, tmp_path) as store:
+    with Store(noon, tmp_path) as opened:
+        store = opened.revisions
         store.record(draft("a", Origin.STARTUP))
-        store._execute("PRAGMA max_page_count = 1")  # noqa: SLF001 - SQLite's own way to have a full disk
+        opened.database.execute("PRAGMA max_page_count = 1")  # SQLite's own way to have a full disk
         with pytest.raises(StoreError, match="could not be written, so nothing was changed") as refused:
             store.record(draft("b" * 100_000, Origin.FILE))
         assert refused.value.code is Code.RESOURCE_EXHAUSTED
@@ -214,17 +220,17 @@ def test_a_full_disk_refuses_the_record_whole(tmp_path: Path) -> None:
         assert newest is not None
         assert newest.text == "a"
         assert store.is_declared("a")
-        store._execute("PRAGMA max_page_count = 1000000")  # noqa: SLF001
+        opened.database.execute("PRAGMA max_page_count = 1000000")
         assert store.record(draft("c")) == 2
 
 
 def test_a_database_that_a_person_holds_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    RevisionStore(noon, tmp_path).close()
-    monkeypatch.setattr(revisions, "_BUSY_TIMEOUT_S", 0.0)
+    Store(noon, tmp_path).close()
+    monkeypatch.setattr(database_file, "_BUSY_TIMEOUT_S", 0.0)
     person = sqlite3.connect(tmp_path / DATABASE, isolation_level=None)
     person.execute("PRAGMA locking_mode = EXCLUSIVE")
     person.execute("BEGIN EXCLUSIVE")
     with pytest.raises(StoreError, match="cannot be opened: database is locked") as refused:
-        RevisionStore(noon, tmp_path)
+        Store(noon, tmp_path)
     person.close()
     assert refused.value.code is Code.UNAVAILABLE

@@ -37,7 +37,7 @@ from understudy.server_options import LiteRtSettings, ServeOptions, TensorFlowSe
 from understudy.session_config import build_session_config
 from understudy.sources.directory import look_at_files
 from understudy.sources.filesystem import FileSystemSource
-from understudy.store.revisions import RevisionStore
+from understudy.store.store import Store
 
 THREADS_MIN = 4
 """Loads that hang leave other threads for the rest, until more are started in their place."""
@@ -69,7 +69,7 @@ class Parts:
     operator: LiveOperator
 
 
-def build_parts(options: ServeOptions, clock: Clock, store: RevisionStore) -> Parts:
+def build_parts(options: ServeOptions, clock: Clock, store: Store) -> Parts:
     """Builds and wires a server's parts."""
     data_plane = NativeDataPlane(options.data_plane)
     runtimes = _build_runtimes(options.litert)
@@ -99,7 +99,7 @@ def build_parts(options: ServeOptions, clock: Clock, store: RevisionStore) -> Pa
             may_label_unavailable=options.may_label_unavailable,
             may_log_requests=may_log_requests,
         ),
-        ledger=store,
+        ledger=store.revisions,
     )
     tallies = Tallies()
     loop = ControlLoop(clock, desk, data_plane, _build_reports(tallies))
@@ -127,7 +127,7 @@ def build_parts(options: ServeOptions, clock: Clock, store: RevisionStore) -> Pa
         certificates=_build_certificates(options, data_plane),
         tallies=tallies,
         view=view,
-        operator=LiveOperator(clock, desk, loop, store, reports=handling.reports),
+        operator=LiveOperator(clock, desk, loop, store.revisions, reports=handling.reports),
     )
 
 

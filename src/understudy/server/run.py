@@ -19,7 +19,7 @@ from understudy.server.inbox import Answered, Drained, MainInbox, ReloadAsked, S
 from understudy.server.orders import describe_labels_left, describe_unavailable
 from understudy.server.state import build_first_order, open_store
 from understudy.server_options import OnStartupFailure, ServeOptions
-from understudy.store.revisions import RevisionStore
+from understudy.store.store import Store
 
 EXIT_OK = 0
 EXIT_SIGNAL = 128
@@ -48,7 +48,7 @@ def run(options: ServeOptions) -> int:
 class Server:
     """The parts of one server, and where it is in its life."""
 
-    def __init__(self, options: ServeOptions, inbox: MainInbox, clock: Clock, store: RevisionStore) -> None:
+    def __init__(self, options: ServeOptions, inbox: MainInbox, clock: Clock, store: Store) -> None:
         self._options = options
         self._inbox = inbox
         self._clock = clock
@@ -62,7 +62,7 @@ class Server:
         """Starts, serves, and stops when asked to."""
         parts, options = self._parts, self._options
         self._log.info("starting", config_file=options.config_file, state_dir=options.state_dir)
-        order = build_first_order(options, self._store, waits_for_retries=self._exits_on_failure)
+        order = build_first_order(options, self._store.revisions, waits_for_retries=self._exits_on_failure)
         admin_address = self._start_admin()
         self._open_tensorflow_ahead(order.config)
         self._inbox.expect(order.answer)

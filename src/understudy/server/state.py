@@ -13,18 +13,19 @@ from understudy.server.start_rule import Take, choose_start
 from understudy.server_options import ServeOptions
 from understudy.store.revision import Draft, Origin, Revision
 from understudy.store.revisions import RevisionStore
+from understudy.store.store import Store
 
 
-def open_store(options: ServeOptions, clock: Clock) -> RevisionStore:
+def open_store(options: ServeOptions, clock: Clock) -> Store:
     """The store in the state directory; in memory when there is none, or when a default one is of no use.
 
     Raises:
         StartupError: the directory was asked for and cannot be used; or what is in it is damaged.
     """
     if options.state_dir is None:
-        return RevisionStore(clock.wall)
+        return Store(clock.wall)
     try:
-        return RevisionStore(clock.wall, Path(options.state_dir))
+        return Store(clock.wall, Path(options.state_dir))
     except StoreError as error:
         if options.state_dir_is_required or error.code is not Code.UNAVAILABLE:
             raise StartupError(error.message, code=error.code) from error
@@ -32,7 +33,7 @@ def open_store(options: ServeOptions, clock: Clock) -> RevisionStore:
             "state_is_in_memory",
             reason=f"{error} Configurations given to this server end with it; choose with --state-dir.",
         )
-        return RevisionStore(clock.wall)
+        return Store(clock.wall)
 
 
 def build_first_order(options: ServeOptions, store: RevisionStore, *, waits_for_retries: bool) -> ConfigOrder:
