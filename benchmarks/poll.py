@@ -69,7 +69,7 @@ class Server:
 
     def __init__(self, folder: Path, models: int) -> None:
         self.clock = SystemClock()
-        ledger = Store(self.clock.wall).revisions
+        ledger = Store(self.clock).revisions
         self.desk = Desk(Manager(), Judge(platforms=frozenset({PLATFORM})), ledger=ledger)
         self.source = FileSystemSource(self.clock, self._take, poll_interval_s=-1)
         self.look_s = 0.0

@@ -12,6 +12,7 @@ from understudy.model_config import Latest, ModelConfig, ServerConfig, VersionPo
 from understudy.servable import Failure, FoundVersion, FoundVersions, Inspected, Loaded, ServableId
 from understudy.store.revision import Draft, Origin
 from understudy.store.store import Store
+from understudy.testing import ManualClock
 
 PLATFORMS = frozenset({"synthetic"})
 BROKEN = Failure(Code.DATA_LOSS, "cannot read saved_model.pb")
@@ -35,15 +36,19 @@ class Ticking:
     """A desk whose routes are always taken, as the data plane does."""
 
     def __init__(self, *, load_retries_max: int = 0) -> None:
-        self.store = Store(lambda: self.now)
+        self.clock = ManualClock()
+        self.store = Store(self.clock)
         self.ledger = self.store.revisions
         options = ManagerOptions(load_retries_max=load_retries_max)
         self.desk = Desk(Manager(options), Judge(platforms=PLATFORMS), ledger=self.ledger)
-        self.now = 0.0
         weakref.finalize(self, self.store.close)
 
+    @property
+    def now(self) -> float:
+        return self.clock.now_s
+
     def tick(self) -> Turn:
-        self.now += 1
+        self.clock.advance(1)
         turn = self._turn()
         while turn.inspections:
             for each in turn.inspections:

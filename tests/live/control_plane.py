@@ -44,7 +44,7 @@ class ControlPlane:
             load_retries_max=0,
             poll_interval_s=0.0,  # one look for each configuration: no retry by chance
         )
-        self.store = Store(self._clock.wall)
+        self.store = Store(self._clock)
         self._parts = build_parts(options, self._clock, self.store)
         first = build_first_order(options, self.store.revisions, waits_for_retries=False)
         self._parts.loop.order(first)

@@ -87,7 +87,7 @@ def world() -> World:
 def loop(world: World) -> Iterator[ControlLoop]:
     clock = SystemClock()
     settings = EffectSettings(load_threads=1, unload_threads=1)
-    with Store(clock.wall) as store:
+    with Store(clock) as store:
         desk = Desk(Manager(), Judge(platforms=frozenset({"synthetic"})), ledger=store.revisions)
         loop = ControlLoop(clock, desk, world, Reports(world.ignore_events, world.fail))
         effects = Effects(

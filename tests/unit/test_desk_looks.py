@@ -159,7 +159,7 @@ def test_a_source_that_does_not_look_keeps_no_order_from_being_judged_for_long()
     ticking = serving_the_latest()
     order = ticking.order(labelled(2))
     ticking.tick()
-    ticking.now += HOLD_S_MAX
+    ticking.clock.advance(HOLD_S_MAX)
     ticking.tick()
     with pytest.raises(ConfigError, match="it is not in /models/m"):
         order.answer.result(timeout=0)

@@ -5,6 +5,7 @@ import pytest
 from understudy.server.start_rule import Resume, Take, choose_start
 from understudy.store.revision import Draft, Origin, Revision, RevisionHead
 from understudy.store.store import Store
+from understudy.testing import ManualClock
 
 
 def revision(number: int, text: str) -> Revision:
@@ -54,7 +55,7 @@ STARTUP, FILE, RPC, NOTED = Origin.STARTUP, Origin.FILE, Origin.RPC, None
 def test_what_a_start_resumes_after_a_history(
     history: list[tuple[Origin | None, str]], declared: str, resumed: str | None
 ) -> None:
-    with Store(lambda: 0.0) as opened:
+    with Store(ManualClock()) as opened:
         store = opened.revisions
         for origin, text in history:
             if origin is None:

@@ -61,7 +61,7 @@ def test_what_is_in_the_directory_is_there_at_the_next_start(tmp_path: Path) -> 
 def test_a_directory_of_no_use_ends_the_start_only_if_somebody_asked_for_it(
     tmp_path: Path, log: StringIO, hindrance: str
 ) -> None:
-    with Store(CLOCK.wall, tmp_path / "held"):
+    with Store(CLOCK, tmp_path / "held"):
         place = tmp_path / "held" if hindrance == "held by another" else tmp_path / "held" / "lock" / "state"
         with pytest.raises(StartupError) as refused:
             open_store(options(place), CLOCK)
@@ -93,7 +93,7 @@ def test_a_first_start_takes_what_is_declared() -> None:
 
 
 def test_a_later_start_resumes_what_was_acknowledged_last(log: StringIO) -> None:
-    with Store(CLOCK.wall) as opened:
+    with Store(CLOCK) as opened:
         store = opened.revisions
         store.record(Draft(Origin.STARTUP, "", format_config(config("a"))))
         store.record(Draft(Origin.RPC, "", format_config(config("b"))))
@@ -104,7 +104,7 @@ def test_a_later_start_resumes_what_was_acknowledged_last(log: StringIO) -> None
 
 
 def test_a_start_with_what_an_rpc_had_brought_notes_that_the_file_says_so_now() -> None:
-    with Store(CLOCK.wall) as opened:
+    with Store(CLOCK) as opened:
         store = opened.revisions
         store.record(Draft(Origin.STARTUP, "", format_config(config("a"))))
         store.record(Draft(Origin.RPC, "", format_config(config("b"))))
@@ -124,7 +124,7 @@ def test_a_start_with_what_an_rpc_had_brought_notes_that_the_file_says_so_now() 
     ],
 )
 def test_a_revision_that_this_program_cannot_take_ends_the_start(text: str) -> None:
-    with Store(CLOCK.wall) as opened:
+    with Store(CLOCK) as opened:
         store = opened.revisions
         store.record(Draft(Origin.STARTUP, "", format_config(config("a"))))
         store.record(Draft(Origin.RPC, "", text))

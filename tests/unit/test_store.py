@@ -18,13 +18,11 @@ from understudy.store.revision import Draft, Origin, Revision, RevisionHead
 from understudy.store.revisions import RevisionStore
 from understudy.store.schema import APPLICATION_ID, MIGRATIONS, check_ours, migrate
 from understudy.store.store import Store
+from understudy.testing import ManualClock
 
 NOON = 1_900_000_000.0
+AT_NOON = ManualClock(wall_at_zero_s=NOON)
 DATABASE = "state.sqlite"
-
-
-def noon() -> float:
-    return NOON
 
 
 def draft(text: str, origin: Origin = Origin.RPC) -> Draft:
@@ -33,7 +31,7 @@ def draft(text: str, origin: Origin = Origin.RPC) -> Draft:
 
 @pytest.fixture(params=["memory", "directory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RevisionStore]:
-    with Store(noon, tmp_path / "state" if request.param == "directory" else None) as opened:
+    with Store(AT_NOON, tmp_path / "state" if request.param == "directory" else None) as opened:
         yield opened.revisions
 
 
@@ -51,10 +49,10 @@ def test_revisions_are_numbered_and_read_back(store: RevisionStore) -> None:
 
 def test_what_was_recorded_is_there_after_the_process_was_killed(tmp_path: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path;"
+        "import sys; from pathlib import Path; from understudy.clock import SystemClock;"
         "from understudy.store.store import Store;"
         "from understudy.store.revision import Draft, Origin;"
-        "store = Store(time.time, Path(sys.argv[1])).revisions;"
+        "store = Store(SystemClock(), Path(sys.argv[1])).revisions;"
         "[print(store.record(Draft(Origin.RPC, '', f'text {n}')), flush=True) for n in range(1, 10**6)]"
     )
     with subprocess.Popen(
@@ -66,7 +64,7 @@ def test_what_was_recorded_is_there_after_the_process_was_killed(tmp_path: Path)
         child.kill()
         acknowledged = [int(line) for line in child.stdout.read().split()]
     assert child.returncode == -signal.SIGKILL
-    with Store(noon, tmp_path) as opened:
+    with Store(AT_NOON, tmp_path) as opened:
         store = opened.revisions
         newest = store.newest()
         assert newest is not None
@@ -116,19 +114,19 @@ def test_only_so_many_bytes_are_kept_and_the_newest_whatever_its_size(
 
 
 def test_a_directory_is_for_one_server(tmp_path: Path) -> None:
-    with Store(noon, tmp_path):
+    with Store(AT_NOON, tmp_path):
         with pytest.raises(
             StoreError, match=rf"in use by another server \(process {os.getpid()}\)"
         ) as refused:
-            Store(noon, tmp_path)
+            Store(AT_NOON, tmp_path)
         assert refused.value.code is Code.UNAVAILABLE
-    Store(noon, tmp_path).close()
+    Store(AT_NOON, tmp_path).close()
 
 
 def test_a_directory_that_cannot_be_made_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"cannot be used: Not a directory.*name another one") as refused:
-        Store(noon, tmp_path / "file" / "state")
+        Store(AT_NOON, tmp_path / "file" / "state")
     assert refused.value.code is Code.UNAVAILABLE
 
 
@@ -167,22 +165,22 @@ def be_newer(path: Path) -> None:
 def test_what_is_damaged_or_not_ours_is_refused_and_left_as_it_is(
     harm: object, reason: str, tmp_path: Path
 ) -> None:
-    with Store(noon, tmp_path) as opened:
+    with Store(AT_NOON, tmp_path) as opened:
         store = opened.revisions
         store.record(draft("a"))
     assert callable(harm)
     harm(tmp_path / DATABASE)
     before = (tmp_path / DATABASE).read_bytes()
     with pytest.raises(StoreError, match=reason) as refused:
-        Store(noon, tmp_path)
+        Store(AT_NOON, tmp_path)
     assert refused.value.code is Code.DATA_LOSS
     assert (tmp_path / DATABASE).read_bytes() == before
     shutil.rmtree(tmp_path)
-    Store(noon, tmp_path).close()  # the lock was let go
+    Store(AT_NOON, tmp_path).close()  # the lock was let go
 
 
 def test_an_older_database_is_brought_to_the_present_tables(tmp_path: Path) -> None:
-    with Store(noon, tmp_path) as opened:
+    with Store(AT_NOON, tmp_path) as opened:
         store = opened.revisions
         store.record(draft("a"))
     later = (*MIGRATIONS, ("CREATE TABLE events (at REAL) STRICT", "INSERT INTO events VALUES (1.5)"))
@@ -209,7 +207,7 @@ def test_a_migration_that_fails_changes_nothing() -> None:
 
 
 def test_a_full_disk_refuses_the_record_whole(tmp_path: Path) -> None:
-    with Store(noon, tmp_path) as opened:
+    with Store(AT_NOON, tmp_path) as opened:
         store = opened.revisions
         store.record(draft("a", Origin.STARTUP))
         opened.database.execute("PRAGMA max_page_count = 1")  # SQLite's own way to have a full disk
@@ -225,12 +223,12 @@ def test_a_full_disk_refuses_the_record_whole(tmp_path: Path) -> None:
 
 
 def test_a_database_that_a_person_holds_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Store(noon, tmp_path).close()
+    Store(AT_NOON, tmp_path).close()
     monkeypatch.setattr(database_file, "_BUSY_TIMEOUT_S", 0.0)
     person = sqlite3.connect(tmp_path / DATABASE, isolation_level=None)
     person.execute("PRAGMA locking_mode = EXCLUSIVE")
     person.execute("BEGIN EXCLUSIVE")
     with pytest.raises(StoreError, match="cannot be opened: database is locked") as refused:
-        Store(noon, tmp_path)
+        Store(AT_NOON, tmp_path)
     person.close()
     assert refused.value.code is Code.UNAVAILABLE

@@ -23,9 +23,9 @@ def open_store(options: ServeOptions, clock: Clock) -> Store:
         StartupError: the directory was asked for and cannot be used; or what is in it is damaged.
     """
     if options.state_dir is None:
-        return Store(clock.wall)
+        return Store(clock)
     try:
-        return Store(clock.wall, Path(options.state_dir))
+        return Store(clock, Path(options.state_dir))
     except StoreError as error:
         if options.state_dir_is_required or error.code is not Code.UNAVAILABLE:
             raise StartupError(error.message, code=error.code) from error
@@ -33,7 +33,7 @@ def open_store(options: ServeOptions, clock: Clock) -> Store:
             "state_is_in_memory",
             reason=f"{error} Configurations given to this server end with it; choose with --state-dir.",
         )
-        return Store(clock.wall)
+        return Store(clock)
 
 
 def build_first_order(options: ServeOptions, store: RevisionStore, *, waits_for_retries: bool) -> ConfigOrder:

@@ -1,7 +1,6 @@
 """The database's tables, how an older database becomes a present one, and which databases are not ours.
 
 A migration is never changed once it was released; a change of the tables is a new migration at the end.
-Events, rollouts and quarantine will be tables of their own beside `revisions`.
 """
 
 import sqlite3
@@ -31,6 +30,53 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
         CREATE TABLE declared (
             only INTEGER PRIMARY KEY CHECK (only = 1),
             digest TEXT NOT NULL
+        ) STRICT
+        """,
+    ),
+    (
+        # Rollouts, one row each, the present ones among them; `state` is JSON (rollout_json.py).
+        """
+        CREATE TABLE rollouts (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            model TEXT NOT NULL,
+            is_ended INTEGER NOT NULL,
+            state TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX rollouts_by_model ON rollouts (model, is_ended, number)",
+        # What is in force beside the configuration, one row a model.
+        """
+        CREATE TABLE traffic (
+            model TEXT PRIMARY KEY,
+            rollout TEXT, -- the present one
+            state TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE quarantine (
+            model TEXT NOT NULL,
+            version INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            PRIMARY KEY (model, version)
+        ) STRICT
+        """,
+        # Never changed, only forgotten.
+        """
+        CREATE TABLE decisions (
+            number INTEGER PRIMARY KEY,
+            model TEXT NOT NULL,
+            rollout TEXT NOT NULL, -- empty: none's
+            bytes INTEGER NOT NULL, -- of the decision; before it, so that sums need not read it
+            decision TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX decisions_by_rollout ON decisions (rollout, model, number)",
+        # Whether the last server that had this database ended in good order: one row at most.
+        """
+        CREATE TABLE ends (
+            only INTEGER PRIMARY KEY CHECK (only = 1),
+            is_orderly INTEGER NOT NULL
         ) STRICT
         """,
     ),

@@ -1,11 +1,13 @@
 """The server's store: one database, and those who know what its tables mean."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from understudy.clock import Clock
 from understudy.store.database import Database
+from understudy.store.ends import Ends
 from understudy.store.revisions import RevisionStore
+from understudy.store.rollouts import RolloutStore
 
 
 class Store:
@@ -14,20 +16,24 @@ class Store:
     Attributes:
         database: which all share.
         revisions: of the configuration.
+        rollouts: what is kept of models' traffic.
+        ends: how the last server ended that had it.
     """
 
-    def __init__(self, wall: Callable[[], float], directory: Path | None = None) -> None:
+    def __init__(self, clock: Clock, directory: Path | None = None) -> None:
         """Opens a store.
 
         Args:
-            wall: tells the time, in seconds since 1970.
+            clock: the control loop's.
             directory: where it lives, held until `close`; none: in memory, forgotten with the process.
 
         Raises:
             StoreError: as `Database` does.
         """
         self.database = Database(directory)
-        self.revisions = RevisionStore(self.database, wall)
+        self.revisions = RevisionStore(self.database, clock.wall)
+        self.rollouts = RolloutStore(self.database, clock)
+        self.ends = Ends(self.database)
 
     def __enter__(self) -> Self:
         return self
