@@ -13,6 +13,8 @@ from understudy.routing import (
     ReadyVersion,
     RouteTable,
     RouteUpdate,
+    Steering,
+    Terms,
     VersionStatus,
     build_route,
     diff,
@@ -54,6 +56,31 @@ def route(name: str = "m", *ready: int) -> ModelRoute:
 def test_only_ready_versions_are_routed(state: State) -> None:
     built = build_route(model(version(1, State.READY), version(2, state)))
     assert (built.ready_versions, built.default_version) == ((1,), 1)
+
+
+@pytest.mark.parametrize(
+    ("steering", "default"),
+    [
+        (Steering(default_version=1), 1),
+        (Steering(default_version=4), 3),
+        (Steering(default_version=4, barred=frozenset({3})), 2),
+        (Steering(default_version=4, barred=frozenset({1, 2, 3})), None),
+        (Steering(default_version=3, barred=frozenset({3})), 3),
+        (Steering(barred=frozenset({3})), 2),
+    ],
+    ids=["ready", "not ready", "the next is barred", "all barred", "steered to", "as without steering"],
+)
+def test_the_default_is_steered_to_or_what_is_not_barred(steering: Steering, default: int | None) -> None:
+    versions = model(*(version(number, State.READY) for number in (1, 2, 3)))
+    built = build_route(versions, terms=Terms(steering=steering))
+    assert (built.ready_versions, built.default_version) == ((1, 2, 3), default)
+
+
+def test_labels_of_rollouts_stand_over_those_configured() -> None:
+    versions = model(version(1, State.READY), version(2, State.READY), version(3, State.LOADING))
+    steering = Steering(labels=(("canary", 3), ("stable", 1)))
+    built = build_route(versions, (("mine", 1), ("stable", 2)), terms=Terms(steering=steering))
+    assert built.labels == (LabelRoute("mine", 1), LabelRoute("stable", 1))
 
 
 def test_nobody_answers_when_nothing_is_ready() -> None:
@@ -168,10 +195,10 @@ def test_a_label_stays_when_its_version_is_unloaded() -> None:
 
 def test_only_a_new_label_may_name_what_is_not_ready_and_only_where_that_is_allowed() -> None:
     loading = model(version(1, State.READY), version(2, State.LOADING))
-    ahead = build_route(loading, (("canary", 2),), may_label_unavailable=True)
+    ahead = build_route(loading, (("canary", 2),), terms=Terms(may_label_unavailable=True))
     assert ahead.labels == (LabelRoute("canary", 2),)
     current = build_route(model(version(1, State.READY)), (("stable", 1),))
-    stays = build_route(loading, (("stable", 2),), current, may_label_unavailable=True)
+    stays = build_route(loading, (("stable", 2),), current, Terms(may_label_unavailable=True))
     assert stays.labels == (LabelRoute("stable", 1),)
 
 

@@ -26,7 +26,7 @@ from understudy.lifecycle.labels import (
 )
 from understudy.lifecycle.manager import Manager
 from understudy.model_config import ModelConfig, ServerConfig
-from understudy.routing import RouteUpdate, build_route
+from understudy.routing import RouteUpdate, Terms, build_route
 from understudy.routing import diff as diff_routes
 from understudy.servable import Event, FoundVersions, Outcome, Place, ServableId
 
@@ -356,8 +356,10 @@ class Desk:
                 model,
                 picture.configured[model.name].labels if model.name in picture.configured else (),
                 picture.table.routes.get(model.name),
-                may_label_unavailable=self._judge.may_label_unavailable,
-                log=picture.configured[model.name].logging if model.name in picture.configured else None,
+                Terms(
+                    may_label_unavailable=self._judge.may_label_unavailable,
+                    log=picture.configured[model.name].logging if model.name in picture.configured else None,
+                ),
             )
             for model in models
         ]

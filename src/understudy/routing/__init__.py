@@ -4,15 +4,18 @@ routes.py holds what crosses into Rust, table.py decides what it says.
 """
 
 from understudy.routing.routes import LabelRoute, ModelRoute, ReadyVersion, RouteUpdate, VersionStatus
-from understudy.routing.table import Labels, RouteTable, build_route, diff
+from understudy.routing.table import UNSTEERED, Labels, RouteTable, Steering, Terms, build_route, diff
 
 __all__ = [
+    "UNSTEERED",
     "LabelRoute",
     "Labels",
     "ModelRoute",
     "ReadyVersion",
     "RouteTable",
     "RouteUpdate",
+    "Steering",
+    "Terms",
     "VersionStatus",
     "build_route",
     "diff",

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from understudy.request_logging import RequestLogging
 from understudy.routing.routes import LabelRoute, ModelRoute, ReadyVersion, RouteUpdate, VersionStatus
+from understudy.routing.traffic import Traffic
 from understudy.servable import WIRE_STATES, ModelSnapshot, State, VersionSnapshot, WireState
 
 Labels = tuple[tuple[str, int], ...]
@@ -22,6 +23,50 @@ LIVENESS: dict[State, int] = {
     State.ERROR: 0,
 }
 """How much alive each state is: which of two incarnations of a number speaks for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steering:
+    """What rollouts and operators say of a model's route, beside its versions and configuration.
+
+    Attributes:
+        default_version: who answers what names neither version nor label, while it is ready; none: as
+            without steering.
+        barred: versions that are not the default, were nothing else ready: nothing has shown them fit.
+        labels: beside those configured, or instead of those of the same names.
+        traffic: how requests are split; none: they are not.
+    """
+
+    default_version: int | None = None
+    barred: frozenset[int] = frozenset()
+    labels: Labels = ()
+    traffic: Traffic | None = None
+
+    def over(self, labels: Labels) -> Labels:
+        """The labels in force, of those configured."""
+        return tuple(sorted({**dict(labels), **dict(self.labels)}.items())) if self.labels else labels
+
+
+UNSTEERED = Steering()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a route depends on beside its model and the labels configured.
+
+    Attributes:
+        may_label_unavailable: a label that is not in force may name a version that is not ready
+            (`--allow_version_labels_for_unavailable_models`).
+        log: what to log of the model's requests, as configured; none: nothing.
+        steering: what rollouts and operators say of it.
+    """
+
+    may_label_unavailable: bool = False
+    log: RequestLogging | None = None
+    steering: Steering = UNSTEERED
+
+
+NO_TERMS = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +100,7 @@ def build_route(
     model: ModelSnapshot,
     labels: Labels = (),
     current: ModelRoute | None = None,
-    *,
-    may_label_unavailable: bool = False,
-    log: RequestLogging | None = None,
+    terms: Terms = NO_TERMS,
 ) -> ModelRoute:
     """The route of one model.
 
@@ -65,10 +108,9 @@ def build_route(
         model: as the manager left it.
         labels: as configured.
         current: the route in force, whose labels stay until their new versions are ready.
-        may_label_unavailable: a label that is not in force may name a version that is not ready
-            (`--allow_version_labels_for_unavailable_models`).
-        log: what to log of its requests, as configured.
+        terms: what else the route depends on.
     """
+    steering = terms.steering
     versions = _speakers(model)
     ready = tuple(
         ReadyVersion(each.version, each.incarnation) for each in versions if each.state is State.READY
@@ -77,10 +119,13 @@ def build_route(
     return ModelRoute(
         name=model.name,
         ready=ready,
-        default_version=_default_version(model, numbers),
-        labels=_build_labels(labels, numbers, current, may_label_unavailable=may_label_unavailable),
+        default_version=_default_version(model, numbers, steering),
+        labels=_build_labels(
+            steering.over(labels), numbers, current, may_label_unavailable=terms.may_label_unavailable
+        ),
         statuses=tuple(_build_status(each) for each in reversed(versions)),
-        log=log,
+        log=terms.log,
+        traffic=steering.traffic,
     )
 
 
@@ -120,8 +165,8 @@ def _standing(version: VersionSnapshot) -> tuple[int, bool, int]:
     return LIVENESS[version.state], version.aspired, version.incarnation
 
 
-def _default_version(model: ModelSnapshot, ready: frozenset[int]) -> int | None:
-    """The highest ready version that is aspired, else the highest ready one.
+def _default_version(model: ModelSnapshot, ready: frozenset[int], steering: Steering) -> int | None:
+    """The one that is steered to, else the highest ready version that is aspired, else the highest ready one.
 
     TensorFlow Serving takes the highest ready one, aspired or not. That differs while a version that is no
     longer wanted is still ready beside a lower one that is: rolled back from 3 to 2, requests would go on
@@ -130,7 +175,12 @@ def _default_version(model: ModelSnapshot, ready: frozenset[int]) -> int | None:
 
     A number is aspired when any of its incarnations is: while a base path moves, the former 3 goes on being
     the default, although the new 2 is ready before the new 3.
+
+    A barred version is no way out: users do not get what is on trial because what they should get is away.
     """
+    if steering.default_version in ready:
+        return steering.default_version
+    ready -= steering.barred
     aspired = {each.version for each in model.versions if each.aspired}
     return max(ready & aspired, default=max(ready, default=None))
 
