@@ -7,6 +7,10 @@ Counts only grow while an epoch lasts. How they are judged is the analysis' busi
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+WHOLE: Final = 10_000
+"""All of a model's traffic, as weights are counted: in hundredths of a per cent."""
 
 ERRORS = "errors"
 """Runs of the model that failed, and answers that came too late. Not what is the caller's mistake, and not
@@ -27,10 +31,12 @@ class Bad:
         events: how many.
         keys: how many distinct routing keys had one, each counted in the epoch of its first one in the trial;
             0 where requests bring no key.
+        keyless: of the events, those of requests that brought no key; counted in sticky epochs only.
     """
 
     events: int = 0
     keys: int = 0
+    keyless: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,20 +54,28 @@ class ArmCounts:
 
     Attributes:
         requests: that it answered, however; refusals for lack of room and callers' mistakes apart.
-        keys: distinct routing keys seen.
+        keys: distinct routing keys seen in this epoch.
+        keyless: of the requests, those that brought no key; counted in sticky epochs only.
+        assigned: requests that the split gave this arm, counted as they come; 0 where that is not counted.
+            Slow answers are missing in `requests` until they are there; here they are not.
         callers_mistakes: requests that could not be asked of any version as they were.
         refused: requests that the server had no room for, and those whose caller went away.
         fallbacks: requests of this arm that the baseline answered, because this version could not.
         bad: by the name of their kind.
+        truths: predictions whose truth became known, in the same three units as bad events: all of them, the
+            keys that have one (each counted in the epoch of its first), and those without a key.
         scores: what predictions were worth once the truth was known, by metric (`log_loss`).
     """
 
     requests: int = 0
     keys: int = 0
+    keyless: int = 0
+    assigned: int = 0
     callers_mistakes: int = 0
     refused: int = 0
     fallbacks: int = 0
     bad: Mapping[str, Bad] = field(default_factory=dict)
+    truths: Bad = Bad()
     scores: Mapping[str, Moments] = field(default_factory=dict)
 
 
@@ -73,7 +87,7 @@ class EpochCounts:
         epoch: its number within the trial.
         weight: the candidate's share of traffic, in hundredths of a per cent.
         is_sticky: requests went by their key; otherwise each was drawn by itself. Requests without a key
-            among sticky ones are counted as events, not as keys.
+            among sticky ones are drawn each by itself, and counted apart (`keyless`).
         baseline: the baseline's part.
         candidate: the candidate's part.
     """

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from understudy.evidence import ERRORS, INVALID_OUTPUTS, WRONG
 
 SLOW_P99 = "slow:p99"
+SLOW_OBJECTIVE = "slow:objective"
+"""Slower than the operator's own service objective."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,7 @@ DEFAULT_METRICS: tuple[MetricSettings, ...] = (
     MetricSettings(name=ERRORS),
     MetricSettings(name=INVALID_OUTPUTS),
     MetricSettings(name=SLOW_P99, tolerated=1.1, margin=1.25, floor=0.005),
+    MetricSettings(name=SLOW_OBJECTIVE, tolerated=1.1, margin=1.25, floor=0.005),
     MetricSettings(name=WRONG, tolerated=1.0, margin=1.25, floor=0.01),
 )
 

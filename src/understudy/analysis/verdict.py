@@ -37,6 +37,8 @@ class MetricVerdict:
         log_pass_e: of the evidence for no harm.
         needed: how many more candidate units would decide at the present rates; none: cannot be told.
         sentence: all this in words.
+        difference: of the rates, candidate's less baseline's, compared within hours of equal weight.
+        log_gap_e: of the evidence that the difference exceeds the floor.
     """
 
     metric: str
@@ -54,6 +56,8 @@ class MetricVerdict:
     log_pass_e: float
     needed: int | None
     sentence: str
+    difference: float = 0.0
+    log_gap_e: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,65 @@
+"""Whether as many requests reach the candidate as its weight says: where they do not, the split is broken.
+
+Under the weight w, each of n units is the candidate's with probability w. Against all other weights, mixed by
+a beta distribution with parameters a w and a (1 - w), the likelihood ratio is
+
+    B(a w + n_c, a (1 - w) + n_b) / (B(a w, a (1 - w)) w^n_c (1 - w)^n_b)
+
+a martingale that begins at 1 and reaches 1/alpha with probability alpha at most, ever (Lindon & Malek,
+"Anytime-valid inference for multinomial count data", NeurIPS 2022, arXiv 2011.03567). Different weights'
+ratios are multiplied.
+"""
+
+from collections.abc import Iterable
+from math import lgamma, log, log1p
+from typing import Final
+
+from understudy.evidence import WHOLE, ArmCounts, EpochCounts
+
+ALPHA: Final = 1e-4
+"""A split found broken stops a rollout whatever else is true, so that it must be nearly certain."""
+CONCENTRATION: Final = 100.0
+"""The prior's a: as if so many units had been seen at the weight."""
+
+
+def is_broken(epochs: Iterable[EpochCounts]) -> bool:
+    """The counts do not fit the weights."""
+    return weigh_split(epochs) >= -log(ALPHA)
+
+
+def weigh_split(epochs: Iterable[EpochCounts]) -> float:
+    """The logarithm of the evidence that the split is not what the weights say."""
+    merged: dict[int, tuple[int, int]] = {}
+    for epoch in epochs:
+        if 0 < epoch.weight < WHOLE:
+            candidate, baseline = merged.get(epoch.weight, (0, 0))
+            merged[epoch.weight] = (
+                candidate + _assigned(epoch, epoch.candidate),
+                baseline + _assigned(epoch, epoch.baseline),
+            )
+    return sum(
+        compare_with_weight(candidate, baseline, weight / WHOLE)
+        for weight, (candidate, baseline) in merged.items()
+    )
+
+
+def compare_with_weight(candidate: int, baseline: int, weight: float) -> float:
+    """The logarithm of the ratio above, for one weight."""
+    prior_candidate, prior_baseline = CONCENTRATION * weight, CONCENTRATION * (1 - weight)
+    return (
+        _log_beta(prior_candidate + candidate, prior_baseline + baseline)
+        - _log_beta(prior_candidate, prior_baseline)
+        - candidate * log(weight)
+        - baseline * log1p(-weight)
+    )
+
+
+def _assigned(epoch: EpochCounts, arm: ArmCounts) -> int:
+    """Units that the split gave an arm: keys where they decide, and those requests that were drawn singly."""
+    if epoch.is_sticky and (epoch.candidate.keys or epoch.baseline.keys):
+        return arm.keys + arm.keyless
+    return arm.assigned or arm.requests + arm.callers_mistakes + arm.refused + arm.fallbacks
+
+
+def _log_beta(a: float, b: float) -> float:
+    return lgamma(a) + lgamma(b) - lgamma(a + b)
