@@ -24,12 +24,14 @@ from understudy.admin.view import ModelsView, ModelView, ServerView, WhyView
 from understudy.cli.connection import TIMEOUT_S, connect, send, unexpected
 from understudy.cli.outcome import NegativeAnswer, Unusable
 
+ADMIN_URL = "http://127.0.0.1:8502"
+ADMIN_URL_VARIABLE = "UNDERSTUDY_ADMIN_URL"
 _HINT = (
     "Is the server running, and is this its admin port? `understudy serve` opens one at 8502 "
     "(--admin-port); name another with --admin-url or UNDERSTUDY_ADMIN_URL."
 )
-View = ServerView | ModelsView | ModelView | WhyView | ConfigView | HistoryView | ChangeView | RetryView
-_View = TypeVar("_View", bound=View)
+_View = TypeVar("_View")
+"""A dataclass of the API's answers."""
 _REFUSALS = frozenset(
     {
         HTTPStatus.NOT_FOUND,
@@ -43,8 +45,8 @@ _REFUSALS = frozenset(
 
 admin_url_option = click.option(
     "--admin-url",
-    envvar="UNDERSTUDY_ADMIN_URL",
-    default="http://127.0.0.1:8502",
+    envvar=ADMIN_URL_VARIABLE,
+    default=ADMIN_URL,
     show_default=True,
     show_envvar=True,
     metavar="URL",
@@ -64,12 +66,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the se
 
 def ask_server(admin_url: str) -> ServerView:
     """The whole server."""
-    return _ask(admin_url, "/v1/status", ServerView)
+    return ask(admin_url, "/v1/status", ServerView)
 
 
 def ask_models(admin_url: str) -> ModelsView:
     """All models, a line each."""
-    return _ask(admin_url, "/v1/models", ModelsView)
+    return ask(admin_url, "/v1/models", ModelsView)
 
 
 def ask_model(admin_url: str, name: str) -> ModelView:
@@ -78,7 +80,7 @@ def ask_model(admin_url: str, name: str) -> ModelView:
     Raises:
         NegativeAnswer: when the server has none of that name.
     """
-    return _ask(admin_url, f"/v1/models/{quote(name, safe='')}", ModelView)
+    return ask(admin_url, f"/v1/models/{quote(name, safe='')}", ModelView)
 
 
 def ask_why(admin_url: str, name: str) -> WhyView:
@@ -87,12 +89,12 @@ def ask_why(admin_url: str, name: str) -> WhyView:
     Raises:
         NegativeAnswer: when the server has no model of that name.
     """
-    return _ask(admin_url, f"/v1/models/{quote(name, safe='')}/why", WhyView)
+    return ask(admin_url, f"/v1/models/{quote(name, safe='')}/why", WhyView)
 
 
 def ask_config(admin_url: str) -> ConfigView:
     """The configuration in force."""
-    return _ask(admin_url, "/v1/config", ConfigView)
+    return ask(admin_url, "/v1/config", ConfigView)
 
 
 def ask_revision(admin_url: str, number: int) -> ConfigView:
@@ -101,12 +103,12 @@ def ask_revision(admin_url: str, number: int) -> ConfigView:
     Raises:
         NegativeAnswer: when there is none of that number on record.
     """
-    return _ask(admin_url, f"/v1/config/revisions/{number}", ConfigView)
+    return ask(admin_url, f"/v1/config/revisions/{number}", ConfigView)
 
 
 def ask_history(admin_url: str, limit: int) -> HistoryView:
     """The newest revisions."""
-    return _ask(admin_url, f"/v1/config/revisions?limit={limit}", HistoryView)
+    return ask(admin_url, f"/v1/config/revisions?limit={limit}", HistoryView)
 
 
 def apply_config(admin_url: str, config: NewConfig) -> ChangeView:
@@ -116,7 +118,7 @@ def apply_config(admin_url: str, config: NewConfig) -> ChangeView:
         Unusable: when it cannot be understood.
         NegativeAnswer: when it is refused.
     """
-    return _order(admin_url, _Order("POST", "/v1/config", config, config.wait_s), ChangeView)
+    return order(admin_url, Order("POST", "/v1/config", config, config.wait_s), ChangeView)
 
 
 def roll_back(admin_url: str, rollback: Rollback) -> ChangeView:
@@ -125,7 +127,7 @@ def roll_back(admin_url: str, rollback: Rollback) -> ChangeView:
     Raises:
         NegativeAnswer: when it is not on record, or is refused.
     """
-    return _order(admin_url, _Order("POST", "/v1/config/rollback", rollback, rollback.wait_s), ChangeView)
+    return order(admin_url, Order("POST", "/v1/config/rollback", rollback, rollback.wait_s), ChangeView)
 
 
 def set_label(admin_url: str, model: str, label: str, version: int | None) -> ChangeView:
@@ -135,8 +137,8 @@ def set_label(admin_url: str, model: str, label: str, version: int | None) -> Ch
         NegativeAnswer: when there is no such model, or no such label to take away.
     """
     path = f"/v1/models/{quote(model, safe='')}/labels/{quote(label, safe='')}"
-    order = _Order("DELETE", path) if version is None else _Order("PUT", path, NewLabel(version=version))
-    return _order(admin_url, order, ChangeView)
+    wanted = Order("DELETE", path) if version is None else Order("PUT", path, NewLabel(version=version))
+    return order(admin_url, wanted, ChangeView)
 
 
 def retry_version(admin_url: str, model: str, version: int) -> RetryView:
@@ -146,21 +148,33 @@ def retry_version(admin_url: str, model: str, version: int) -> RetryView:
         NegativeAnswer: when there is none, or it has not failed.
     """
     path = f"/v1/models/{quote(model, safe='')}/versions/{version}/retry"
-    return _order(admin_url, _Order("POST", path), RetryView)
+    return order(admin_url, Order("POST", path), RetryView)
 
 
-def print_json(view: View) -> None:
+def print_json(view: object) -> None:
     """For programs: one JSON document, indented."""
     click.echo(msgspec.json.format(msgspec.json.encode(view), indent=2))
 
 
-def _ask(admin_url: str, path: str, view: type[_View]) -> _View:
-    with connect(admin_url) as client:
+def ask(admin_url: str, path: str, view: type[_View], *, timeout_s: float = TIMEOUT_S) -> _View:
+    """The answer to a question.
+
+    Args:
+        admin_url: of the server's operators' API.
+        path: of the question.
+        view: what the answer is.
+        timeout_s: how long it may take.
+
+    Raises:
+        NegativeAnswer: there is no such thing.
+        Unreachable: there is no answer.
+    """
+    with connect(admin_url, timeout_s=timeout_s) as client:
         return _read(send(client, client.build_request("GET", path), hint=_HINT), view)
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
+class Order:
     """A change that is asked for.
 
     Attributes:
@@ -172,16 +186,23 @@ class _Order:
 
     method: str
     path: str
-    body: NewConfig | Rollback | NewLabel | None = None
+    body: object = None
     wait_s: float = 0.0
 
 
-def _order(admin_url: str, order: _Order, view: type[_View]) -> _View:
-    with connect(admin_url, timeout_s=TIMEOUT_S + order.wait_s) as client:
+def order(admin_url: str, wanted: Order, view: type[_View]) -> _View:
+    """The answer to a change.
+
+    Raises:
+        Unusable: it cannot be understood.
+        NegativeAnswer: it is refused.
+        Unreachable: there is no answer, and nobody knows whether it was taken.
+    """
+    with connect(admin_url, timeout_s=TIMEOUT_S + wanted.wait_s) as client:
         request = client.build_request(
-            order.method,
-            order.path,
-            content=b"" if order.body is None else msgspec.json.encode(order.body),
+            wanted.method,
+            wanted.path,
+            content=b"" if wanted.body is None else msgspec.json.encode(wanted.body),
             headers={"content-type": "application/json"},
         )
         return _read(send(client, request, hint=_HINT), view)

@@ -5,6 +5,7 @@ import click
 from understudy.admin.operator import ChangeView
 from understudy.admin.view import ModelView
 from understudy.cli.admin_client import admin_url_option, json_option, print_json, set_label, wait_option
+from understudy.cli.completing import complete_versions, model_argument
 from understudy.cli.outcome import EXIT_NEGATIVE
 from understudy.cli.watching import wait_until
 
@@ -17,9 +18,9 @@ def label() -> None:
 
 
 @label.command(name="set")
-@click.argument("model")
+@model_argument
 @click.argument("name", metavar="LABEL")
-@click.argument("version", type=click.IntRange(min=0, max=VERSION_MAX))
+@click.argument("version", type=click.IntRange(min=0, max=VERSION_MAX), shell_complete=complete_versions)
 @wait_option
 @admin_url_option
 @json_option
@@ -46,7 +47,7 @@ def set_(  # noqa: PLR0913 - a command has as many parameters as options
 
 
 @label.command()
-@click.argument("model")
+@model_argument
 @click.argument("name", metavar="LABEL")
 @admin_url_option
 @json_option

@@ -4,6 +4,7 @@ import click
 
 from understudy.admin.view import ModelView, ServerView
 from understudy.cli.admin_client import admin_url_option, ask_model, ask_server, json_option, print_json
+from understudy.cli.completing import complete_models
 from understudy.cli.outcome import EXIT_NEGATIVE
 from understudy.cli.status_tables import build_model, build_server
 from understudy.cli.tables import new_console
@@ -14,7 +15,7 @@ WATCH_INTERVAL_MAX_S = 3_600.0
 
 
 @click.command()
-@click.argument("model", required=False)
+@click.argument("model", required=False, shell_complete=complete_models)
 @click.option(
     "--watch",
     "interval_s",

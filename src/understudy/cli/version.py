@@ -10,6 +10,7 @@ from understudy.cli.admin_client import (
     retry_version,
     wait_option,
 )
+from understudy.cli.completing import complete_versions, model_argument
 from understudy.cli.outcome import EXIT_NEGATIVE
 from understudy.cli.watching import wait_until
 from understudy.servable import State
@@ -24,8 +25,13 @@ def version() -> None:
 
 
 @version.command()
-@click.argument("model")
-@click.argument("number", metavar="VERSION", type=click.IntRange(min=0, max=VERSION_MAX))
+@model_argument
+@click.argument(
+    "number",
+    metavar="VERSION",
+    type=click.IntRange(min=0, max=VERSION_MAX),
+    shell_complete=complete_versions,
+)
 @wait_option
 @admin_url_option
 @json_option

@@ -4,6 +4,7 @@ import click
 
 from understudy.admin.view import ModelView, VersionView
 from understudy.cli.admin_client import admin_url_option, ask_model, json_option, print_json
+from understudy.cli.completing import model_argument
 from understudy.cli.status_tables import show_label
 from understudy.cli.tables import (
     new_console,
@@ -18,7 +19,7 @@ from understudy.servable import State
 
 
 @click.command()
-@click.argument("model")
+@model_argument
 @admin_url_option
 @json_option
 def versions(model: str, admin_url: str, *, as_json: bool) -> None:

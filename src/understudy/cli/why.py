@@ -3,11 +3,12 @@
 import click
 
 from understudy.cli.admin_client import admin_url_option, ask_why, json_option, print_json
+from understudy.cli.completing import model_argument
 from understudy.cli.tables import new_console, new_table, show_sentence, show_state, show_time, show_zone
 
 
 @click.command()
-@click.argument("model")
+@model_argument
 @admin_url_option
 @json_option
 def why(model: str, admin_url: str, *, as_json: bool) -> None:
