@@ -15,6 +15,7 @@ from understudy.dataplane.native import NativeDataPlane
 from understudy.dataplane.options import DataPlaneOptions, LoadRequest, WarmupOptions
 from understudy.errors import Code, DataPlaneError
 from understudy.routing import LabelRoute, ModelRoute, ReadyVersion, RouteUpdate, VersionStatus
+from understudy.routing.traffic import BUCKETS, BucketRange, Remembering, ShadowRoute, Tolerance, Traffic
 from understudy.servable import ServableId
 
 EMPTY_RECORD = bytes(8) + bytes.fromhex("29039807") + bytes.fromhex("d8ea82a2")
@@ -52,6 +53,38 @@ def test_a_version_is_loaded_routed_taken_out_and_unloaded(plane: NativeDataPlan
     plane.publish(routes(2))
     assert plane.unload(ServableId("m", 1), drain_timeout_s=math.inf).requests_left == 0
     assert plane.statistics().servables == []
+
+
+def split(weight: int, epoch: int = 0) -> Traffic:
+    """A split with every member set."""
+    return Traffic(
+        trial="m-2-1",
+        epoch=epoch,
+        candidate=2,
+        salt="salt",
+        key_input="user",
+        ranges=(BucketRange(2, 0, weight),),
+        may_override=True,
+        shadow=ShadowRoute(version=2, share=1_000, tolerance=Tolerance(top_1=True)),
+        slow_after_s=(("slow:p99", 0.5),),
+        remembering=Remembering(output="scores", window_s=60.0),
+    )
+
+
+def test_a_split_crosses_whole_and_one_that_cannot_be_is_refused(
+    plane: NativeDataPlane, tmp_path: Path
+) -> None:
+    plane.load(request_of(tmp_path))
+    (route,) = routes(1, 1).changed
+    plane.publish(RouteUpdate(1, (replace(route, traffic=split(100)),), ()))
+    for wrong, text in [
+        (split(BUCKETS + 1, epoch=1), "ranges must be ascending"),
+        (split(200), "another split needs a higher one"),
+        (replace(split(100), key_header="no header"), "no header is named"),
+    ]:
+        with pytest.raises(DataPlaneError, match=text):
+            plane.publish(RouteUpdate(2, (replace(route, traffic=wrong),), ()))
+    plane.publish(RouteUpdate(2, (replace(route, traffic=split(200, epoch=1)),), ()))
 
 
 def test_what_is_refused_comes_back_with_its_code_and_text(plane: NativeDataPlane, tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ fn measure_path(folder: &std::path::Path) {
         runtime.block_on(async {
             tokio::spawn(async move {
                 for _ in 0..1_000 {
-                    plane.infer(ask()).await.unwrap();
+                    plane.infer(ask()).await.answer.unwrap();
                 }
                 report_async(name, || plane.infer(ask())).await;
             })

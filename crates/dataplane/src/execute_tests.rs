@@ -121,11 +121,11 @@ async fn a_deadline_ends_the_wait_for_a_model_that_ignores_it_and_its_run_keeps_
     let house = Arc::new(House::new(Limits { runs_max: 1, ..limits() }));
     house.serve("m", HANGS);
     let soon = || Instant::now() + Duration::from_millis(5);
-    let late = house.plane.infer(call_until("m", FloatCodec::new(HANG), soon())).await;
+    let late = house.plane.infer(call_until("m", FloatCodec::new(HANG), soon())).await.answer;
     assert_eq!(late.unwrap_err().code, Code::DeadlineExceeded);
     let statistics = house.plane.statistics();
     assert_eq!((statistics.in_flight, statistics.run_threads), (0, 1));
-    let queued = house.plane.infer(call_until("m", FloatCodec::new(1.0), soon())).await;
+    let queued = house.plane.infer(call_until("m", FloatCodec::new(1.0), soon())).await.answer;
     assert_eq!(queued.unwrap_err().code, Code::DeadlineExceeded);
     assert_eq!(runs(&house, "m"), (0, 1));
     house.release("m", 1);
@@ -279,7 +279,7 @@ async fn without_a_queue_a_busy_version_refuses_at_once() {
     house.serve("m", HANGS);
     let hung = spawn(&house, "m", HANG);
     until(|| house.plane.statistics().run_threads == 1).await;
-    let refused = house.plane.infer(call("m", VersionChoice::Default, FloatCodec::new(1.0))).await;
+    let refused = house.plane.infer(call("m", VersionChoice::Default, FloatCodec::new(1.0))).await.answer;
     assert_eq!(refused.unwrap_err().code, Code::ResourceExhausted);
     house.release("m", 1);
     hung.await.unwrap().unwrap();

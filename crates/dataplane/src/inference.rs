@@ -18,6 +18,7 @@ use crate::{
     signature::{CLASSIFY_METHOD, PREDICT_METHOD, REGRESS_METHOD, Signature, Signatures},
     stats::{Gauges, Ledger, Method, Rows},
     tensor::Tensor,
+    traffic::{Asker, Assignment, Caller, Key, Served},
 };
 use bytes::Bytes;
 use std::{
@@ -186,6 +187,12 @@ pub trait Codec: Send + 'static {
     /// What no decoding is needed to refuse, is refused here, in the method's own words.
     fn choose(&self, signatures: &Signatures) -> Result<Option<usize>, Error>;
 
+    /// The value of the input (or the Example's feature) of this name, if that can be a routing key: one element, a
+    /// string or an integer. Read before the version is chosen, so it is never looked for far.
+    fn routing_key(&self, _input: &str) -> Option<Key> {
+        None
+    }
+
     /// The request's tensors, checked against what they are for.
     fn decode(&mut self, signatures: &Signatures) -> Result<Self::Run, Error>;
 
@@ -223,6 +230,25 @@ pub struct Call<C> {
     pub body_bytes: usize,
     /// When the caller stops waiting.
     pub deadline: Option<Instant>,
+    /// Who asks.
+    pub caller: Caller,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The answer's body, or what went wrong.
+    pub answer: Result<Bytes, Error>,
+    /// Who answered; none where no version was chosen.
+    pub served: Option<Served>,
+}
+
+impl Outcome {
+    /// An answer that no version had a part in.
+    #[must_use]
+    pub fn of(answer: Result<Bytes, Error>) -> Self {
+        Self { answer, served: None }
+    }
 }
 
 /// What a request passes: the routes, the executor, and who counts.
@@ -237,19 +263,24 @@ pub(crate) struct Path {
 
 impl Path {
     /// Answers one request and counts it, once, whatever becomes of it.
-    pub(crate) async fn infer<C: Codec>(&self, call: Call<C>) -> Result<Bytes, Error> {
-        let mut tally = Tally::begin(self, Method { api: call.codec.api(), door: call.codec.door() });
-        let outcome = self.answer(call, &mut tally).await;
-        tally.code = outcome.as_ref().err().map_or(Code::Ok, |error| error.code);
-        outcome
+    pub(crate) async fn infer<C: Codec>(&self, call: Call<C>) -> Outcome {
+        let method = Method { api: call.codec.api(), door: call.codec.door() };
+        let mut tally = Tally::begin(self, method, call.deadline);
+        let answer = self.answer(call, &mut tally).await;
+        tally.code = answer.as_ref().err().map_or(Code::Ok, |error| error.code);
+        Outcome { answer, served: tally.served.clone() }
     }
 
     async fn answer<C: Codec>(&self, call: Call<C>, tally: &mut Tally<'_>) -> Result<Bytes, Error> {
-        let Call { target, codec, message, body_bytes, deadline } = call;
+        let Call { target, codec, message, body_bytes, deadline, caller } = call;
         let _in_flight = self.executor.admit()?;
-        let handle =
-            self.routes.acquire(&target).inspect_err(|_| tally.rows = self.routes.rows(&target.model))?;
+        let handle = self
+            .hold(&target, &caller, &codec)
+            .inspect_err(|_| tally.rows = self.routes.rows(&target.model))?;
+        drop(caller);
         tally.rows = Some(Arc::clone(handle.slot().rows()));
+        let (version, assignment) = (handle.slot().version(), handle.assignment().cloned());
+        tally.served = Some(Served { version, assignment });
         tally.signature = codec.choose(handle.model().signatures())?;
         let message = message.filter(|_| handle.log().is_some());
         if handle.slot().batching().is_some() {
@@ -260,6 +291,11 @@ impl Path {
         let class = class.map_or(Class::UNKNOWN, |signature| Class::of(signature, body_bytes));
         let job = move |handle: &Handle, options: RunOptions| work(handle, codec, message, options);
         self.executor.execute(handle, Prospect { class, deadline }, job).await
+    }
+
+    /// A hold on the version that answers.
+    fn hold<C: Codec>(&self, target: &Target, caller: &Caller, codec: &C) -> Result<Handle, Error> {
+        self.routes.acquire_for(target, &Asker { caller, input: &|name| codec.routing_key(name) })
     }
 }
 
@@ -290,13 +326,36 @@ pub(crate) fn run_counted<C: Codec>(
     options: RunOptions,
 ) -> Result<Vec<Tensor>, Error> {
     let begun = Instant::now();
-    let outputs = run.run(handle.model(), options)?;
-    count_run(handle, codec, begun.elapsed());
-    Ok(outputs)
+    begin_run(handle);
+    let outcome = run.run(handle.model(), options);
+    end_run(handle, codec, run, &outcome, begun.elapsed());
+    outcome
 }
 
-/// Counts a run that came to its end.
-pub(crate) fn count_run<C: Codec>(handle: &Handle, codec: &C, took: Duration) {
+/// Says that a request's model begins to run.
+pub(crate) fn begin_run(handle: &Handle) {
+    if let Some(assignment) = handle.assignment() {
+        assignment.begin_run();
+    }
+}
+
+/// Counts a run, and shows what it came to to the trial that the request belongs to.
+pub(crate) fn end_run<C: Codec>(
+    handle: &Handle,
+    codec: &C,
+    run: &C::Run,
+    outcome: &Result<Vec<Tensor>, Error>,
+    took: Duration,
+) {
+    if let Some(assignment) = handle.assignment() {
+        assignment.observe(run.batchable(), outcome.as_deref());
+    }
+    if outcome.is_ok() {
+        count_run(handle, codec, took);
+    }
+}
+
+fn count_run<C: Codec>(handle: &Handle, codec: &C, took: Duration) {
     let counts = handle.slot().rows().counts();
     if let Some(api) = CountedApi::of(codec.api()) {
         counts.record_run(api, took);
@@ -328,12 +387,23 @@ struct Tally<'a> {
     /// None while no version or model that is here is known.
     rows: Option<Arc<Rows>>,
     signature: Option<usize>,
+    served: Option<Served>,
+    deadline: Option<Instant>,
     code: Code,
 }
 
 impl<'a> Tally<'a> {
-    fn begin(path: &'a Path, method: Method) -> Self {
-        Self { path, method, begun: Instant::now(), rows: None, signature: None, code: Code::Cancelled }
+    fn begin(path: &'a Path, method: Method, deadline: Option<Instant>) -> Self {
+        let (rows, signature, served) = (None, None, None);
+        Self { path, method, begun: Instant::now(), rows, signature, served, deadline, code: Code::Cancelled }
+    }
+
+    /// Adds to the evidence of the trial that the request belongs to. A door that drops a request because its time
+    /// is up is not a caller who went away.
+    fn record(&self, assignment: &Assignment, took: Duration) {
+        let is_late = || self.deadline.is_some_and(|deadline| deadline <= self.begun + took);
+        let code = if self.code == Code::Cancelled && is_late() { Code::DeadlineExceeded } else { self.code };
+        assignment.record(code, took);
     }
 }
 
@@ -346,6 +416,9 @@ impl Drop for Tally<'_> {
             && let Some(api) = CountedApi::of(self.method.api)
         {
             rows.counts().record_request(Entry::Grpc(api), self.code, took);
+        }
+        if let Some(assignment) = self.served.as_ref().and_then(|served| served.assignment.as_ref()) {
+            self.record(assignment, took);
         }
         if self.code == Code::ResourceExhausted {
             self.path.gauges.refused_overload.fetch_add(1, Ordering::Relaxed);

@@ -9,6 +9,7 @@ use crate::{
     runtime::synthetic,
     servable::ServableId,
     testing::{FloatCodec, call, call_until, first_incarnations, read_answer, warmup_record, write_version},
+    traffic::TrafficSettings,
     warmup::{self, WarmupOptions},
 };
 use std::{
@@ -68,6 +69,22 @@ impl House {
         self.try_publish(model, ready).unwrap();
     }
 
+    /// Routes `model` to these versions, the lowest of them by default and as `stable`, its traffic split so.
+    pub(crate) fn publish_split(&self, model: &str, ready: &[i64], traffic: Option<&TrafficSettings>) {
+        let default = ready.iter().copied().min();
+        let changed = ModelUpdate {
+            name: model.to_owned(),
+            default_version: default,
+            labels: default.map(|version| ("stable".to_owned(), version)).into_iter().collect(),
+            ready: first_incarnations(ready),
+            traffic: traffic.cloned(),
+            ..Default::default()
+        };
+        let generation = self.generation.fetch_add(1, Ordering::SeqCst) + 1;
+        let update = RouteUpdate { generation, changed: vec![changed], removed: Vec::new() };
+        self.plane.publish(&update).unwrap();
+    }
+
     fn try_publish(&self, model: &str, ready: &[i64]) -> Result<(), Error> {
         self.try_publish_incarnations(model, first_incarnations(ready))
     }
@@ -96,7 +113,7 @@ impl House {
     }
 
     pub(crate) async fn ask(&self, model: &str, x: f32) -> Result<(i64, f32), Error> {
-        let body = self.plane.infer(call(model, VersionChoice::Default, FloatCodec::new(x))).await?;
+        let body = self.plane.infer(call(model, VersionChoice::Default, FloatCodec::new(x))).await.answer?;
         Ok(read_answer(&body).unwrap())
     }
 
@@ -148,7 +165,7 @@ async fn every_failure_is_counted_once_where_it_belongs() {
         ("made up too", VersionChoice::Default, FloatCodec::new(1.0), Code::NotFound),
     ];
     for (model, version, codec, code) in cases {
-        assert_eq!(house.plane.infer(call(model, version, codec)).await.unwrap_err().code, code);
+        assert_eq!(house.plane.infer(call(model, version, codec)).await.answer.unwrap_err().code, code);
     }
     let of_version = |row: &crate::stats::MethodStatistics| row.version == Some(1);
     let run = house.counts(|row| of_version(row) && row.signature == "serving_default");
@@ -165,7 +182,7 @@ async fn an_unknown_signature_is_named_even_when_it_is_the_default_one() {
     let house = House::new(limits());
     house.serve("m", "{}");
     let lost = FloatCodec { signature: "lost".into(), ..FloatCodec::new(1.0) };
-    let error = house.plane.infer(call("m", VersionChoice::Default, lost)).await.unwrap_err();
+    let error = house.plane.infer(call("m", VersionChoice::Default, lost)).await.answer.unwrap_err();
     assert_eq!(error.message, "Serving signature key \"lost\" not found.");
 }
 
@@ -363,7 +380,7 @@ async fn an_expired_deadline_is_answered_without_a_run() {
     let house = House::new(limits());
     house.serve("m", "{}");
     let late = call_until("m", FloatCodec::new(1.0), Instant::now());
-    assert_eq!(house.plane.infer(late).await.unwrap_err().code, Code::DeadlineExceeded);
+    assert_eq!(house.plane.infer(late).await.answer.unwrap_err().code, Code::DeadlineExceeded);
     let servable = house.plane.statistics().servables.remove(0);
     assert_eq!((servable.runs_inline, servable.runs_pooled), (0, 0));
 }

@@ -31,5 +31,7 @@ pub mod tensor_proto;
 pub mod tensor_wire;
 pub mod testing;
 pub mod tfrecord;
+pub mod traffic;
+pub mod trial;
 pub mod warmup;
 pub mod wire;

@@ -5,7 +5,7 @@ use crate::{
     batching::{BatchThreads, Batcher, Batching, BatchingOptions},
     error::Error,
     execute::{Executor, Limits},
-    inference::{Call, Codec, Door, Path, Rules, Target},
+    inference::{Call, Codec, Door, Outcome, Path, Rules, Target},
     metrics::{self, Family, ModelCounts, Sources, WarmUps, pages::Pages},
     reaper::Reaper,
     registry::Registry,
@@ -15,6 +15,7 @@ use crate::{
     servable::{Fittings, ServableId, Slot},
     snapshot::{ServableStatistics, Statistics},
     stats::{Gauges, Ledger},
+    trial::Trials,
     warmup::{self, Warmed, WarmupOptions},
     wire::tensorflow::serving::{ModelVersionStatus, SignatureDefMap},
 };
@@ -131,8 +132,14 @@ impl fmt::Debug for Plane {
 /// What the doors ask.
 impl Plane {
     /// Answers one inference request. Dropping the future cancels what has not begun to run.
-    pub async fn infer<C: Codec>(&self, call: Call<C>) -> Result<Bytes, Error> {
+    pub async fn infer<C: Codec>(&self, call: Call<C>) -> Outcome {
         self.path.infer(call).await
+    }
+
+    /// The trials under way.
+    #[must_use]
+    pub fn trials(&self) -> &Trials {
+        self.path.routes.trials()
     }
 
     /// What requests may do.

@@ -9,6 +9,8 @@ use crate::{
     request_log::{LogSettings, ModelLog},
     servable::{Handle, ServableId, Slot},
     stats::{Ledger, Rows},
+    traffic::{Asker, Split, TrafficSettings},
+    trial::Trials,
     wire::tensorflow::serving::ModelVersionStatus,
 };
 use arc_swap::ArcSwap;
@@ -48,6 +50,8 @@ pub struct ModelUpdate {
     pub statuses: Vec<ModelVersionStatus>,
     /// What to log of its requests; none: nothing.
     pub log: Option<LogSettings>,
+    /// How requests that name neither version nor label are split; none: the default version answers all.
+    pub traffic: Option<TrafficSettings>,
 }
 
 /// A version that answers. Requests choose it by its number; which of the incarnations of that number they reach
@@ -69,11 +73,12 @@ pub struct ModelRoute {
     labels: Box<[(Box<str>, i64)]>,
     statuses: Box<[ModelVersionStatus]>,
     log: Option<Arc<ModelLog>>,
+    split: Option<Split>,
     /// What is counted of requests that reached no version.
     rows: Arc<Rows>,
 }
 
-/// Who answers a request that names neither version nor label. A split between two versions is a further case.
+/// Who answers a request that names neither version nor label, and belongs to no part of a split.
 enum DefaultChoice {
     Nobody,
     One(Arc<Slot>),
@@ -188,28 +193,54 @@ fn specific<'a>(model: Option<&'a ModelRoute>, name: &str, version: i64) -> Resu
 pub struct Router {
     table: ArcSwap<RouteTable>,
     publishing: Mutex<()>,
+    trials: Trials,
 }
 
 impl Default for Router {
     fn default() -> Self {
-        Self { table: ArcSwap::from_pointee(RouteTable::default()), publishing: Mutex::new(()) }
+        let table = ArcSwap::from_pointee(RouteTable::default());
+        Self { table, publishing: Mutex::new(()), trials: Trials::default() }
     }
 }
 
 impl Router {
-    /// A hold on the version that answers this target.
+    /// A hold on the version that answers this target; of a split model the default one.
     pub fn acquire(&self, target: &Target) -> Result<Handle, Error> {
+        self.hold(target, None)
+    }
+
+    /// A hold on the version that answers this request.
+    pub fn acquire_for(&self, target: &Target, asker: &Asker<'_>) -> Result<Handle, Error> {
+        self.hold(target, Some(asker).filter(|_| target.version == VersionChoice::Default))
+    }
+
+    /// `asker` is none where nothing is split.
+    fn hold(&self, target: &Target, asker: Option<&Asker<'_>>) -> Result<Handle, Error> {
         for _ in 0..ATTEMPTS_MAX {
             // A closed slot means that this table is no longer the present one: a version is unloaded only after
             // a publish took it out.
             let table = self.table.load();
             let (model, slot) = table.find(target)?;
-            if let Some(handle) = slot.acquire() {
+            let held = match (asker, model.and_then(|model| Some((model, model.split.as_ref()?)))) {
+                (Some(asker), Some((model, split))) => {
+                    let place = split.place(asker, slot, |version| model.version(version))?;
+                    let assignment = || split.assignment(&place, slot, asker.caller);
+                    place.slot.acquire().map(|handle| handle.assigned(assignment()))
+                }
+                _ => slot.acquire(),
+            };
+            if let Some(handle) = held {
                 let log = model.and_then(|model| model.log.as_ref());
                 return Ok(handle.logged(log.filter(|log| log.draws()).cloned()));
             }
         }
         Err(Error::unavailable(format!("the versions of {} change too fast; try again", target.model)))
+    }
+
+    /// The trials under way.
+    #[must_use]
+    pub fn trials(&self) -> &Trials {
+        &self.trials
     }
 
     /// The present table.
@@ -239,11 +270,13 @@ impl Router {
         let mut checked = Vec::with_capacity(update.changed.len());
         for model in &update.changed {
             let log = model.log.as_ref().map(|settings| open_log(&model.name, settings)).transpose();
+            check_traffic(model, present.model(&model.name))?;
             checked.push((model, check_model(model, &loaded)?, log.map_err(|error| refused(error.message))?));
         }
         // Nothing below can fail, so that a refused update has left no trace.
         let mut models = present.models.clone();
         for name in &update.removed {
+            self.trials.close(name);
             if let Some(gone) = models.remove(name.as_str()) {
                 ledger.retire(&gone.rows);
             }
@@ -254,11 +287,34 @@ impl Router {
                 || newcomer(&model.name, ledger),
                 |(name, before)| (Arc::clone(name), Arc::clone(&before.rows)),
             );
-            models.insert(name, Arc::new(build_model(model, ready, log, rows)));
+            let split = self.open_split(&name, model.traffic.as_ref(), &ready);
+            models.insert(name, Arc::new(build_model(model, ready, Kept { log, split, rows })));
         }
         self.table.store(Arc::new(RouteTable { generation: update.generation, models }));
         Ok(())
     }
+
+    /// The model's split, whose requests add to its trial; without one, its trial is over.
+    fn open_split(
+        &self,
+        model: &Arc<str>,
+        traffic: Option<&TrafficSettings>,
+        ready: &[Arc<Slot>],
+    ) -> Option<Split> {
+        let Some(traffic) = traffic else {
+            self.trials.close(model);
+            return None;
+        };
+        Some(Split::new(traffic, ready, self.trials.open(model, traffic)))
+    }
+}
+
+/// Whether this model's traffic can be split so, after what is in force.
+fn check_traffic(model: &ModelUpdate, present: Option<&ModelRoute>) -> Result<(), Error> {
+    let Some(traffic) = &model.traffic else { return Ok(()) };
+    let before = present.and_then(|present| present.split.as_ref()).map(Split::settings);
+    let checked = traffic.check(before);
+    checked.map_err(|error| refused(format!("the traffic of {}: {}", model.name, error.message)))
 }
 
 fn newcomer(name: &str, ledger: &Ledger) -> (Arc<str>, Arc<Rows>) {
@@ -319,18 +375,22 @@ fn refused(reason: impl fmt::Display) -> Error {
     Error::failed_precondition(format!("the route update is refused, nothing changed: {reason}"))
 }
 
-fn build_model(
-    model: &ModelUpdate,
-    ready: Vec<Arc<Slot>>,
+/// What a route has beside what its update says.
+struct Kept {
     log: Option<Arc<ModelLog>>,
+    split: Option<Split>,
     rows: Arc<Rows>,
-) -> ModelRoute {
+}
+
+fn build_model(model: &ModelUpdate, ready: Vec<Arc<Slot>>, kept: Kept) -> ModelRoute {
+    let Kept { log, split, rows } = kept;
     let default = ready.iter().find(|slot| Some(slot.version()) == model.default_version);
     let choice = default.map_or(DefaultChoice::Nobody, |slot| DefaultChoice::One(Arc::clone(slot)));
     let mut labels: Box<[_]> =
         model.labels.iter().map(|(label, version)| (Box::from(label.as_str()), *version)).collect();
     labels.sort();
-    ModelRoute { ready: ready.into(), choice, labels, statuses: model.statuses.as_slice().into(), log, rows }
+    let statuses = model.statuses.as_slice().into();
+    ModelRoute { ready: ready.into(), choice, labels, statuses, log, split, rows }
 }
 
 #[cfg(test)]

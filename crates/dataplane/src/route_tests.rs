@@ -111,6 +111,7 @@ fn model(name: &str, ready: &[i64], default: Option<i64>, labels: &[(&str, i64)]
             .map(|version| ModelVersionStatus { version: *version, state: 30, status: None })
             .collect(),
         log: None,
+        traffic: None,
     }
 }
 

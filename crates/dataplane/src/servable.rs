@@ -17,6 +17,7 @@ use crate::{
     request_log::ModelLog,
     runtime::Model,
     stats::Rows,
+    traffic::Assignment,
 };
 use arc_swap::ArcSwapOption;
 use std::{
@@ -158,7 +159,7 @@ impl Slot {
         }
         let hold = Hold(Arc::clone(self));
         let model = self.model.load_full()?;
-        Some(Handle { model, log: None, hold })
+        Some(Handle { model, log: None, assignment: None, hold })
     }
 
     /// Closes the slot, waits for its last handle or for the deadline, and lets the model be freed: in this
@@ -262,6 +263,7 @@ pub struct Handle {
     // counted off, or the copy could turn out to be the last one.
     model: Arc<Box<dyn Model>>,
     log: Option<Arc<ModelLog>>,
+    assignment: Option<Arc<Assignment>>,
     hold: Hold,
 }
 
@@ -290,6 +292,18 @@ impl Handle {
     #[must_use]
     pub(crate) fn logged(self, log: Option<Arc<ModelLog>>) -> Self {
         Self { log, ..self }
+    }
+
+    /// What this request is for its model's trial; none where traffic is not split, or the request named its version.
+    #[must_use]
+    pub fn assignment(&self) -> Option<&Arc<Assignment>> {
+        self.assignment.as_ref()
+    }
+
+    /// The same hold, of a request with this assignment.
+    #[must_use]
+    pub(crate) fn assigned(self, assignment: Assignment) -> Self {
+        Self { assignment: Some(Arc::new(assignment)), ..self }
     }
 
     /// The version held.

@@ -9,6 +9,7 @@ use crate::{
     signature::{Signature, Signatures},
     tensor::{DType, Data, Tensor},
     tfrecord,
+    traffic::{BucketRange, Caller, TrafficSettings},
     wire::tensorflow::{
         TensorProto,
         serving::{PredictLog, PredictRequest, PredictionLog, prediction_log},
@@ -98,13 +99,32 @@ pub fn read_answer(body: &[u8]) -> Option<(i64, f32)> {
 #[must_use]
 pub fn call(model: &str, version: VersionChoice, codec: FloatCodec) -> Call<FloatCodec> {
     let target = Target { model: model.to_owned(), version };
-    Call { target, codec, message: None, body_bytes: 64, deadline: None }
+    Call { target, codec, message: None, body_bytes: 64, deadline: None, caller: Caller::default() }
 }
 
 /// The same with a deadline.
 #[must_use]
 pub fn call_until(model: &str, codec: FloatCodec, deadline: Instant) -> Call<FloatCodec> {
     Call { deadline: Some(deadline), ..call(model, VersionChoice::Default, codec) }
+}
+
+/// A split that gives the first buckets to a candidate, under the salt `salt`.
+#[must_use]
+pub fn traffic(candidate: i64, weight: u16) -> TrafficSettings {
+    let range = BucketRange { version: candidate, start: 0, stop: weight };
+    TrafficSettings {
+        trial: "m-2-1".to_owned(),
+        epoch: 0,
+        candidate: Some(candidate),
+        salt: "salt".to_owned(),
+        key_header: "x-routing-key".to_owned(),
+        key_input: None,
+        ranges: if weight == 0 { Vec::new() } else { vec![range] },
+        may_override: false,
+        shadow: None,
+        slow_after_s: Vec::new(),
+        remembering: None,
+    }
 }
 
 /// The first incarnations of these versions, as a route names them.

@@ -6,7 +6,7 @@
 use dataplane::{
     execute::Limits,
     grpc::{
-        Methods, ServingMethods,
+        Asked, Methods, ServingMethods,
         methods::ServingMethod::{
             self, Classify, GetModelMetadata, GetModelStatus, HandleReloadConfigRequest, MultiInference,
             Predict, Profiler, Regress, SessionRun,
@@ -16,6 +16,7 @@ use dataplane::{
     plane::{LoadRequest, Plane, Platform},
     route::{ModelUpdate, RouteUpdate},
     testing::{first_incarnations, write_version},
+    traffic::Caller,
     wire::tensorflow::{
         Example, Feature, Features, FloatList, NamedTensorProto, TensorProto, feature,
         serving::{
@@ -84,8 +85,9 @@ impl House {
     /// Whether the method answered. A reload would wait for the control plane, so it has no time to.
     fn call(&self, method: ServingMethod, message: Vec<u8>) -> bool {
         let deadline = (method == HandleReloadConfigRequest).then(Instant::now);
-        let answer = self.runtime.block_on(self.methods.call(method, message.into(), deadline));
-        answer.is_ok()
+        let asked = Asked { message: message.into(), deadline, caller: Caller::default() };
+        let outcome = self.runtime.block_on(self.methods.call(method, asked));
+        outcome.answer.is_ok()
     }
 }
 

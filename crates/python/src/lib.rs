@@ -9,6 +9,7 @@ mod records;
 mod reports;
 mod routes;
 mod statistics;
+mod traffic;
 
 use pyo3::prelude::*;
 use std::path::PathBuf;

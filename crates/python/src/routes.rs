@@ -1,8 +1,10 @@
 //! What src/understudy/routing/routes.py hands over: one struct for each dataclass there, field by field.
 
+use crate::traffic::Traffic;
 use dataplane::{
     request_log::LogSettings,
     route,
+    traffic::TrafficSettings,
     wire::tensorflow::serving::{ModelVersionStatus, StatusProto},
 };
 use pyo3::FromPyObject;
@@ -22,6 +24,7 @@ struct ModelRoute {
     labels: Vec<LabelRoute>,
     statuses: Vec<VersionStatus>,
     log: Option<LogRoute>,
+    traffic: Option<Traffic>,
 }
 
 #[derive(FromPyObject)]
@@ -66,6 +69,7 @@ impl From<ModelRoute> for route::ModelUpdate {
             labels: model.labels.into_iter().map(|route| (route.label, route.version)).collect(),
             statuses: model.statuses.into_iter().map(ModelVersionStatus::from).collect(),
             log: model.log.map(LogSettings::from),
+            traffic: model.traffic.map(TrafficSettings::from),
         }
     }
 }

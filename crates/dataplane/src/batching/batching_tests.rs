@@ -15,6 +15,7 @@ use crate::{
     snapshot::ServableStatistics,
     tensor::{DType, Data, Tensor},
     testing::{first_incarnations, write_version},
+    traffic::Caller,
 };
 use bytes::Bytes;
 use std::{
@@ -93,7 +94,7 @@ fn floats(body: &Bytes) -> Vec<f32> {
 
 pub(super) fn call(model: &str, codec: Rows) -> Call<Rows> {
     let target = Target { model: model.to_owned(), version: VersionChoice::Default };
-    Call { target, codec, message: None, body_bytes: 64, deadline: None }
+    Call { target, codec, message: None, body_bytes: 64, deadline: None, caller: Caller::default() }
 }
 
 /// What half plus two makes of these.
@@ -161,7 +162,7 @@ impl Hall {
     /// that polls.
     async fn send(&self, call: Call<Rows>) -> Answer {
         let plane = Arc::clone(&self.plane);
-        let answer = tokio::spawn(async move { plane.infer(call).await });
+        let answer = tokio::spawn(async move { plane.infer(call).await.answer });
         tokio::task::yield_now().await;
         answer
     }
@@ -476,7 +477,7 @@ async fn many_callers_at_once_each_get_their_own_rows() {
                 // A large body is decoded on a run thread.
                 let body_bytes = if round % 5 == 0 { 1 << 20 } else { 64 };
                 let call = Call { body_bytes, ..call(model, Rows::new(&x)) };
-                assert_eq!(floats(&hall.plane.infer(call).await.unwrap()), halved(&x));
+                assert_eq!(floats(&hall.plane.infer(call).await.answer.unwrap()), halved(&x));
             }
         })
     });

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     allowance::{Allowance, Taken},
     error::Error,
+    inference::begin_run,
     runtime::{Placement, RunOptions},
     servable::Handle,
     tensor::Tensor,
@@ -92,6 +93,7 @@ impl Job {
         handle.slot().lane().count_pooled();
         let merged = tensors::merge(&self.pieces(), batch.size)?;
         let Kind { signature, outputs, .. } = &*self.formed.kind;
+        self.formed.parts.iter().for_each(|part| begin_run(&part.payload.handle));
         let answers = handle.model().run(*signature, &merged, outputs, options)?;
         if answers.len() != outputs.len() {
             return Err(Error::unknown("Predict internal error"));

@@ -5,7 +5,7 @@ use super::batcher::{Batcher, Request};
 use crate::{
     error::Error,
     execute::{Executor, Prospect, Size},
-    inference::{Codec, Decoded, Run, count_run, encode, run_counted},
+    inference::{Codec, Decoded, Run, encode, end_run, run_counted},
     lane::Class,
     servable::Handle,
     tensor::{Data, Tensor},
@@ -52,8 +52,9 @@ pub(crate) async fn answer<C: Codec>(
     let request =
         Request { handle: &handle, run: batchable, deadline, in_flight_free: executor.in_flight_free() };
     let begun = Instant::now();
-    let outputs = means.batcher.run(batching, request).await?;
-    count_run(&handle, &decoded.codec, begun.elapsed());
+    let outcome = means.batcher.run(batching, request).await;
+    end_run(&handle, &decoded.codec, &decoded.run, &outcome, begun.elapsed());
+    let outputs = outcome?;
     let bytes = outputs.iter().map(size).sum();
     let encode = move |handle: &Handle| encode(handle, decoded, outputs);
     executor.convert(Arc::clone(&handle), Size { bytes, deadline }, encode).await

@@ -72,9 +72,11 @@ async fn small_requests_that_take_long_to_decode_leave_an_io_thread_to_the_socke
     let gate = Arc::new(Barrier::new(io_threads + 1));
     let ask = || {
         let (plane, begun, gate) = (Arc::clone(&hall.plane), begun.clone(), Arc::clone(&gate));
-        let Call { target, codec: rows, message, body_bytes, deadline } = call("m", Rows::new(&[1.0]));
+        let Call { target, codec: rows, message, body_bytes, deadline, caller } =
+            call("m", Rows::new(&[1.0]));
         let codec = Stuck { rows, begun, gate };
-        tokio::spawn(async move { plane.infer(Call { target, codec, message, body_bytes, deadline }).await })
+        let call = Call { target, codec, message, body_bytes, deadline, caller };
+        tokio::spawn(async move { plane.infer(call).await.answer })
     };
     let answers: Vec<_> = (0..io_threads).map(|_| ask()).collect();
     // This thread is none of the runtime's, whose timers would stand still where this is about.

@@ -5,12 +5,13 @@
 
 use super::{
     fields::{Fault, Fields, Parts},
+    methods::Asked,
     model_spec,
 };
 use crate::{
     error::Error,
     examples::{Answer, Classifications, Examples, Regressions, Task},
-    inference::{Answered, Api, Call, Codec, Door, Rules, SignatureRun},
+    inference::{Answered, Api, Call, Codec, Door, Outcome, Rules, SignatureRun},
     plane::Plane,
     signature::Signatures,
     tensor::Tensor,
@@ -21,19 +22,14 @@ use crate::{
 };
 use bytes::Bytes;
 use prost::Message;
-use std::time::Instant;
 
-pub(super) async fn answer(
-    plane: &Plane,
-    task: Task,
-    message: Bytes,
-    deadline: Option<Instant>,
-) -> Result<Bytes, Error> {
+pub(super) async fn answer(plane: &Plane, task: Task, asked: Asked) -> Result<Outcome, Error> {
+    let Asked { message, deadline, caller } = asked;
     let body_bytes = message.len();
     let (codec, spec) = ExamplesCodec::read(task, message.clone(), plane.rules())?;
     let spec = model_spec::required(plane, task.into(), spec)?;
-    let message = Some(message);
-    plane.infer(Call { target: model_spec::target(spec), codec, message, body_bytes, deadline }).await
+    let (target, message) = (model_spec::target(spec), Some(message));
+    Ok(plane.infer(Call { target, codec, message, body_bytes, deadline, caller }).await)
 }
 
 /// One Classify or Regress request.

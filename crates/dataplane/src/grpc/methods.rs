@@ -1,7 +1,10 @@
 //! The unary methods: which there are, and what answers them.
 
 use super::{examples, metadata, model_status, multi_inference, predict, session_run};
-use crate::{error::Error, examples::Task, plane::Plane, tensor_proto::TensorEncoding};
+use crate::{
+    error::Error, examples::Task, inference::Outcome, plane::Plane, tensor_proto::TensorEncoding,
+    traffic::Caller,
+};
 use bytes::Bytes;
 use std::{future::Future, sync::Arc, time::Instant};
 
@@ -23,12 +26,18 @@ pub trait Methods: Send + Sync + 'static {
     fn message_bytes_max(&self, method: Self::Method) -> usize;
 
     /// Answers a request with the answer's message. Dropping the future cancels what has not begun to run.
-    fn call(
-        &self,
-        method: Self::Method,
-        message: Bytes,
-        deadline: Option<Instant>,
-    ) -> impl Future<Output = Result<Bytes, Error>> + Send;
+    fn call(&self, method: Self::Method, asked: Asked) -> impl Future<Output = Outcome> + Send;
+}
+
+/// A request of a unary method.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Its message.
+    pub message: Bytes,
+    /// When its caller stops waiting.
+    pub deadline: Option<Instant>,
+    /// Who asks.
+    pub caller: Caller,
 }
 
 /// TensorFlow Serving's services, answered by a [`Plane`].
@@ -100,24 +109,34 @@ impl Methods for ServingMethods {
         }
     }
 
-    async fn call(
-        &self,
-        method: ServingMethod,
-        message: Bytes,
-        deadline: Option<Instant>,
-    ) -> Result<Bytes, Error> {
+    async fn call(&self, method: ServingMethod, asked: Asked) -> Outcome {
+        self.answer(method, asked).await.unwrap_or_else(|error| Outcome::of(Err(error)))
+    }
+}
+
+impl ServingMethods {
+    /// An error is one that came before any version was chosen.
+    async fn answer(&self, method: ServingMethod, asked: Asked) -> Result<Outcome, Error> {
         match method {
-            ServingMethod::Predict => predict::answer(&self.plane, message, self.encoding, deadline).await,
-            ServingMethod::Classify => examples::answer(&self.plane, Task::Classify, message, deadline).await,
-            ServingMethod::Regress => examples::answer(&self.plane, Task::Regress, message, deadline).await,
-            ServingMethod::MultiInference => multi_inference::answer(&self.plane, message, deadline).await,
+            ServingMethod::Predict => predict::answer(&self.plane, asked, self.encoding).await,
+            ServingMethod::Classify => examples::answer(&self.plane, Task::Classify, asked).await,
+            ServingMethod::Regress => examples::answer(&self.plane, Task::Regress, asked).await,
+            ServingMethod::MultiInference => multi_inference::answer(&self.plane, asked).await,
+            ServingMethod::SessionRun => session_run::answer(&self.plane, asked).await,
+            _ => self.answer_question(method, asked).await.map(|body| Outcome::of(Ok(body))),
+        }
+    }
+
+    /// What is no inference.
+    async fn answer_question(&self, method: ServingMethod, asked: Asked) -> Result<Bytes, Error> {
+        let Asked { message, deadline, .. } = asked;
+        match method {
             ServingMethod::GetModelMetadata => metadata::answer(&self.plane, message),
             ServingMethod::GetModelStatus => model_status::answer(&self.plane, message),
             ServingMethod::HandleReloadConfigRequest => {
                 self.plane.submit_admin("HandleReloadConfigRequest", message, deadline).await
             }
-            ServingMethod::SessionRun => session_run::answer(&self.plane, message, deadline).await,
-            ServingMethod::Profiler => Err(Error::unimplemented(
+            _ => Err(Error::unimplemented(
                 "There is no profiler in this server; latencies are on the operators' port at /metrics",
             )),
         }

@@ -6,13 +6,15 @@
 use crate::{
     budget::Charge,
     error::Error,
+    inference::Outcome,
     plane::Plane,
     server::{Stage, traffic::Traffic},
+    traffic::Caller,
 };
 use answer::{AnswerBody, Held};
 use bytes::Bytes;
 use compression::Encoding;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use message::MessageLimits;
 use standard::{Standard, StandardMethod};
@@ -40,7 +42,7 @@ mod standard;
 mod timeout;
 
 pub(crate) use examples::{ExamplesCodec, response as examples_response};
-pub use methods::{Methods, ServingMethods};
+pub use methods::{Asked, Methods, ServingMethods};
 pub(crate) use multi_inference::MultiInferenceCodec;
 pub(crate) use predict::PredictCodec;
 
@@ -93,7 +95,7 @@ impl<M: Methods> GrpcDoor<M> {
         if let Some(method) = self.methods.find(request.uri().path()) {
             let (head, body) = request.into_parts();
             return match Encoding::of(&head.headers) {
-                Ok(encoding) => self.answer_unary(method, &head, body, encoding).await,
+                Ok(encoding) => self.answer_unary(method, head.headers, body, encoding).await,
                 Err(error) => answer::unknown_encoding(&error),
             };
         }
@@ -106,7 +108,7 @@ impl<M: Methods> GrpcDoor<M> {
     async fn answer_unary<B>(
         &self,
         method: M::Method,
-        head: &request::Parts,
+        headers: HeaderMap,
         body: B,
         encoding: Encoding,
     ) -> Response<AnswerBody>
@@ -115,22 +117,35 @@ impl<M: Methods> GrpcDoor<M> {
         B::Error: Display,
     {
         let under_way = self.traffic.begin_request();
-        let answered = match timeout::deadline(&head.headers, Instant::now()) {
-            Ok(deadline) => within(deadline, self.run(method, body, encoding, deadline)).await,
+        let answered = match timeout::deadline(&headers, Instant::now()) {
+            Ok(deadline) => {
+                let caller = Caller::from(headers);
+                within(deadline, self.run(method, Sent { body, encoding }, deadline, caller)).await
+            }
             Err(error) => Err(error),
         };
-        let answered = answered
-            .and_then(|(message, charge)| answer::message(message, Held { charge, _under_way: under_way }));
-        answered.unwrap_or_else(|error| answer::error(&error))
+        let (outcome, charge) = match answered {
+            Ok(answered) => answered,
+            Err(error) => return answer::error(&error),
+        };
+        let message = outcome
+            .answer
+            .and_then(|message| answer::message(message, Held { charge, _under_way: under_way }));
+        let mut response = message.unwrap_or_else(|error| answer::error(&error));
+        // To other requests the answer's model_spec says enough.
+        if let Some(served) = outcome.served.filter(|served| served.assignment.is_some()) {
+            served.put_into(response.headers_mut());
+        }
+        response
     }
 
     async fn run<B>(
         &self,
         method: M::Method,
-        body: B,
-        encoding: Encoding,
+        sent: Sent<B>,
         deadline: Option<Instant>,
-    ) -> Result<(Bytes, Charge), Error>
+        caller: Caller,
+    ) -> Result<(Outcome, Charge), Error>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: Display,
@@ -138,10 +153,16 @@ impl<M: Methods> GrpcDoor<M> {
         let bytes_max = self.limits.message_bytes_max.min(self.methods.message_bytes_max(method));
         let limits = MessageLimits { bytes_max, idle: self.limits.body_idle };
         let charge = self.traffic.budget().charge(REQUEST_BYTES)?;
-        let (message, charge) = message::read(body, encoding, limits, charge).await?;
-        let answer = self.methods.call(method, message, deadline).await?;
-        Ok((answer, charge))
+        let (message, charge) = message::read(sent.body, sent.encoding, limits, charge).await?;
+        let outcome = self.methods.call(method, Asked { message, deadline, caller }).await;
+        Ok((outcome, charge))
     }
+}
+
+/// A request's body as it comes.
+struct Sent<B> {
+    body: B,
+    encoding: Encoding,
 }
 
 /// The work's result, or `DEADLINE_EXCEEDED` when the caller has stopped waiting, and then the work is dropped.

@@ -3,12 +3,13 @@
 use super::{
     examples::{classification_result, read_input, regression_result},
     fields::{Fields, Parts},
+    methods::Asked,
     model_spec,
 };
 use crate::{
     error::Error,
     examples::{Answer, HeadsRun, Task, or_default},
-    inference::{Answered, Api, Call, Codec, Door, Rules},
+    inference::{Answered, Api, Call, Codec, Door, Outcome, Rules},
     plane::Plane,
     runtime::Head,
     signature::Signatures,
@@ -20,17 +21,18 @@ use crate::{
 };
 use bytes::Bytes;
 use prost::Message;
-use std::{collections::BTreeSet, time::Instant};
+use std::collections::BTreeSet;
 
 /// How many tasks a request may have: an empty one is sent in two bytes and takes many times that here. No two may be
 /// of one signature, so a request that can be answered has no more than its model has signatures.
 const TASKS_MAX: usize = 65_536;
 
-pub(super) async fn answer(plane: &Plane, message: Bytes, deadline: Option<Instant>) -> Result<Bytes, Error> {
+pub(super) async fn answer(plane: &Plane, asked: Asked) -> Result<Outcome, Error> {
+    let Asked { message, deadline, caller } = asked;
     let body_bytes = message.len();
     let (codec, spec) = MultiInferenceCodec::read(message.clone(), plane.rules())?;
-    let message = Some(message);
-    plane.infer(Call { target: model_spec::target(spec), codec, message, body_bytes, deadline }).await
+    let (target, message) = (model_spec::target(spec), Some(message));
+    Ok(plane.infer(Call { target, codec, message, body_bytes, deadline, caller }).await)
 }
 
 /// One `MultiInference` request.

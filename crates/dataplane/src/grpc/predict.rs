@@ -7,11 +7,12 @@
 
 use super::{
     fields::{Fault, Fields, Parts},
+    methods::Asked,
     model_spec,
 };
 use crate::{
     error::Error,
-    inference::{Answered, Api, Call, Codec, Door, Inputs, Rules, SignatureRun},
+    inference::{Answered, Api, Call, Codec, Door, Inputs, Outcome, Rules, SignatureRun},
     metrics::CountedApi,
     output_filter::{self, NAMES_MAX, aliases, list},
     plane::Plane,
@@ -19,6 +20,7 @@ use crate::{
     tensor::Tensor,
     tensor_proto::TensorEncoding,
     tensor_wire::{self, LENGTH_DELIMITED, Unreadable, Written},
+    traffic::Key,
     wire::tensorflow::serving::{ModelSpec, PredictRequest, PredictResponse},
 };
 use bytes::Bytes;
@@ -26,23 +28,16 @@ use prost::{
     Message,
     encoding::{encode_varint, encoded_len_varint},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Instant,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) async fn answer(
-    plane: &Plane,
-    message: Bytes,
-    encoding: TensorEncoding,
-    deadline: Option<Instant>,
-) -> Result<Bytes, Error> {
+pub(super) async fn answer(plane: &Plane, asked: Asked, encoding: TensorEncoding) -> Result<Outcome, Error> {
+    let Asked { message, deadline, caller } = asked;
     let body_bytes = message.len();
     let (codec, spec) = PredictCodec::read(message.clone(), plane.rules())?;
     let codec = PredictCodec { encoding, ..codec };
     let spec = model_spec::required(plane, CountedApi::Predict, spec)?;
-    let message = Some(message);
-    plane.infer(Call { target: model_spec::target(spec), codec, message, body_bytes, deadline }).await
+    let (target, message) = (model_spec::target(spec), Some(message));
+    Ok(plane.infer(Call { target, codec, message, body_bytes, deadline, caller }).await)
 }
 
 /// A `PredictRequest` whose tensors are bytes still.
@@ -133,6 +128,10 @@ impl Codec for PredictCodec {
 
     fn choose(&self, signatures: &Signatures) -> Result<Option<usize>, Error> {
         self.find(signatures).map(|(index, _)| Some(index))
+    }
+
+    fn routing_key(&self, input: &str) -> Option<Key> {
+        Key::of_tensor_message(self.inputs.get(input)?.clone())
     }
 
     fn decode(&mut self, signatures: &Signatures) -> Result<SignatureRun, Error> {

@@ -3,10 +3,10 @@
 //! It can run any operation of the graph, also one that writes files, so it is there only where the operator has
 //! allowed it (decision 0028).
 
-use super::{fields::Fields, model_spec};
+use super::{fields::Fields, methods::Asked, model_spec};
 use crate::{
     error::Error,
-    inference::{Answered, Api, Call, Codec, Door},
+    inference::{Answered, Api, Call, Codec, Door, Outcome},
     output_filter::NAMES_MAX,
     plane::Plane,
     runtime::GraphRun,
@@ -20,21 +20,21 @@ use crate::{
 };
 use bytes::Bytes;
 use prost::Message;
-use std::time::Instant;
 
-pub(super) async fn answer(plane: &Plane, message: Bytes, deadline: Option<Instant>) -> Result<Bytes, Error> {
+pub(super) async fn answer(plane: &Plane, asked: Asked) -> Result<Outcome, Error> {
     if !plane.rules().session_run {
         return Err(Error::unimplemented(
             "SessionRun is off, because it can run any operation of a model's graph, also one that writes files. Use \
              Predict, or start the server with --enable_session_run (understudy serve: --enable-session-run)",
         ));
     }
+    let Asked { message, deadline, caller } = asked;
     let body_bytes = message.len();
     let (codec, spec) = SessionRunCodec::read(message)?;
     let spec = spec.ok_or_else(model_spec::missing)?;
     // Not for the request log: its files warm up later versions, and no warm-up runs such a record.
-    let message = None;
-    plane.infer(Call { target: model_spec::target(spec), codec, message, body_bytes, deadline }).await
+    let (target, message) = (model_spec::target(spec), None);
+    Ok(plane.infer(Call { target, codec, message, body_bytes, deadline, caller }).await)
 }
 
 /// One `SessionRun` request.

@@ -8,6 +8,7 @@ use crate::{
     inference::{Rules, Run},
     runtime::{Model, Placement, RunOptions},
     tensor::{DType, Data},
+    traffic::Caller,
     wire::tensorflow::serving::model_spec::VersionChoice,
 };
 use std::collections::BTreeMap;
@@ -78,17 +79,21 @@ fn what_cannot_be_run_is_refused() {
     }
 }
 
+fn asked(message: &[u8]) -> Asked {
+    Asked { message: Bytes::copy_from_slice(message), deadline: None, caller: Caller::default() }
+}
+
 #[tokio::test]
 async fn it_is_off_unless_the_operator_says_so() {
     let limits = Limits { io_threads: 1, in_flight_max: 1, queue_max: 1, runs_max: 1 };
     let off = Plane::new(limits).unwrap();
-    let error = answer(&off, Bytes::from_static(b"\xff"), None).await.unwrap_err();
+    let error = answer(&off, asked(b"\xff")).await.unwrap_err();
     assert_eq!(error.code, Code::Unimplemented);
     assert!(error.message.contains("--enable_session_run"), "{error}");
     let on = Plane::new(limits).unwrap().with_rules(Rules { session_run: true, ..Rules::default() });
-    let error = answer(&on, Bytes::new(), None).await.unwrap_err();
+    let error = answer(&on, asked(b"")).await.unwrap_err();
     assert_eq!(error, Error::invalid_argument("Missing ModelSpec"));
-    let error = answer(&on, request().encode_to_vec().into(), None).await.unwrap_err();
+    let error = answer(&on, asked(&request().encode_to_vec())).await.unwrap().answer.unwrap_err();
     assert_eq!(error, Error::not_found("Servable not found for request: Latest(m)"));
 }
 

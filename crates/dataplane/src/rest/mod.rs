@@ -41,8 +41,9 @@ pub use reply::Reply;
 use crate::{
     budget::{Budget, Charge},
     error::{Code, Error},
-    inference::{Call, Codec, Rules, Target},
+    inference::{Call, Codec, Outcome, Rules, Target},
     plane::Plane,
+    traffic::Caller,
 };
 use bytes::Bytes;
 use compression::{Wish, compress};
@@ -89,8 +90,8 @@ pub async fn handle(plane: &Arc<Plane>, request: Request<Bytes>, options: &RestO
             let wish = if options.compression { Wish::of(request.headers()) } else { Wish::Unsaid };
             let mut counted = Counted::begin(plane, &request);
             let answer = answer(plane, request, options).await;
-            counted.code = answer.as_ref().err().map_or(Code::Ok, |error| error.code);
-            let reply = answer.unwrap_or_else(|error| reply::error(&error));
+            let Said { code, reply } = answer.unwrap_or_else(Said::from);
+            counted.code = code;
             with_options(compress(reply, wish, &options.memory).await, options.cors)
         }
     }
@@ -138,15 +139,44 @@ fn path_of(request: &Request<Bytes>) -> &str {
     request.uri().path_and_query().map_or("", |path| path.as_str())
 }
 
-async fn answer(plane: &Arc<Plane>, request: Request<Bytes>, options: &RestOptions) -> Result<Reply, Error> {
+/// An answer of this door, and as what it is counted.
+struct Said {
+    code: Code,
+    reply: Reply,
+}
+
+impl From<Error> for Said {
+    fn from(error: Error) -> Self {
+        Self { code: error.code, reply: reply::error(&error) }
+    }
+}
+
+impl From<Reply> for Said {
+    fn from(reply: Reply) -> Self {
+        Self { code: Code::Ok, reply }
+    }
+}
+
+/// What inference came to, and who answered.
+impl From<Outcome> for Said {
+    fn from(Outcome { answer, served }: Outcome) -> Self {
+        let mut said = answer.map_or_else(Self::from, |body| reply::json(body).into());
+        if let Some(served) = served {
+            served.put_into(said.reply.headers_mut());
+        }
+        said
+    }
+}
+
+async fn answer(plane: &Arc<Plane>, request: Request<Bytes>, options: &RestOptions) -> Result<Said, Error> {
     match path::route(request.method(), path_of(&request))? {
         Route::Predict(target) => infer(plane, target, request, options, RestPredict::parse).await,
         Route::Classify(target) => infer(plane, target, request, options, RestExamples::classify).await,
         Route::Regress(target) => infer(plane, target, request, options, RestExamples::regress).await,
-        Route::Status(target) => Ok(reply::json(status::write(&plane.status(&target)?))),
+        Route::Status(target) => Ok(reply::json(status::write(&plane.status(&target)?)).into()),
         Route::Metadata(target) => {
             let metadata = plane.metadata(&target)?;
-            Ok(reply::json(metadata::write(&target.model, metadata.version, &metadata.definitions)))
+            Ok(reply::json(metadata::write(&target.model, metadata.version, &metadata.definitions)).into())
         }
     }
 }
@@ -160,10 +190,10 @@ async fn infer<C: Codec>(
     request: Request<Bytes>,
     options: &RestOptions,
     parse: Parse<C>,
-) -> Result<Reply, Error> {
+) -> Result<Said, Error> {
     let deadline = options.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let is_compressed = body::is_compressed(request.headers());
-    let body = request.into_body();
+    let (head, body) = request.into_parts();
     let is_long = is_compressed || body.len() > INLINE_BODY_BYTES_MAX;
     let (mut charge, rules) = (options.memory.charge(0)?, plane.rules());
     // How long the work takes follows from what the body unfolds to.
@@ -179,7 +209,8 @@ async fn infer<C: Codec>(
     } else {
         read()?
     };
-    plane.infer(Call { target, codec, message: None, body_bytes, deadline }).await.map(reply::json)
+    let caller = Caller::from(head.headers);
+    Ok(plane.infer(Call { target, codec, message: None, body_bytes, deadline, caller }).await.into())
 }
 
 fn unfold(body: Bytes, is_compressed: bool, charge: &mut Charge) -> Result<Bytes, Error> {
@@ -191,7 +222,11 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a test says what it expects
 
     use super::*;
-    use crate::inference::tests::{House, limits};
+    use crate::{
+        inference::tests::{House, limits},
+        testing::traffic,
+        traffic::answer_header_names,
+    };
     use http_body_util::BodyExt;
 
     fn request(method: Method, path: &str, origin: Option<&str>) -> Request<Bytes> {
@@ -252,21 +287,65 @@ mod tests {
         assert_eq!(reply.status(), 429);
         assert_eq!(reply.headers()["access-control-allow-origin"], "*");
         assert_eq!(reply.headers()["access-control-allow-methods"], "POST, GET");
-        assert_eq!(reply.headers()["access-control-allow-headers"], "Content-Type");
+        assert_eq!(
+            reply.headers()["access-control-allow-headers"],
+            "Content-Type, X-Routing-Key, X-Understudy-Version, X-Request-Id"
+        );
+        assert!(!reply.headers().contains_key("access-control-expose-headers"));
         assert!(!error_response(&error, false).headers().contains_key("access-control-allow-origin"));
+    }
+
+    fn options(cors: bool) -> RestOptions {
+        let memory = Budget::new(1 << 30, Arc::default());
+        RestOptions { timeout: None, cors, compression: false, memory, metrics_path: None }
+    }
+
+    /// Status and the headers that say who answered.
+    async fn ask(house: &House, request: Request<Bytes>, cors: bool) -> (u16, Vec<(String, String)>) {
+        let reply = handle(&house.plane, request, &options(cors)).await;
+        let said =
+            |name: &http::HeaderName| Some((name.to_string(), reply.headers().get(name)?.to_str().ok()?));
+        let mut names = answer_header_names().to_vec();
+        names.push(header::ACCESS_CONTROL_EXPOSE_HEADERS);
+        let said = names.iter().filter_map(said).map(|(name, value)| (name, value.to_owned()));
+        (reply.status().as_u16(), said.collect())
+    }
+
+    #[tokio::test]
+    async fn inference_says_which_version_answered_and_of_a_split_model_why() {
+        let house = House::new(limits());
+        house.serve("m", r#"{"fail_on": 13.0}"#);
+        let post = |x: &str| {
+            let body = Bytes::from(format!(r#"{{"instances": [{x}]}}"#));
+            let request = Request::post("/v1/models/m:predict");
+            let request = request.header("x-routing-key", "user-1").header("x-request-id", "r-1");
+            request.body(body).unwrap()
+        };
+        let version = ("x-understudy-version".to_owned(), "1".to_owned());
+        assert_eq!(ask(&house, post("1"), false).await, (200, vec![version.clone()]));
+        assert_eq!(ask(&house, post("13"), false).await, (400, vec![version.clone()]), "of an error, too");
+        house.publish_split("m", &[1], Some(&traffic(2, 0)));
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let mut said = vec![
+            version,
+            pair("x-understudy-arm", "baseline"),
+            pair("x-understudy-reason", "sticky"),
+            pair("x-request-id", "r-1"),
+        ];
+        assert_eq!(ask(&house, post("1"), false).await, (200, said.clone()));
+        assert_eq!(ask(&house, post("13"), false).await, (400, said.clone()));
+        let exposed = "X-Understudy-Version, X-Understudy-Arm, X-Understudy-Reason, X-Request-Id";
+        said.push(pair("access-control-expose-headers", exposed));
+        assert_eq!(ask(&house, post("1"), true).await, (200, said));
+        let status = request(Method::GET, "/v1/models/m", None);
+        assert_eq!(ask(&house, status, true).await.1, [], "nobody ran anything");
     }
 
     #[tokio::test]
     async fn how_long_a_request_will_take_is_told_from_what_its_body_unfolds_to() {
         let house = House::new(limits());
         house.serve("m", "{}");
-        let options = RestOptions {
-            timeout: None,
-            cors: false,
-            compression: false,
-            memory: Budget::new(1 << 30, Arc::default()),
-            metrics_path: None,
-        };
+        let options = options(false);
         let ask = async |body: &[u8], encoding: &str| {
             let request = Request::post("/v1/models/m:predict").header(header::CONTENT_ENCODING, encoding);
             let request = request.body(Bytes::copy_from_slice(body)).unwrap();

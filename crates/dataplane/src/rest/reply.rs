@@ -1,10 +1,16 @@
 //! Responses: headers, the error object, and the pages for what is outside this door.
 
 use super::json::Writer;
-use crate::error::Error;
+use crate::{error::Error, traffic};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
+
+/// Headers that a script may send. A routing key under a name of the model's own needs a proxy that allows it.
+const ASKED_WITH: &str = "Content-Type, X-Routing-Key, X-Understudy-Version, X-Request-Id";
+
+/// Headers that a script may read, of an answer that has them.
+const ANSWERED_WITH: &str = "X-Understudy-Version, X-Understudy-Arm, X-Understudy-Reason, X-Request-Id";
 
 /// What every answer of this door is.
 pub type Reply = Response<Full<Bytes>>;
@@ -56,7 +62,10 @@ pub fn with_cors(mut reply: Reply) -> Reply {
     let headers = reply.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, GET"));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Content-Type"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ASKED_WITH));
+    if headers.contains_key(traffic::VERSION) {
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(ANSWERED_WITH));
+    }
     reply
 }
 

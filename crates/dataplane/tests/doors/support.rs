@@ -4,7 +4,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use dataplane::{
     error::Error,
     execute::Limits,
-    grpc::{Methods, ServingMethods, methods::ServingMethod},
+    grpc::{Asked, Methods, ServingMethods, methods::ServingMethod},
+    inference::Outcome,
     plane::{LoadRequest, Plane, Platform},
     route::{ModelUpdate, RouteUpdate},
     runtime::synthetic,
@@ -18,12 +19,7 @@ use hyper::{
     client::conn::http2::{self, SendRequest},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::{
-    convert::Infallible,
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -93,10 +89,18 @@ impl Methods for DoorMethods {
         }
     }
 
-    async fn call(&self, method: Method, message: Bytes, deadline: Option<Instant>) -> Result<Bytes, Error> {
+    async fn call(&self, method: Method, asked: Asked) -> Outcome {
         match method {
-            Method::Echo => Ok(message),
-            Method::Serving(method) => self.serving.call(method, message, deadline).await,
+            Method::Serving(method) => self.serving.call(method, asked).await,
+            _ => Outcome::of(self.answer(method, asked.message).await),
+        }
+    }
+}
+
+impl DoorMethods {
+    async fn answer(&self, method: Method, message: Bytes) -> Result<Bytes, Error> {
+        match method {
+            Method::Echo | Method::Serving(_) => Ok(message),
             Method::Fail => Err(Error::data_loss(String::from_utf8(message.to_vec()).unwrap())),
             Method::Long => {
                 let length = u32::from_be_bytes(message[..4].try_into().unwrap());
@@ -374,6 +378,7 @@ impl Models {
             labels: versions.last().map(|&version| ("stable".into(), version)).into_iter().collect(),
             statuses: versions.iter().rev().map(status).collect(),
             log: None,
+            traffic: None,
         };
         self.plane.publish(&RouteUpdate { generation, changed: vec![update], removed: vec![] }).unwrap();
     }

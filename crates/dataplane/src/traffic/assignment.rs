@@ -1,0 +1,142 @@
+//! What one request is for its trial, from its arrival to its end.
+
+use super::caller::RequestId;
+use crate::{
+    error::{Code, Error},
+    inference::SignatureRun,
+    tensor::Tensor,
+    trial::{Ended, Epoch},
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+/// Which side of a comparison a version is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Arm {
+    /// The default version.
+    Baseline,
+    /// The version that is compared with it.
+    Candidate,
+    /// A version that is on no side: one of several that an operator gave weights.
+    Other,
+}
+
+impl Arm {
+    /// As answers say it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::Candidate => "candidate",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Why a version answered a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// By the hash of its key.
+    Sticky,
+    /// By chance: it brought no key.
+    Random,
+    /// Its caller asked for it.
+    Override,
+    /// The version that it belongs to could not answer, so the default one did.
+    Fallback,
+}
+
+impl Reason {
+    /// As answers say it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sticky => "sticky",
+            Self::Random => "random",
+            Self::Override => "override",
+            Self::Fallback => "fallback",
+        }
+    }
+}
+
+/// How far a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Stage {
+    /// Its version was chosen; its model has not begun to run.
+    Chosen,
+    /// Its model runs, or its run failed.
+    Running,
+    /// Its model has run.
+    Ran,
+}
+
+/// Which version answers a request, why, and whose counts it adds to.
+#[derive(Debug)]
+pub struct Assignment {
+    pub(super) epoch: Arc<Epoch>,
+    pub(super) assigned: Arm,
+    pub(super) answers: Arm,
+    pub(super) reason: Reason,
+    pub(super) key: Option<u64>,
+    pub(super) request_id: RequestId,
+    pub(super) stage: AtomicU8,
+}
+
+impl Assignment {
+    /// The arm of the version that answers.
+    #[must_use]
+    pub fn arm(&self) -> Arm {
+        self.answers
+    }
+
+    /// Why that one.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// What the request is called.
+    #[must_use]
+    pub fn request_id(&self) -> &RequestId {
+        &self.request_id
+    }
+
+    /// The hash of its key; none: it brought none.
+    #[must_use]
+    pub fn key(&self) -> Option<u64> {
+        self.key
+    }
+
+    /// From here on what goes wrong is the model's doing.
+    pub(crate) fn begin_run(&self) {
+        self.stage.store(Stage::Running as u8, Ordering::Relaxed);
+    }
+
+    /// What the model's run came to, before an answer is made of it. `run` is none where several signatures, or a
+    /// part of a graph, were run.
+    pub(crate) fn observe(&self, _run: Option<&SignatureRun>, outcome: Result<&[Tensor], &Error>) {
+        if outcome.is_ok() {
+            self.stage.store(Stage::Ran as u8, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts the request, once, when it has ended.
+    pub(crate) fn record(&self, code: Code, took: Duration) {
+        let &Self { assigned, reason, key, .. } = self;
+        self.epoch.record(&Ended { assigned, reason, key, stage: self.stage(), code, took });
+    }
+
+    fn stage(&self) -> Stage {
+        match self.stage.load(Ordering::Relaxed) {
+            0 => Stage::Chosen,
+            1 => Stage::Running,
+            _ => Stage::Ran,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What a request's metadata says of its caller: routing key, version asked for, request id.
+//!
+//! gRPC metadata and HTTP headers are the same thing here. Nothing is read before a model whose traffic is split asks
+//! for it, so other requests pay nothing.
+
+use super::key::is_key;
+use crate::error::Error;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use std::cell::Cell;
+
+pub(crate) const VERSION: HeaderName = HeaderName::from_static("x-understudy-version");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A caller's request id that is longer is replaced.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// A request's metadata.
+#[derive(Clone, Debug, Default)]
+pub struct Caller(HeaderMap);
+
+impl From<HeaderMap> for Caller {
+    fn from(headers: HeaderMap) -> Self {
+        Self(headers)
+    }
+}
+
+impl Caller {
+    /// The first value of this header, if it can be a key.
+    pub(super) fn key(&self, header: &HeaderName) -> Option<&[u8]> {
+        self.0.get(header).map(HeaderValue::as_bytes).filter(|bytes| is_key(bytes))
+    }
+
+    /// The version asked for, if there is one; `INVALID_ARGUMENT` for what is no version.
+    pub(super) fn version(&self) -> Result<Option<i64>, Error> {
+        let Some(value) = self.0.get(VERSION) else { return Ok(None) };
+        let version = value.to_str().ok().and_then(|text| text.parse().ok()).filter(|version| *version >= 0);
+        version.map(Some).ok_or_else(|| {
+            Error::invalid_argument(format!("{VERSION} asks for {value:?}, which is no version's number"))
+        })
+    }
+
+    /// The caller's own request id, or a new one where there is none that can be given back.
+    pub(super) fn request_id(&self) -> RequestId {
+        let own = self.0.get(REQUEST_ID).filter(|value| is_request_id(value.as_bytes()));
+        own.map_or_else(RequestId::make, |value| RequestId(value.clone()))
+    }
+}
+
+/// Printable ASCII without spaces: what both protocols carry, and people can copy.
+fn is_request_id(bytes: &[u8]) -> bool {
+    (1..=REQUEST_ID_BYTES_MAX).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
+}
+
+/// What a request is called: by its caller, or by us. Ground truth comes under this name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(HeaderValue);
+
+thread_local! {
+    /// Which ids this thread makes, and how many it has made.
+    static MADE: Cell<(u64, u64)> = Cell::new((fastrand::u64(..), 0));
+}
+
+impl RequestId {
+    /// One that nobody else makes: 64 random bits of this thread, and a count, in hexadecimal.
+    fn make() -> Self {
+        let (thread, count) = MADE.get();
+        MADE.set((thread, count.wrapping_add(1)));
+        let number = u128::from(thread) << 64 | u128::from(count);
+        let mut text = [0; 32];
+        for (place, digit) in text.iter_mut().rev().enumerate() {
+            let nibble = u8::try_from(number >> (4 * place) & 0xf).unwrap_or_default();
+            *digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+        }
+        Self(HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("0")))
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default() // it is printable ASCII
+    }
+
+    pub(super) fn value(&self) -> HeaderValue {
+        self.0.clone()
+    }
+}
+
+#[cfg(test)]
+#[path = "caller_tests.rs"]
+mod tests;

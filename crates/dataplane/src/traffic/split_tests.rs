@@ -1,0 +1,171 @@
+//! Who answers: requests of a split model through the whole path.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test may panic
+
+use crate::{
+    error::Code,
+    inference::{
+        Call, Outcome, VersionChoice,
+        tests::{House, limits},
+    },
+    testing::{FloatCodec, call, read_answer, traffic},
+    traffic::{Arm, BUCKETS, BucketRange, Caller, Reason, TrafficSettings, bucket_of},
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+fn caller(headers: &[(&'static str, &str)]) -> Caller {
+    let pairs = headers
+        .iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
+    pairs.collect::<HeaderMap>().into()
+}
+
+fn keyed(key: &str) -> Caller {
+    caller(&[("x-routing-key", key)])
+}
+
+/// Versions 1 to 3, of which 1 is the default.
+fn house(traffic: &TrafficSettings) -> House {
+    let house = House::new(limits());
+    for version in 1..=3 {
+        house.load("m", version, r#"{"fail_on": 13.0}"#).unwrap();
+    }
+    house.publish_split("m", &[1, 2, 3], Some(traffic));
+    house
+}
+
+async fn ask(house: &House, call: Call<FloatCodec>) -> Outcome {
+    house.plane.infer(call).await
+}
+
+fn by(caller: Caller) -> Call<FloatCodec> {
+    Call { caller, ..call("m", VersionChoice::Default, FloatCodec::new(2.0)) }
+}
+
+/// Version, arm and reason of an answer that must be one.
+fn said(outcome: &Outcome) -> (i64, Arm, Reason) {
+    let served = outcome.served.as_ref().unwrap();
+    let (version, _) = read_answer(outcome.answer.as_ref().unwrap()).unwrap();
+    assert_eq!(version, served.version);
+    let assignment = served.assignment.as_ref().unwrap();
+    (version, assignment.arm(), assignment.reason())
+}
+
+#[tokio::test]
+async fn a_key_goes_where_its_bucket_is_each_time() {
+    let house = house(&traffic(2, 2_500));
+    for key in (0..200).map(|number| format!("user-{number}")) {
+        let expected = if bucket_of("salt", key.as_bytes()) < 2_500 {
+            (2, Arm::Candidate, Reason::Sticky)
+        } else {
+            (1, Arm::Baseline, Reason::Sticky)
+        };
+        for _ in 0..3 {
+            assert_eq!(said(&ask(&house, by(keyed(&key))).await), expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn several_ranges_are_found_by_their_places_and_the_rest_is_the_default_versions() {
+    let range = |version, start, stop| BucketRange { version, start, stop };
+    let ranges = vec![range(2, 1_000, 2_000), range(3, 2_000, 3_000), range(2, 9_999, BUCKETS)];
+    let house = house(&TrafficSettings { ranges, ..traffic(2, 0) });
+    for key in (0..500).map(|number| number.to_string()) {
+        let expected = match bucket_of("salt", key.as_bytes()) {
+            1_000..2_000 | 9_999 => (2, Arm::Candidate),
+            2_000..3_000 => (3, Arm::Other),
+            _ => (1, Arm::Baseline),
+        };
+        let (version, arm, _) = said(&ask(&house, by(keyed(&key))).await);
+        assert_eq!((version, arm), expected, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_a_key_is_drawn_by_itself() {
+    let house = house(&traffic(2, BUCKETS / 2));
+    let mut answered = [0; 4];
+    for _ in 0..400 {
+        let (version, _, reason) = said(&ask(&house, by(Caller::default())).await);
+        assert_eq!(reason, Reason::Random);
+        answered[usize::try_from(version).unwrap()] += 1;
+    }
+    // 200 each, give or take five standard deviations.
+    assert!(answered[1] > 150 && answered[2] > 150 && answered[1] + answered[2] == 400, "{answered:?}");
+}
+
+#[tokio::test]
+async fn who_names_a_version_or_a_label_is_never_split() {
+    let house = house(&TrafficSettings { may_override: true, ..traffic(2, BUCKETS) });
+    for choice in [VersionChoice::Version(1), VersionChoice::Label("stable".into())] {
+        let caller = caller(&[("x-routing-key", "user-1"), ("x-understudy-version", "3")]);
+        let call = Call { caller, ..call("m", choice, FloatCodec::new(2.0)) };
+        let outcome = ask(&house, call).await;
+        let served = outcome.served.unwrap();
+        assert!(served.version == 1 && served.assignment.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_tester_gets_the_version_asked_for_only_where_that_is_allowed() {
+    let asking = |version: &str| by(caller(&[("x-understudy-version", version)]));
+    let closed = house(&traffic(2, 0));
+    assert_eq!(said(&ask(&closed, asking("3")).await), (1, Arm::Baseline, Reason::Random));
+    assert_eq!(said(&ask(&closed, asking("rubbish")).await).0, 1);
+    let open = house(&TrafficSettings { may_override: true, ..traffic(2, 0) });
+    assert_eq!(said(&ask(&open, asking("3")).await), (3, Arm::Other, Reason::Override));
+    assert_eq!(said(&ask(&open, asking("2")).await), (2, Arm::Candidate, Reason::Override));
+    let error = ask(&open, asking("9")).await.answer.unwrap_err();
+    assert_eq!(error.code, Code::NotFound);
+    assert!(error.message.starts_with("x-understudy-version asks for version 9 of m, which is not ready"));
+    assert_eq!(ask(&open, asking("rubbish")).await.answer.unwrap_err().code, Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn a_part_whose_version_is_not_ready_is_answered_by_the_default_one_and_says_so() {
+    let house = house(&traffic(2, BUCKETS));
+    house.publish_split("m", &[1, 3], Some(&traffic(2, BUCKETS)));
+    assert_eq!(said(&ask(&house, by(keyed("user-1"))).await), (1, Arm::Baseline, Reason::Fallback));
+    let (_, trial) = house.plane.trials().all().remove(0);
+    let counts = trial.epochs()[0].counts(Arm::Candidate);
+    assert_eq!((counts.fallbacks, counts.requests), (1, 0));
+    assert_eq!(trial.epochs()[0].counts(Arm::Baseline).requests, 0, "nobody drew it for the baseline");
+}
+
+#[tokio::test]
+async fn a_trial_goes_on_across_publishes_and_ends_with_its_split() {
+    let house = house(&traffic(2, BUCKETS));
+    let trials = || house.plane.trials().all();
+    let requests = |epoch: usize| trials()[0].1.epochs()[epoch].counts(Arm::Candidate).requests;
+    ask(&house, by(keyed("a"))).await.answer.unwrap();
+    house.publish_split("m", &[1, 2], Some(&traffic(2, BUCKETS)));
+    ask(&house, by(keyed("a"))).await.answer.unwrap();
+    assert_eq!(requests(0), 2);
+    let next = TrafficSettings { epoch: 1, ..traffic(2, 9_000) };
+    house.publish_split("m", &[1, 2], Some(&next));
+    assert_eq!((requests(0), requests(1)), (2, 0));
+    let other = TrafficSettings { trial: "another".into(), ..traffic(2, BUCKETS) };
+    house.publish_split("m", &[1, 2], Some(&other));
+    assert_eq!((trials().len(), trials()[0].1.name(), requests(0)), (1, "another", 0));
+    house.publish("m", &[1, 2]);
+    assert!(trials().is_empty());
+    assert!(ask(&house, by(keyed("a"))).await.served.unwrap().assignment.is_none());
+}
+
+#[tokio::test]
+async fn what_goes_wrong_is_counted_by_whose_doing_it_is() {
+    let house = house(&traffic(2, BUCKETS));
+    let with = |codec: FloatCodec| Call { caller: keyed("a"), ..call("m", VersionChoice::Default, codec) };
+    let broken = FloatCodec { broken: true, ..FloatCodec::new(1.0) };
+    let lost = FloatCodec { signature: "lost".into(), ..FloatCodec::new(1.0) };
+    let late = Call { deadline: Some(std::time::Instant::now()), ..with(FloatCodec::new(1.0)) };
+    assert!(ask(&house, with(FloatCodec::new(1.0))).await.answer.is_ok());
+    for call in [with(FloatCodec::new(13.0)), with(broken), with(lost), late] {
+        let outcome = ask(&house, call).await;
+        assert!(outcome.answer.is_err());
+        assert_eq!(outcome.served.unwrap().version, 2, "an error says who answered, too");
+    }
+    let (_, trial) = house.plane.trials().all().remove(0);
+    let counts = trial.epochs()[0].counts(Arm::Candidate);
+    assert_eq!((counts.requests, counts.errors, counts.callers_mistakes), (3, 2, 2));
+}
