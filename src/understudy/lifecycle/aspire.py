@@ -44,10 +44,14 @@ class Overlay:
 
     Attributes:
         pinned: aspired although the policy does not choose them, as long as they are found.
+        kept: likewise, and also when they are no longer found: what serves from memory goes on.
+        held: they wait for a rollout: not aspired, unless they are pinned.
         quarantined: never aspired, pinned or not.
     """
 
     pinned: frozenset[int] = NONE
+    kept: frozenset[int] = NONE
+    held: frozenset[int] = NONE
     quarantined: frozenset[int] = NONE
 
 
@@ -59,10 +63,11 @@ def aspired_versions(
 ) -> tuple[FoundVersion, ...]:
     """The versions that should live, ascending.
 
-    Quarantine comes before the policy's choice: `Latest(1)` of 1, 2 and a quarantined 3 is 2.
+    Quarantine comes before the policy's choice: `Latest(1)` of 1, 2 and a quarantined 3 is 2; and so does
+    what is held.
     """
     allowed = [v for v in found if v.version not in overlay.quarantined]
-    chosen = _choose(policy, {v.version for v in allowed}) | overlay.pinned
+    chosen = _choose(policy, {v.version for v in allowed} - overlay.held) | overlay.pinned | overlay.kept
     return tuple(sorted((v for v in allowed if v.version in chosen), key=lambda v: v.version))
 
 
@@ -148,6 +153,8 @@ class Aspirer:
             if known is None:
                 self._models[name] = _Model(model)
             elif known.config is not model:
+                if known.config.base_path != model.base_path:
+                    known.kept = {}
                 known.config = model
                 changed.add(name)
         return removed, changed
@@ -182,6 +189,7 @@ class _Model:
         ignored: what was last told to be named like a version and to be none.
         missing: versions last told to be missing.
         decided_on: policy, transition and overlay of the last decision.
+        kept: what the overlay keeps, as it was last found at the present base path.
     """
 
     config: ModelConfig
@@ -191,6 +199,7 @@ class _Model:
     ignored: tuple[str, ...] = ()
     missing: tuple[int, ...] = ()
     decided_on: tuple[VersionPolicy, Transition | None, Overlay] = field(default=(Latest(), None, NO_OVERLAY))
+    kept: dict[int, FoundVersion] = field(default_factory=dict)
 
     def is_stale(self, overlay: Overlay) -> bool:
         """Whether the last decision was taken on another policy or overlay."""
@@ -245,7 +254,15 @@ class _Model:
             reason = f"not in {self.config.base_path} yet: {named}; each is loaded when it appears"
             events.append(self._event(now, "versions_missing", reason))
         self.missing = missing
-        return AspiredVersions(self.config.name, aspired_versions(policy, found, overlay), transition)
+        there = self._with_kept(found, overlay)
+        return AspiredVersions(self.config.name, aspired_versions(policy, there, overlay), transition)
+
+    def _with_kept(self, found: tuple[FoundVersion, ...], overlay: Overlay) -> tuple[FoundVersion, ...]:
+        """What was found, and what is kept although it no longer is."""
+        numbers = {each.version for each in found}
+        known = self.kept | {each.version: each for each in found}
+        self.kept = {number: known[number] for number in sorted(overlay.kept & known.keys())}
+        return (*found, *(each for number, each in self.kept.items() if number not in numbers))
 
     def _why_failed(self, failure: Failure) -> str:
         if self.found is None:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from understudy.analysis.verdict import Judgement
-from understudy.evidence import Evidence
+from understudy.evidence import Evidence, ShadowCounts
 from understudy.rollout.plan import Plan
 from understudy.routing.traffic import BucketRange
+
+NO_SHADOW = ShadowCounts()
 
 
 class Phase(Enum):
@@ -48,6 +50,8 @@ class Pause(Enum):
     """The time is up, and the evidence says neither."""
     BROKEN_SPLIT = "broken_split"
     """The counts do not fit the weights."""
+    BASELINE_GONE = "baseline_gone"
+    """The baseline does not serve, and nothing says that it will: there is nothing to compare with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +73,20 @@ class Rollout:
         epoch: of its traffic; see `Traffic`.
         pause: why it does not go on; none: it does.
         started_at: when it was ordered.
+        found_at: when the candidate was first found, so that it may have been loaded since; none before.
         traffic_at: when the candidate first ran a request, shadow or not; none before.
         entered_at: when it entered this phase, or this step of it.
+        paused_at: when it was paused; none while it is not.
+        uncounted_s: of the time that its phase may last, what does not count: pauses, and what an operator
+            has granted beyond.
         reason: of the last change, for people.
         thresholds_s: latency thresholds fixed from the baseline, by metric; none before traffic.
         evidence: counted so far: what the data plane counts now, and what was kept of earlier epochs.
+        evidence_from: the first epoch that counts as evidence.
+        shadow_before: of the evidence, shadow traffic's counts from former processes.
         judgement: the last one; none before traffic.
         crashes: how often the server ended suddenly while the candidate was loaded.
+        newest: the highest version that was there when it was ordered: only higher ones are newer.
     """
 
     id: str
@@ -92,13 +103,19 @@ class Rollout:
     epoch: int = 0
     pause: Pause | None = None
     started_at: float
+    found_at: float | None = None
     traffic_at: float | None = None
     entered_at: float
+    paused_at: float | None = None
+    uncounted_s: float = 0.0
     reason: str
     thresholds_s: tuple[tuple[str, float], ...] = ()
     evidence: Evidence
+    evidence_from: int = 0
+    shadow_before: ShadowCounts = NO_SHADOW
     judgement: Judgement | None = None
     crashes: int = 0
+    newest: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +148,7 @@ class Weights:
         default: the version that answers the rest.
         by: who.
         at: when.
+        lost: versions that were told not to answer at present, ascending: the default one answers for them.
     """
 
     salt: str
@@ -139,6 +157,22 @@ class Weights:
     default: int
     by: str
     at: float
+    lost: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What the configuration said when it was last compared with what is kept here.
+
+    Attributes:
+        base_path: of the model.
+        policy: its version policy, in words.
+        labels: those that rollouts set, too: label and version, sorted.
+    """
+
+    base_path: str
+    policy: str
+    labels: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,14 +180,27 @@ class ModelTraffic:
     """What is kept of one model's traffic beside its configuration: all of it outlives the process.
 
     Attributes:
-        stable: the version that serves because a rollout promoted it, or because it served when the model
+        stable: the version that serves because a rollout left it so, or because it served when the model
             became managed; none: the configuration alone decides.
+        highest: the highest version that was stable or a baseline: only higher ones are new; none: all are.
         rollout: the present one, until its end; none: none.
         weights: that an operator set; none while a rollout lasts.
         quarantined: by version.
+        declared: what the configuration said; another word of it comes after ours. None: nothing is kept
+            that it could contradict.
+        yielded: labels that the configuration has set anew since, sorted: they are its own.
+        waiting: the newest version that was told to wait for a rollout; none: none was.
+        rollouts: how many there have been.
+        epochs: the last epoch of weights by hand.
     """
 
     stable: int | None = None
+    highest: int | None = None
     rollout: Rollout | None = None
     weights: Weights | None = None
     quarantined: dict[int, Quarantined] = field(default_factory=dict)
+    declared: Declared | None = None
+    yielded: tuple[str, ...] = ()
+    waiting: int | None = None
+    rollouts: int = 0
+    epochs: int = 0

@@ -1,0 +1,175 @@
+"""What follows from a model's recorded traffic: which versions live, who answers, labels, the split.
+
+A function of what is recorded and of what is known, so that no effect can be seen that is not on record.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from understudy.lifecycle.aspire import NO_OVERLAY, Overlay
+from understudy.rollout.minutes import CANARY_LABEL, STABLE_LABEL
+from understudy.rollout.plan import Plan, Strategy
+from understudy.rollout.situation import Situation
+from understudy.rollout.state import ModelTraffic, Phase, Rollout, Weights
+from understudy.routing.traffic import BucketRange, Remembering, ShadowRoute, Traffic
+
+NONE: frozenset[int] = frozenset()
+DEFAULT_STRATEGY = Strategy()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consequences:
+    """What is to be of one model.
+
+    Attributes:
+        overlay: on its version policy.
+        default_version: who answers requests that name neither version nor label, once it is ready; none: as
+            without rollouts.
+        barred: versions that must not be the default, ready or not, even if nobody else is there.
+        labels: beside the configured ones, and before them.
+        traffic: how requests are split; none: they are not.
+    """
+
+    overlay: Overlay = NO_OVERLAY
+    default_version: int | None = None
+    barred: frozenset[int] = NONE
+    labels: tuple[tuple[str, int], ...] = ()
+    traffic: Traffic | None = None
+
+
+def consequences(traffic: ModelTraffic, situation: Situation) -> Consequences:
+    """What follows from `traffic`, which is recorded, or takes a version out."""
+    rollout, weights = traffic.rollout, traffic.weights
+    overlay = Overlay(
+        pinned=frozenset(_pinned(traffic)),
+        kept=frozenset(_kept(traffic, situation)),
+        held=held_versions(traffic, situation),
+        quarantined=frozenset(traffic.quarantined),
+    )
+    if rollout is not None:
+        default: int | None = rollout.candidate if rollout.phase is Phase.WATCHING else rollout.baseline
+        split: Traffic | None = _split_by_rollout(rollout, situation)
+    elif weights is not None:
+        default, split = weights.default, _split_by_weights(weights, situation)
+    else:
+        default, split = traffic.stable, None
+    return Consequences(
+        overlay=overlay,
+        default_version=default,
+        barred=overlay.held | overlay.quarantined | _not_promoted(rollout),
+        labels=overlaid_labels(traffic),
+        traffic=split,
+    )
+
+
+def held_versions(traffic: ModelTraffic, situation: Situation) -> frozenset[int]:
+    """Versions that are there and have to wait.
+
+    While a rollout lasts, whatever is newer than its older version; of a managed model, whatever is newer
+    than what serves; else only what was taken back by a rollout to a lower version.
+    """
+    rollout, stable = traffic.rollout, traffic.stable
+    if rollout is not None:
+        taking_part = {rollout.baseline, rollout.candidate}
+        return frozenset(each for each in situation.found if each > min(taking_part)) - taking_part
+    if stable is None:
+        return NONE
+    newer = frozenset(each for each in situation.found if each > stable)
+    if situation.strategy is None:
+        newer = frozenset(each for each in newer if each <= (traffic.highest or stable))
+    return newer - (weighted_versions(traffic.weights) if traffic.weights else NONE)
+
+
+def weighted_versions(weights: Weights) -> frozenset[int]:
+    """The versions that answer, the default one among them."""
+    return frozenset({weights.default, *(each.version for each in weights.ranges)})
+
+
+def overlaid_labels(traffic: ModelTraffic) -> tuple[tuple[str, int], ...]:
+    """The labels that rollouts set, sorted, but for those that the configuration has set anew."""
+    rollout = traffic.rollout
+    labels: dict[str, int] = {}
+    if rollout is not None:
+        is_promoted = rollout.phase is Phase.WATCHING
+        labels[STABLE_LABEL] = rollout.candidate if is_promoted else rollout.baseline
+        if rollout.phase is Phase.RAMPING:
+            labels[CANARY_LABEL] = rollout.candidate
+    elif traffic.stable is not None:
+        labels[STABLE_LABEL] = traffic.stable
+    return tuple(sorted((label, to) for label, to in labels.items() if label not in traffic.yielded))
+
+
+def _pinned(traffic: ModelTraffic) -> Iterator[int]:
+    if traffic.stable is not None:
+        yield traffic.stable
+    if traffic.rollout is not None:
+        yield from (traffic.rollout.baseline, traffic.rollout.candidate)
+    if traffic.weights is not None:
+        yield from weighted_versions(traffic.weights)
+
+
+def _kept(traffic: ModelTraffic, situation: Situation) -> Iterator[int]:
+    """Versions that go on serving from memory when their files go: without them nobody would answer."""
+    rollout = traffic.rollout
+    if rollout is not None:
+        yield rollout.baseline
+        if rollout.phase is Phase.WATCHING:
+            yield rollout.candidate
+    if traffic.stable is not None and situation.strategy is not None:
+        yield traffic.stable
+
+
+def _not_promoted(rollout: Rollout | None) -> frozenset[int]:
+    if rollout is None or rollout.phase is Phase.WATCHING:
+        return NONE
+    return frozenset({rollout.candidate})
+
+
+def _split_by_rollout(rollout: Rollout, situation: Situation) -> Traffic | None:
+    """No split before there is traffic; no share for the candidate while it has nobody beside it."""
+    if rollout.traffic_at is None:
+        return None
+    plan = rollout.plan
+    is_comparable = rollout.phase is Phase.WATCHING or situation.is_ready(rollout.baseline)
+    return Traffic(
+        trial=rollout.id,
+        epoch=rollout.epoch,
+        candidate=rollout.candidate,
+        salt=rollout.salt,
+        key_header=plan.key_header,
+        key_input=plan.key_input,
+        ranges=rollout.ranges if is_comparable else (),
+        may_override=plan.may_override,
+        shadow=_shadow(rollout) if is_comparable else None,
+        slow_after_s=rollout.thresholds_s,
+        remembering=_remembering(plan),
+    )
+
+
+def _shadow(rollout: Rollout) -> ShadowRoute | None:
+    shadow = rollout.plan.shadow
+    if shadow is None or rollout.phase is not Phase.SHADOWING:
+        return None
+    return ShadowRoute(version=rollout.candidate, share=shadow.share, tolerance=shadow.tolerance)
+
+
+def _remembering(plan: Plan) -> Remembering | None:
+    if plan.quality is None:
+        return None
+    return Remembering(output=plan.quality.output, window_s=plan.quality.window_s)
+
+
+def _split_by_weights(weights: Weights, situation: Situation) -> Traffic:
+    """Requests are assigned by the same keys as in the model's rollouts."""
+    plan = (situation.strategy or DEFAULT_STRATEGY).plan
+    ranges: tuple[BucketRange, ...] = weights.ranges
+    return Traffic(
+        trial=f"{situation.model}-weights",
+        epoch=weights.epoch,
+        candidate=None,
+        salt=weights.salt,
+        key_header=plan.key_header,
+        key_input=plan.key_input,
+        ranges=ranges,
+        may_override=plan.may_override,
+    )
