@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 
 from understudy.config_message import SYNTHETIC_PLATFORM
 from understudy.dataplane.native import litert_signatures
 from understudy.dataplane.runtimes import LITERT_FILE
 from understudy.errors import Code, DataPlaneError, PublishError
 from understudy.model_config import LITERT_PLATFORM, TENSORFLOW_PLATFORM
-from understudy.signatures import UNKNOWN, Signature, Signatures, TensorSpec
+from understudy.signature_message import SignatureDef, build_signatures, parse_signatures
+from understudy.signatures import Signatures
 from understudy.sources.directory import fingerprint
 from understudy.wire import message_class
 
@@ -107,34 +108,13 @@ def _check_kind(entry: os.DirEntry[str]) -> None:
         raise _refused(f"{entry.path} is neither a file nor a directory (type {kind}); remove it")
 
 
-class _Dim(Protocol):
-    size: int
-
-
-class _Shape(Protocol):
-    dim: Iterable[_Dim]
-    unknown_rank: bool
-
-
-class _TensorInfo(Protocol):
-    dtype: int
-    tensor_shape: _Shape
-
-
-class _SignatureDef(Protocol):
-    inputs: Mapping[str, _TensorInfo]
-    outputs: Mapping[str, _TensorInfo]
-    method_name: str
-    defaults: Mapping[str, object]
-
-
 class _MetaInfo(Protocol):
     tags: Iterable[str]
 
 
 class _MetaGraph(Protocol):
     meta_info_def: _MetaInfo
-    signature_def: Mapping[str, _SignatureDef]
+    signature_def: Mapping[str, SignatureDef]
 
 
 class _SavedModel(Protocol):
@@ -161,13 +141,9 @@ def read_signatures(path: Path, tags: tuple[str, ...]) -> Signatures:
     graphs = list(cast("_SavedModel", message).meta_graphs)
     for graph in graphs:
         if set(graph.meta_info_def.tags) == set(tags):
-            return {name: _signature(each) for name, each in graph.signature_def.items()}
+            return build_signatures(graph.signature_def)
     there = "; ".join(", ".join(graph.meta_info_def.tags) or "none" for graph in graphs) or "no graph"
     raise _refused(f"{file} has no graph with the tags {', '.join(tags)}; there is: {there}")
-
-
-class _SignatureDefMap(Protocol):
-    signature_def: Mapping[str, _SignatureDef]
 
 
 def read_litert_signatures(path: Path) -> Signatures:
@@ -176,32 +152,10 @@ def read_litert_signatures(path: Path) -> Signatures:
     Raises:
         PublishError: there is none, or it is damaged.
     """
-    message = message_class("tensorflow.serving.SignatureDefMap")()
     try:
-        message.ParseFromString(litert_signatures(str(path)))
+        return parse_signatures(litert_signatures(str(path)))
     except DataPlaneError as error:
         raise _refused(error.message) from error
-    definitions = cast("_SignatureDefMap", message).signature_def
-    return {name: _signature(each) for name, each in definitions.items()}
-
-
-def _signature(message: _SignatureDef) -> Signature:
-    return Signature(
-        message.method_name,
-        {name: _tensor_spec(each) for name, each in message.inputs.items()},
-        {name: _tensor_spec(each) for name, each in message.outputs.items()},
-        frozenset(message.defaults),
-    )
-
-
-def _tensor_spec(message: _TensorInfo) -> TensorSpec:
-    field = cast("Message", message).DESCRIPTOR.fields_by_name["dtype"]
-    known = field.enum_type.values_by_number.get(message.dtype) if field.enum_type is not None else None
-    dtype = known.name if known is not None else f"type {message.dtype}"
-    shape = message.tensor_shape
-    if shape.unknown_rank:
-        return TensorSpec(dtype, None)
-    return TensorSpec(dtype, tuple(max(UNKNOWN, dim.size) for dim in shape.dim))
 
 
 def _refused(message: str) -> PublishError:
