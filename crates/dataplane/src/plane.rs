@@ -1,5 +1,9 @@
 //! The data plane as one object: what the doors ask of it, and what the control plane orders.
 
+mod validation;
+
+pub use validation::ValidateRequest;
+
 use crate::{
     admin::{AdminQueue, AdminRequest},
     batching::{BatchThreads, Batcher, Batching, BatchingOptions},

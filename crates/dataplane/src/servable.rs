@@ -66,6 +66,10 @@ impl Gate {
     fn count(&self) -> u64 {
         self.0.load(Ordering::Acquire) & COUNT
     }
+
+    fn is_closed(&self) -> bool {
+        self.0.load(Ordering::Acquire) & CLOSED != 0
+    }
 }
 
 /// What tells one loaded version from all others. The number alone does not: when a model's base path moves, its
@@ -240,6 +244,12 @@ impl Slot {
     #[must_use]
     pub fn rows(&self) -> &Arc<Rows> {
         &self.rows
+    }
+
+    /// Whether it gives out no handles any more: whoever holds one for long should let it go.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.gate.is_closed()
     }
 
     /// Handles that live.

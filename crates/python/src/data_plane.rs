@@ -3,8 +3,11 @@
 use crate::{
     doors::Doors,
     error::raised,
-    options::{DataPlaneOptions, LiteRtOptions, LoadRequest, ServableId, TensorFlowOptions, TlsOptions},
-    reports::{AdminRequest, BoundAddresses, LoadReport, RequestLogReport, UnloadReport},
+    options::{
+        DataPlaneOptions, LiteRtOptions, LoadRequest, ServableId, TensorFlowOptions, TlsOptions,
+        ValidateRequest,
+    },
+    reports::{AdminRequest, BoundAddresses, LoadReport, RequestLogReport, UnloadReport, ValidationReport},
     routes::RouteUpdate,
     statistics::{Statistics, seconds},
 };
@@ -58,6 +61,23 @@ impl DataPlane {
     fn load(&self, py: Python<'_>, request: LoadRequest) -> PyResult<LoadReport> {
         let request = Load::try_from(request).map_err(raised)?;
         py.detach(|| self.plane.load(&request)).map(LoadReport::from).map_err(raised)
+    }
+
+    /// Asks a loaded version its golden examples, in this thread; it need not be routed.
+    fn validate(
+        &self,
+        py: Python<'_>,
+        servable: ServableId,
+        request: ValidateRequest,
+    ) -> PyResult<ValidationReport> {
+        let request = request.translate()?;
+        let report = py.detach(move || self.plane.validate(servable.borrowed(), &request));
+        report.map(ValidationReport::from).map_err(raised)
+    }
+
+    /// What a loaded version can be asked, as a serialized `tensorflow.serving.SignatureDefMap`.
+    fn signatures(&self, py: Python<'_>, servable: ServableId) -> PyResult<Vec<u8>> {
+        py.detach(move || self.plane.signatures(servable.borrowed())).map_err(raised)
     }
 
     /// Waits for the version's last request, then frees it in this thread.

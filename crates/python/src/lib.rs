@@ -38,6 +38,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<reports::LoadReport>()?;
     module.add_class::<reports::RequestLogReport>()?;
     module.add_class::<reports::UnloadReport>()?;
+    module.add_class::<reports::ValidationReport>()?;
     module.add_class::<records::RecordReader>()?;
     module.add_class::<statistics::MethodStatistics>()?;
     module.add_class::<statistics::RequestLogStatistics>()?;

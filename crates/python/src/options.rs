@@ -7,7 +7,7 @@ use dataplane::{
     error::Error,
     execute::Limits,
     inference::Rules,
-    plane::{LoadRequest as Load, Platform},
+    plane::{self, LoadRequest as Load, Platform},
     request_log,
     runtime::{litert, tensorflow},
     servable,
@@ -18,6 +18,7 @@ use dataplane::{
         socket_file::SocketFileOptions,
         tls::{Inside, Tls, TlsPem},
     },
+    shadow,
     tensor_proto::TensorEncoding,
     warmup,
 };
@@ -246,5 +247,33 @@ impl TryFrom<LoadRequest> for Load {
         let platform = Platform::from_name(&platform)?;
         let batching = batching.map(Into::into);
         Ok(Self { name, version, incarnation, path, platform, tags, warmup, batching })
+    }
+}
+
+#[derive(FromPyObject)]
+pub(crate) struct Tolerance {
+    absolute: f64,
+    relative: f64,
+    top_1: bool,
+}
+
+impl From<Tolerance> for shadow::Tolerance {
+    fn from(tolerance: Tolerance) -> Self {
+        let Tolerance { absolute, relative, top_1 } = tolerance;
+        Self { absolute, relative, top_1 }
+    }
+}
+
+#[derive(FromPyObject)]
+pub(crate) struct ValidateRequest {
+    path: PathBuf,
+    tolerance: Tolerance,
+    timeout_s: f64,
+}
+
+impl ValidateRequest {
+    pub(crate) fn translate(self) -> PyResult<plane::ValidateRequest> {
+        let Self { path, tolerance, timeout_s } = self;
+        Ok(plane::ValidateRequest { path, tolerance: tolerance.into(), timeout: seconds(timeout_s)? })
     }
 }

@@ -1,12 +1,12 @@
 //! What the data plane tells Python, besides statistics.
 
 use dataplane::{
-    admin, plane,
+    admin, golden, plane,
     request_log::{Incident, Report},
     warmup::Warmed,
 };
 use pyo3::prelude::*;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a load found and did.
 #[pyclass(frozen, get_all, module = "understudy.dataplane._native")]
@@ -20,6 +20,29 @@ impl From<plane::LoadReport> for LoadReport {
     fn from(report: plane::LoadReport) -> Self {
         let plane::LoadReport { signature_names, warmed: Warmed { records, duration } } = report;
         Self { signature_names, warmup_records: records, warmup_duration_s: duration.as_secs_f64() }
+    }
+}
+
+/// What a version made of its golden examples.
+#[pyclass(frozen, get_all, module = "understudy.dataplane._native")]
+pub(crate) struct ValidationReport {
+    pub(crate) examples: usize,
+    pub(crate) mismatched: usize,
+    pub(crate) worst: Vec<(String, String)>,
+    pub(crate) latencies_s: Vec<f64>,
+    pub(crate) slowest: String,
+}
+
+impl From<golden::ValidationReport> for ValidationReport {
+    fn from(report: golden::ValidationReport) -> Self {
+        let golden::ValidationReport { examples, mismatched, worst, latencies, slowest } = report;
+        Self {
+            examples,
+            mismatched,
+            worst: worst.into_iter().map(|mismatch| (mismatch.example, mismatch.reason)).collect(),
+            latencies_s: latencies.iter().map(Duration::as_secs_f64).collect(),
+            slowest,
+        }
     }
 }
 

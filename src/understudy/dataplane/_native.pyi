@@ -9,6 +9,7 @@ from understudy.dataplane.options import (
     LoadRequest,
     TensorFlowOptions,
     TlsOptions,
+    ValidateRequest,
 )
 from understudy.routing import RouteUpdate
 from understudy.servable import ServableId
@@ -27,6 +28,7 @@ __all__ = [
     "ServableStatistics",
     "Statistics",
     "UnloadReport",
+    "ValidationReport",
     "file_descriptor_set",
     "frame_record",
     "litert_signatures",
@@ -53,6 +55,26 @@ class UnloadReport:
 
     @property
     def requests_left(self) -> int: ...
+
+@final
+class ValidationReport:
+    """What a version made of its golden examples."""
+
+    @property
+    def examples(self) -> int:
+        """How many there are; 0 when it brings none."""
+    @property
+    def mismatched(self) -> int:
+        """How many it does not reproduce."""
+    @property
+    def worst(self) -> list[tuple[str, str]]:
+        """Of those the five worst, worst first: which, and how the answer differs."""
+    @property
+    def latencies_s(self) -> list[float]:
+        """How long each took that was answered, in their order; each had been run before."""
+    @property
+    def slowest(self) -> str:
+        """Which took longest; empty when none was answered."""
 
 @final
 class BoundAddresses:
@@ -252,6 +274,14 @@ class DataPlane:
 
         FAILED_PRECONDITION while the same version is loaded, being loaded or being unloaded.
         """
+    def validate(self, servable: ServableId, request: ValidateRequest) -> ValidationReport:
+        """Asks a loaded version its golden examples, in this thread; it need not be routed.
+
+        NOT_FOUND when it is not loaded, ABORTED when it is unloaded meanwhile, DEADLINE_EXCEEDED when the
+        time is up; DATA_LOSS or INVALID_ARGUMENT when a file of examples is none, or holds too many.
+        """
+    def signatures(self, servable: ServableId) -> bytes:
+        """What a loaded version can be asked, as a serialized SignatureDefMap; NOT_FOUND when it is not."""
     def unload(self, servable: ServableId, drain_timeout_s: float) -> UnloadReport:
         """Waits for the version's last request, then frees it in this thread.
 

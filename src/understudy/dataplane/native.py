@@ -11,6 +11,7 @@ from understudy.dataplane._native import (
     RequestLogReport,
     Statistics,
     UnloadReport,
+    ValidationReport,
 )
 from understudy.dataplane.options import (
     DataPlaneOptions,
@@ -18,6 +19,7 @@ from understudy.dataplane.options import (
     LoadRequest,
     TensorFlowOptions,
     TlsOptions,
+    ValidateRequest,
 )
 from understudy.errors import Code, DataPlaneError
 from understudy.routing import RouteUpdate
@@ -47,6 +49,14 @@ class NativeDataPlane:
     def load(self, request: LoadRequest) -> LoadReport:
         """Load a version in this thread and warm it up; it is not routed before a publish names it."""
         return _call(self._plane.load, request)
+
+    def validate(self, servable: ServableId, request: ValidateRequest) -> ValidationReport:
+        """Ask a loaded version its golden examples, in this thread; it need not be routed."""
+        return _call(self._plane.validate, servable, request)
+
+    def signatures(self, servable: ServableId) -> bytes:
+        """Say what a loaded version can be asked: a serialized SignatureDefMap. It need not be routed."""
+        return _call(self._plane.signatures, servable)
 
     def unload(self, servable: ServableId, *, drain_timeout_s: float) -> UnloadReport:
         """Wait for the version's last request, then free it in this thread.

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from understudy.routing.traffic import Tolerance
+
 MIB = 1 << 20
 GIB = 1 << 30
 KIB = 1 << 10
@@ -214,3 +216,18 @@ class LoadRequest:
     incarnation: int = 0
     warmup: WarmupOptions | None = None
     batching: BatchingOptions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidateRequest:
+    """How to ask a loaded version its golden examples.
+
+    Attributes:
+        path: the version's directory.
+        tolerance: how far apart answers may be.
+        timeout_s: how long all of them together may take; looked at between two.
+    """
+
+    path: str
+    tolerance: Tolerance
+    timeout_s: float

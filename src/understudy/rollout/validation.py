@@ -14,6 +14,9 @@ FINDINGS_MAX = 20
 class Validate:
     """Look at a candidate that is loaded; answer with `ValidationOutcome`, once, and in bounded time.
 
+    Nothing is answered when one of the two is unloaded meanwhile: that is no fault of the candidate's, and
+    whoever ordered this sees it, too.
+
     Attributes:
         candidate: which.
         path: of its directory, where its golden examples are.
@@ -114,7 +117,7 @@ def _accepted(losses: tuple[str, ...]) -> str:
 
 def _golden_findings(settings: Validation, golden: GoldenReport) -> list[str]:
     findings: list[str] = []
-    if golden.mismatched:
+    if settings.golden and golden.mismatched:
         findings.append(
             f"{golden.mismatched} of {golden.examples} golden examples are not reproduced: "
             + "; ".join(golden.worst)
@@ -134,7 +137,8 @@ def _golden_note(golden: GoldenReport, budget_s: float | None) -> str:
             "" if budget_s is None else ", so that there is nothing to measure the latency budget by"
         )
     how_fast = f"the slowest took {_milliseconds(golden.slowest_s)}"
-    return f"{golden.examples} golden examples are reproduced; {how_fast}"
+    what = "are reproduced" if not golden.mismatched else "were asked for their latency alone"
+    return f"{golden.examples} golden examples {what}; {how_fast}"
 
 
 def _milliseconds(seconds: float) -> str:

@@ -8,7 +8,7 @@
 //! rows       its row form                 complex, rounding  element types that JSON has no numbers for
 //! examples_request, results               the codec of Classify and Regress
 //! status, metadata, proto_json            messages printed as protocol buffers print them
-//! logged     requests and answers as a request log keeps them
+//! logged     requests and answers as a request log keeps them   golden   answers that stand beside their question
 //! reply      responses and errors              counted   requests, for the metrics
 //! monitoring the metrics page
 //! ```
@@ -20,6 +20,7 @@ mod compression;
 mod counted;
 mod elements;
 pub mod examples_request;
+pub(crate) mod golden;
 pub mod json;
 mod logged;
 pub mod metadata;

@@ -170,7 +170,7 @@ fn find_tensors(root: Value<'_>) -> Result<(Form, Value<'_>), Error> {
     }
 }
 
-fn read_columns(value: Value<'_>, signature: &Signature) -> Result<Vec<Tensor>, Error> {
+pub(super) fn read_columns(value: Value<'_>, signature: &Signature) -> Result<Vec<Tensor>, Error> {
     let inputs = signature.inputs.as_slice();
     let are_named = is_named(value, inputs);
     if !are_named && inputs.len() > 1 {
