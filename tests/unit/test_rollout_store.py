@@ -1,4 +1,4 @@
-"""What is kept of models' traffic: whole or not at all, durable, bounded, and its times go on in the next process."""
+"""What is kept of models' traffic: whole or not at all, durable, bounded; its times go on in the next process."""
 
 import math
 from collections.abc import Callable
@@ -10,11 +10,11 @@ import pytest
 from understudy.analysis.verdict import Finding, Judgement, MetricVerdict
 from understudy.errors import Code, StoreError
 from understudy.evidence import ArmCounts, Bad, EpochCounts, Evidence, Moments, ShadowCounts
+from understudy.rollout.decision import Change, Decision, Position
 from understudy.rollout.plan import Plan, Quality, QualitySettings, Step
 from understudy.rollout.state import ModelTraffic, Pause, Phase, Quarantined, Rollout, Weights
 from understudy.routing.traffic import BucketRange
 from understudy.store import rollouts as rollouts_file
-from understudy.store.decision import Decision, Position, TrafficChange
 from understudy.store.store import Store
 from understudy.testing import ManualClock
 
@@ -102,8 +102,12 @@ def ended(number: int, model: str = "m") -> Rollout:
     return replace(ROLLOUT, id=f"{model}-2-{number}", model=model, phase=Phase.ROLLED_BACK)
 
 
-def change(traffic: ModelTraffic, *decisions: Decision) -> TrafficChange:
-    return TrafficChange("m", traffic, decisions=decisions)
+def change(traffic: ModelTraffic, *decisions: Decision) -> dict[str, Change]:
+    return {"m": Change(traffic=traffic, decisions=decisions)}
+
+
+def end(over: Rollout, *decisions: Decision) -> dict[str, Change]:
+    return {over.model: Change(traffic=ModelTraffic(stable=2), ended=(over,), decisions=decisions)}
 
 
 @pytest.mark.parametrize(
@@ -118,7 +122,7 @@ def change(traffic: ModelTraffic, *decisions: Decision) -> TrafficChange:
 )
 def test_what_is_in_force_is_read_back_by_the_next_process(traffic: ModelTraffic, tmp_path: Path) -> None:
     with Store(ManualClock(now_s=40.0, wall_at_zero_s=NOON), tmp_path) as store:
-        store.rollouts.record([change(traffic, decision(1))])
+        store.rollouts.record(change(traffic, decision(1)))
     with Store(ManualClock(now_s=40.0, wall_at_zero_s=NOON), tmp_path) as store:
         assert store.rollouts.in_force() == {"m": traffic}
         assert store.rollouts.decisions("m-2-1") == (decision(1),)
@@ -127,14 +131,14 @@ def test_what_is_in_force_is_read_back_by_the_next_process(traffic: ModelTraffic
 
 def test_what_is_as_by_default_again_leaves_nothing_behind() -> None:
     with Store(ManualClock()) as store:
-        store.rollouts.record([change(ModelTraffic(weights=WEIGHTS, quarantined={3: QUARANTINED}))])
-        store.rollouts.record([change(ModelTraffic())])
+        store.rollouts.record(change(ModelTraffic(weights=WEIGHTS, quarantined={3: QUARANTINED})))
+        store.rollouts.record(change(ModelTraffic()))
         assert store.rollouts.in_force() == {}
 
 
 def test_durations_go_on_in_a_process_whose_clock_begins_anew(tmp_path: Path) -> None:
     with Store(ManualClock(now_s=40.0, wall_at_zero_s=NOON), tmp_path) as store:
-        store.rollouts.record([change(ModelTraffic(rollout=ROLLOUT))])
+        store.rollouts.record(change(ModelTraffic(rollout=ROLLOUT)))
     later = ManualClock(now_s=1_000.0, wall_at_zero_s=NOON - 1_000.0 + 40.0 + 60.0)  # a minute later
     with Store(later, tmp_path) as store:
         rollout = store.rollouts.in_force()["m"].rollout
@@ -146,7 +150,7 @@ def test_durations_go_on_in_a_process_whose_clock_begins_anew(tmp_path: Path) ->
 
 def test_a_clock_that_was_set_back_makes_nothing_happen_in_the_future(tmp_path: Path) -> None:
     with Store(ManualClock(now_s=40.0, wall_at_zero_s=NOON), tmp_path) as store:
-        store.rollouts.record([change(ModelTraffic(rollout=ROLLOUT))])
+        store.rollouts.record(change(ModelTraffic(rollout=ROLLOUT)))
     with Store(ManualClock(now_s=5.0, wall_at_zero_s=NOON - 86_400.0), tmp_path) as store:
         rollout = store.rollouts.in_force()["m"].rollout
         assert rollout is not None
@@ -157,14 +161,13 @@ def test_a_rollout_that_ended_is_history() -> None:
     with Store(ManualClock()) as store:
         present = replace(ROLLOUT, started_at=0.0, traffic_at=0.0, entered_at=0.0)
         over = replace(present, phase=Phase.PROMOTED)
-        store.rollouts.record([change(ModelTraffic(rollout=present))])
+        store.rollouts.record(change(ModelTraffic(rollout=present)))
         assert store.rollouts.history("m", 10) == (present,)
-        store.rollouts.record([TrafficChange("m", ModelTraffic(stable=2), ended=(over,))])
+        store.rollouts.record(end(over))
         assert store.rollouts.in_force() == {"m": ModelTraffic(stable=2)}
         assert store.rollouts.history("m", 10) == (over,)
         assert store.rollouts.rollout("m-2-1") == over
         assert store.rollouts.rollout("m-2-2") is None
-        assert store.rollouts.count("m") == 1
         assert store.rollouts.history("other", 10) == ()
 
 
@@ -175,9 +178,7 @@ def test_only_so_many_ended_rollouts_are_kept_with_their_decisions(monkeypatch: 
         for number in range(1, 4):
             for model in ("m", "n"):
                 over = ended(number, model)
-                store.rollouts.record(
-                    [TrafficChange(model, ModelTraffic(), (over,), (decision(number, over.id),))]
-                )
+                store.rollouts.record(end(over, decision(number, over.id)))
         assert [each.id for each in store.rollouts.history("m", 10)] == ["m-2-3"]
         assert [each.id for each in store.rollouts.history("n", 10)] == ["n-2-3", "n-2-2"]
         assert store.rollouts.decisions("m-2-2") == ()
@@ -188,10 +189,10 @@ def test_a_present_rollout_is_never_forgotten(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(rollouts_file, "ENDED_PER_MODEL_MAX", 1)
     monkeypatch.setattr(rollouts_file, "DECISIONS_BYTES_MAX", 0)
     with Store(ManualClock(now_s=40.0)) as store:
-        store.rollouts.record([change(ModelTraffic(rollout=ROLLOUT), decision(1))])
+        store.rollouts.record(change(ModelTraffic(rollout=ROLLOUT), decision(1)))
         for number in range(2, 5):
             over = ended(number, "n")
-            store.rollouts.record([TrafficChange("n", ModelTraffic(), (over,), (decision(number, over.id),))])
+            store.rollouts.record(end(over, decision(number, over.id)))
         assert store.rollouts.in_force()["m"].rollout == ROLLOUT
         assert len(store.rollouts.decisions("m-2-1")) == 1
         assert store.rollouts.decisions("n-2-4") == ()
@@ -201,24 +202,24 @@ def test_only_so_many_decisions_of_a_rollout_are_kept(monkeypatch: pytest.Monkey
     monkeypatch.setattr(rollouts_file, "DECISIONS_PER_ROLLOUT_MAX", 2)
     with Store(ManualClock()) as store:
         for number in range(1, 5):
-            store.rollouts.record([change(ModelTraffic(), decision(number), decision(-number, ""))])
+            store.rollouts.record(change(ModelTraffic(), decision(number), decision(-number, "")))
         assert [each.reason for each in store.rollouts.decisions("m-2-1")] == ["decision 3", "decision 4"]
         assert [each.reason for each in store.rollouts.other_decisions("m")] == ["decision -3", "decision -4"]
 
 
 def test_a_full_disk_refuses_all_changes_of_one_record(tmp_path: Path) -> None:
     with Store(ManualClock(), tmp_path) as store:
-        store.rollouts.record([change(ModelTraffic(stable=1))])
+        store.rollouts.record(change(ModelTraffic(stable=1)))
         store.database.execute("PRAGMA max_page_count = 1")  # SQLite's own way to have a full disk
-        many = [decision(number) for number in range(100)]
+        many = tuple(decision(number) for number in range(100))
         with pytest.raises(StoreError, match="could not be written, so nothing was changed") as refused:
             store.rollouts.record(
-                [change(ModelTraffic(stable=2)), TrafficChange("n", ModelTraffic(), decisions=tuple(many))]
+                change(ModelTraffic(stable=2)) | {"n": Change(traffic=ModelTraffic(), decisions=many)}
             )
         assert refused.value.code is Code.RESOURCE_EXHAUSTED
         assert store.rollouts.in_force() == {"m": ModelTraffic(stable=1)}
         store.database.execute("PRAGMA max_page_count = 1000000")
-        store.rollouts.record([change(ModelTraffic(stable=2))])
+        store.rollouts.record(change(ModelTraffic(stable=2)))
         assert store.rollouts.in_force() == {"m": ModelTraffic(stable=2)}
 
 
@@ -242,7 +243,7 @@ def test_what_another_program_wrote_is_refused_with_what_to_do(
     harm: Callable[[str], str], reason: str, tmp_path: Path
 ) -> None:
     with Store(ManualClock(), tmp_path) as store:
-        store.rollouts.record([change(ModelTraffic(rollout=ROLLOUT))])
+        store.rollouts.record(change(ModelTraffic(rollout=ROLLOUT)))
         (text,) = store.database.execute("SELECT state FROM rollouts").fetchone()
         assert harm(text) != text
         store.database.execute("UPDATE rollouts SET state = ?", (harm(text),))
@@ -255,7 +256,7 @@ def test_what_another_program_wrote_is_refused_with_what_to_do(
 
 def test_an_older_record_lacks_what_has_a_default(tmp_path: Path) -> None:
     with Store(ManualClock(now_s=40.0), tmp_path) as store:
-        store.rollouts.record([change(ModelTraffic(rollout=ROLLOUT))])
+        store.rollouts.record(change(ModelTraffic(rollout=ROLLOUT)))
         (text,) = store.database.execute("SELECT state FROM rollouts").fetchone()
         assert '"crashes":1' in text
         store.database.execute("UPDATE rollouts SET state = ?", (text.replace(',"crashes":1', ""),))

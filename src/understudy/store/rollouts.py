@@ -4,13 +4,14 @@ What `record` has returned survives a crash of process or machine. All times are
 on record they are dates, so that durations go on in the next process.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from understudy.clock import Calendar, Clock
+from understudy.rollout.decision import Change, Decision
 from understudy.rollout.state import ModelTraffic, Quarantined, Rollout
 from understudy.store.database import Database
-from understudy.store.decision import Decision, TrafficChange
 from understudy.store.rollout_json import read_json, write_json
 
 ENDED_PER_MODEL_MAX: Final = 100
@@ -34,11 +35,11 @@ class RolloutStore:
         self._clock = clock
         self._calendar = Calendar(clock)
 
-    def record(self, changes: Iterable[TrafficChange]) -> None:
-        """Records what changes, durably: all of it, or nothing."""
+    def record(self, changes: Mapping[str, Change]) -> None:
+        """Records what changes, by model, durably: all of it, or nothing."""
         with self._database.writing():
-            for change in changes:
-                self._record(change)
+            for model, change in changes.items():
+                self._record(model, change)
 
     def in_force(self) -> dict[str, ModelTraffic]:
         """What is in force, by model."""
@@ -50,12 +51,8 @@ class RolloutStore:
             quarantined = self._execute("SELECT model, state FROM quarantine").fetchall()
         traffic = {}
         for model, state, rollout in kept:
-            whole = self._read(state, ModelTraffic)
-            traffic[str(model)] = ModelTraffic(
-                stable=whole.stable,
-                rollout=None if rollout is None else self._read(rollout, Rollout),
-                weights=whole.weights,
-            )
+            present = None if rollout is None else self._read(rollout, Rollout)
+            traffic[str(model)] = replace(self._read(state, ModelTraffic), rollout=present)
         for model, state in quarantined:
             each = self._read(state, Quarantined)
             traffic.setdefault(str(model), ModelTraffic()).quarantined[each.version] = each
@@ -83,12 +80,6 @@ class RolloutStore:
         """What was decided about a model's traffic outside of any rollout, oldest first."""
         return tuple(self._find_decisions("rollout = '' AND model = ?", (model,)))
 
-    def count(self, model: str) -> int:
-        """How many rollouts of a model are on record."""
-        with self._database.reading():
-            row = self._execute("SELECT count(*) FROM rollouts WHERE model = ?", (model,)).fetchone()
-        return int(row[0])
-
     def _find_decisions(self, which: str, values: tuple[str, ...]) -> Iterator[Decision]:
         with self._database.reading():
             rows = self._execute(
@@ -97,18 +88,18 @@ class RolloutStore:
             ).fetchall()
         return (self._read(text, Decision) for (text,) in rows)
 
-    def _record(self, change: TrafficChange) -> None:
+    def _record(self, model: str, change: Change) -> None:
         for ended in change.ended:
             self._put_rollout(ended, is_ended=True)
         traffic = change.traffic
         if traffic.rollout is not None:
             self._put_rollout(traffic.rollout, is_ended=False)
-        self._put_traffic(change.model, traffic)
-        self._put_quarantine(change.model, traffic)
+        self._put_traffic(model, traffic)
+        self._put_quarantine(model, traffic)
         for decision in change.decisions:
             self._add_decision(decision)
         if change.ended:
-            self._forget_ended(change.model)
+            self._forget_ended(model)
 
     def _put_rollout(self, rollout: Rollout, *, is_ended: bool) -> None:
         self._execute(
@@ -118,14 +109,13 @@ class RolloutStore:
         )
 
     def _put_traffic(self, model: str, traffic: ModelTraffic) -> None:
-        own = ModelTraffic(stable=traffic.stable, weights=traffic.weights)
-        rollout = traffic.rollout and traffic.rollout.id
-        if rollout is None and own == ModelTraffic():
+        """What has a table of its own is left out of the state."""
+        own = replace(traffic, rollout=None, quarantined={})
+        if traffic.rollout is None and own == ModelTraffic():
             self._execute("DELETE FROM traffic WHERE model = ?", (model,))
-        else:
-            self._execute(
-                "INSERT OR REPLACE INTO traffic VALUES (?, ?, ?)", (model, rollout, self._write(own))
-            )
+            return
+        rollout = None if traffic.rollout is None else traffic.rollout.id
+        self._execute("INSERT OR REPLACE INTO traffic VALUES (?, ?, ?)", (model, rollout, self._write(own)))
 
     def _put_quarantine(self, model: str, traffic: ModelTraffic) -> None:
         self._execute("DELETE FROM quarantine WHERE model = ?", (model,))
