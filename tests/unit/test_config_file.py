@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from understudy import telemetry
+from understudy.config_text import read_changed_config
 from understudy.control.facts import Applied, ConfigOrder
 from understudy.errors import Code, ConfigError
 from understudy.metrics.tallies import Tallies
 from understudy.model_config import ConfigDiff, ModelConfig, ServerConfig
-from understudy.server.config_file import SETTLED_AFTER_S, ConfigFile, ConfigFileReader
+from understudy.server.config_file import ConfigFileReader
 from understudy.server.orders import OrderHandling, OrderReports
+from understudy.server.watched_file import SETTLED_AFTER_S, WatchedFile
 from understudy.store.revision import Draft, Origin
 from understudy.telemetry import LogStyle
 from understudy.testing import ManualClock
@@ -41,7 +43,7 @@ class Polling:
         self.clock = ManualClock()
         self.orders: list[ConfigOrder] = []
         self.write(text("a"))
-        self.file = ConfigFile(str(self.path), config("a"), self.clock)
+        self.file = WatchedFile(str(self.path), read_changed_config, config("a"), self.clock)
         self.reader = ConfigFileReader(
             self.file, self.clock, self, OrderHandling(OrderReports(Tallies()), timeout_s=60.0)
         )

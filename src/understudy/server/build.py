@@ -10,6 +10,7 @@ from understudy import telemetry
 from understudy.batching_parameters import choose_batching
 from understudy.clock import Clock
 from understudy.config_message import PLATFORMS
+from understudy.config_text import read_changed_config
 from understudy.control.desk import Desk
 from understudy.control.effects import Effects, EffectSettings, Hands, Inspection
 from understudy.control.facts import Finished, VersionsSeen
@@ -26,13 +27,14 @@ from understudy.lifecycle.manager import Manager, ManagerOptions
 from understudy.metrics.tallies import Tallies
 from understudy.servable import Event, FoundVersions, Outcome
 from understudy.server.certificates import CertificateReader, Certificates
-from understudy.server.config_file import ConfigFile, ConfigFileReader
+from understudy.server.config_file import ConfigFileReader
 from understudy.server.operator import LiveOperator
 from understudy.server.orders import OrderHandling, OrderReports
 from understudy.server.page_desk import PageDesk
 from understudy.server.reload import ReloadDesk
 from understudy.server.request_logs import RequestLogWatch
 from understudy.server.view import LiveView
+from understudy.server.watched_file import WatchedFile
 from understudy.server_options import LiteRtSettings, ServeOptions, TensorFlowSettings
 from understudy.session_config import build_session_config
 from understudy.sources.directory import look_at_files
@@ -136,7 +138,7 @@ def _build_config_file(
 ) -> ConfigFileReader | None:
     if options.config_file is None:
         return None
-    file = ConfigFile(options.config_file, options.models, clock)
+    file = WatchedFile(options.config_file, read_changed_config, options.models, clock)
     return ConfigFileReader(file, clock, loop, handling)
 
 

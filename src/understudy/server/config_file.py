@@ -4,92 +4,23 @@ TensorFlow Serving applies the file at each poll, so that a configuration given 
 one. Here a file that says what it said before changes nothing.
 """
 
-import threading
 from concurrent.futures import Future
-from pathlib import Path
 
 from understudy.clock import Clock
-from understudy.config_text import read_changed_config
 from understudy.control.facts import Applied, ConfigOrder
 from understudy.errors import ConfigError
 from understudy.model_config import ServerConfig
-from understudy.priority import yield_to_requests
 from understudy.server.orders import OrderHandling, Orders, build_draft
+from understudy.server.watched_file import Polling, WatchedFile
 from understudy.store.revision import Origin
-
-SETTLED_AFTER_S = 2.0
-"""A file changed less than this long ago may change again with the same time stamp: it is read once more."""
-
-_Stamp = tuple[int, int, int, int]
-"""Device, inode, time of change and size: a file whose stamp is the same was not written to."""
-
-
-class ConfigFile:
-    """What the file said last. Any thread may ask."""
-
-    def __init__(self, path: str, said: ServerConfig, clock: Clock) -> None:
-        """Remembers.
-
-        Args:
-            path: of the file.
-            said: what it said when the server was started.
-            clock: for the age of the file.
-        """
-        self.path = path
-        self._clock = clock
-        self._guard = threading.Lock()
-        self._said: ServerConfig | None = said
-        self._stamp: _Stamp | None = None
-
-    def read(self) -> ServerConfig:
-        """What it says now.
-
-        Raises:
-            ConfigError: it cannot be read or taken.
-        """
-        with self._guard:
-            config = read_changed_config(self.path)
-            self._said = config
-            return config
-
-    def read_change(self) -> ServerConfig | None:
-        """What it says now, when that is not what it said before; none when it is.
-
-        Raises:
-            ConfigError: it cannot be read or taken.
-        """
-        with self._guard:
-            stamp = self._read_stamp()
-            if stamp is not None and stamp == self._stamp:
-                return None
-            config = read_changed_config(self.path)
-            self._stamp = stamp
-            if config == self._said:
-                return None
-            self._said = config
-            return config
-
-    def forget(self, config: ServerConfig) -> None:
-        """What it said was refused: it counts as a change again, for the refusal may pass."""
-        with self._guard:
-            if self._said == config:
-                self._said = self._stamp = None
-
-    def _read_stamp(self) -> _Stamp | None:
-        """None when a stamp would prove nothing."""
-        try:
-            found = Path(self.path).stat()
-        except OSError:
-            return None
-        if self._clock.wall() - found.st_mtime < SETTLED_AFTER_S:
-            return None
-        return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
 
 
 class ConfigFileReader:
     """Orders what the file says: when told to, and by polling on a thread of its own."""
 
-    def __init__(self, file: ConfigFile, clock: Clock, orders: Orders, handling: OrderHandling) -> None:
+    def __init__(
+        self, file: WatchedFile[ServerConfig], clock: Clock, orders: Orders, handling: OrderHandling
+    ) -> None:
         """Prepares.
 
         Args:
@@ -102,20 +33,16 @@ class ConfigFileReader:
         self._clock = clock
         self._orders = orders
         self._handling = handling
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._polling = Polling("config-file", self.poll)
         self._trouble = ""
 
     def start(self, interval_s: float) -> None:
         """Begins to poll; the first look is at once, for the start may have taken long."""
-        self._thread = threading.Thread(target=self._run, args=(interval_s,), name="config-file", daemon=True)
-        self._thread.start()
+        self._polling.start(interval_s)
 
     def stop(self, timeout_s: float) -> None:
         """Ends polling; harmless when it never began."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
+        self._polling.stop(timeout_s)
 
     def reload(self, detail: str) -> None:
         """Orders what the file says now, whatever it said before."""
@@ -142,12 +69,6 @@ class ConfigFileReader:
         order.answer.add_done_callback(lambda answer: self._take_answer(order, answer))
         self._orders.order(order)
         return order.answer
-
-    def _run(self, interval_s: float) -> None:
-        yield_to_requests()
-        self.poll()
-        while not self._stopping.wait(interval_s):
-            self.poll()
 
     def _build_order(self, config: ServerConfig, detail: str) -> ConfigOrder:
         return ConfigOrder(
