@@ -24,6 +24,7 @@ from understudy.clock import SystemClock
 from understudy.control.desk import Desk
 from understudy.control.facts import ConfigOrder
 from understudy.control.judging import Judge
+from understudy.control.traffic_desk import TrafficDesk
 from understudy.lifecycle.manager import Manager
 from understudy.model_config import ModelConfig, ServerConfig
 from understudy.servable import FoundVersions, Inspected, Loaded
@@ -69,8 +70,13 @@ class Server:
 
     def __init__(self, folder: Path, models: int) -> None:
         self.clock = SystemClock()
-        ledger = Store(self.clock).revisions
-        self.desk = Desk(Manager(), Judge(platforms=frozenset({PLATFORM})), ledger=ledger)
+        store = Store(self.clock)
+        self.desk = Desk(
+            Manager(),
+            Judge(platforms=frozenset({PLATFORM})),
+            ledger=store.revisions,
+            traffic=TrafficDesk(store.rollouts),
+        )
         self.source = FileSystemSource(self.clock, self._take, poll_interval_s=-1)
         self.look_s = 0.0
         self._looks: tuple[FoundVersions, ...] = ()

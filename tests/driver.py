@@ -4,14 +4,16 @@ Scenarios and simulation drive the same thing: looks -> aspired versions -> mana
 model: whoever drives it decides what comes of each load and unload.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from understudy.control.desk import Desk
 from understudy.control.facts import ConfigOrder, RetryOrder
 from understudy.control.judging import Judge
+from understudy.control.traffic_desk import TrafficDesk
 from understudy.lifecycle import Inspect, Load, Manager, ManagerOptions, Overlay, Unload, Withdraw
 from understudy.model_config import SUPPORTED_PLATFORMS, ModelConfig, ServerConfig, Transition
+from understudy.rollout import Change
 from understudy.routing import RouteTable, RouteUpdate
 from understudy.servable import Event, FoundVersions, Inspected, Outcome, ServableId, State
 from understudy.store.revision import Draft, Origin
@@ -45,6 +47,13 @@ class CountingLedger:
         del text
 
 
+class ForgettingLedger:
+    """Takes every change of traffic, and keeps none."""
+
+    def record(self, changes: Mapping[str, Change]) -> None:
+        del changes
+
+
 @dataclass(slots=True)
 class Driver:
     """The whole core, stepped by hand.
@@ -72,6 +81,7 @@ class Driver:
             self.manager,
             Judge(platforms=SUPPORTED_PLATFORMS, may_label_unavailable=self.may_label_unavailable),
             ledger=CountingLedger(),
+            traffic=TrafficDesk(ForgettingLedger()),
         )
         self.watched = {}
 

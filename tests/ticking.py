@@ -1,15 +1,19 @@
 """A desk stepped by hand, whose routes are always taken, as the data plane does. No test cases here."""
 
 import weakref
+from collections.abc import Mapping
 from dataclasses import replace
 
 from understudy.control.desk import Desk, Turn
 from understudy.control.facts import ConfigOrder
 from understudy.control.judging import Judge
+from understudy.control.traffic_desk import TrafficDesk
 from understudy.errors import Code
 from understudy.lifecycle.manager import Manager, ManagerOptions
 from understudy.model_config import Latest, ModelConfig, ServerConfig, VersionPolicy
+from understudy.rollout.plan import Strategy
 from understudy.servable import Failure, FoundVersion, FoundVersions, Inspected, Loaded, ServableId
+from understudy.server.state import resume_traffic
 from understudy.store.revision import Draft, Origin
 from understudy.store.store import Store
 from understudy.testing import ManualClock
@@ -35,13 +39,23 @@ def found(name: str, *versions: int, base_path: str = "/models/m") -> FoundVersi
 class Ticking:
     """A desk whose routes are always taken, as the data plane does."""
 
-    def __init__(self, *, load_retries_max: int = 0) -> None:
-        self.clock = ManualClock()
-        self.store = Store(self.clock)
+    def __init__(
+        self,
+        *,
+        load_retries_max: int = 0,
+        clock: ManualClock | None = None,
+        store: Store | None = None,
+        strategies: Mapping[str, Strategy] | None = None,
+    ) -> None:
+        self.clock = clock or ManualClock()
+        self.store = store or Store(self.clock)
         self.ledger = self.store.revisions
         options = ManagerOptions(load_retries_max=load_retries_max)
-        self.desk = Desk(Manager(options), Judge(platforms=PLATFORMS), ledger=self.ledger)
-        weakref.finalize(self, self.store.close)
+        resumed = resume_traffic(self.store, self.clock)
+        traffic = TrafficDesk(self.store.rollouts, resumed, strategies)
+        self.desk = Desk(Manager(options), Judge(platforms=PLATFORMS), ledger=self.ledger, traffic=traffic)
+        if store is None:
+            weakref.finalize(self, self.store.close)
 
     @property
     def now(self) -> float:

@@ -30,7 +30,13 @@ class LogStyle(Enum):
     JSON = "json"
 
 
-_WARNINGS: Final = {"source_failed", "files_changed", "label_left_behind", "request_log_failed"}
+_WARNINGS: Final = {
+    "source_failed",
+    "files_changed",
+    "label_left_behind",
+    "request_log_failed",
+    "traffic_unrecorded",
+}
 """Kinds of events that somebody should look at, although nothing stopped."""
 
 Logger = structlog.typing.FilteringBoundLogger

@@ -11,6 +11,7 @@ from understudy.control.effects import Effects, EffectSettings, Hands, Inspectio
 from understudy.control.facts import ConfigOrder, Finished, VersionsSeen
 from understudy.control.judging import Judge
 from understudy.control.loop import ControlLoop, Reports
+from understudy.control.traffic_desk import TrafficDesk
 from understudy.errors import Code, DataPlaneError
 from understudy.lifecycle.manager import Manager
 from understudy.model_config import ModelConfig, ServerConfig
@@ -88,7 +89,12 @@ def loop(world: World) -> Iterator[ControlLoop]:
     clock = SystemClock()
     settings = EffectSettings(load_threads=1, unload_threads=1)
     with Store(clock) as store:
-        desk = Desk(Manager(), Judge(platforms=frozenset({"synthetic"})), ledger=store.revisions)
+        desk = Desk(
+            Manager(),
+            Judge(platforms=frozenset({"synthetic"})),
+            ledger=store.revisions,
+            traffic=TrafficDesk(store.rollouts),
+        )
         loop = ControlLoop(clock, desk, world, Reports(world.ignore_events, world.fail))
         effects = Effects(
             clock, Hands(world, world.inspect), lambda outcome: loop.send(Finished(outcome)), settings

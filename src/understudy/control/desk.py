@@ -3,11 +3,22 @@
 No threads and no effects: a tick's effects come back as a `Turn`, which the loop carries out.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import assert_never
 
 from understudy.control.awaited import AwaitedLooks
-from understudy.control.facts import Applied, ConfigOrder, Recorded, Retried, RetryOrder
+from understudy.control.facts import (
+    Applied,
+    ConfigOrder,
+    EvidenceSeen,
+    Recorded,
+    Retried,
+    RetryOrder,
+    StrategiesOrder,
+    TrafficOrder,
+    Validated,
+)
 from understudy.control.guarded import GuardedVersions
 from understudy.control.held import HeldOrders
 from understudy.control.journal import Journal
@@ -17,17 +28,15 @@ from understudy.control.orders import OpenOrders
 from understudy.control.picture import Picture
 from understudy.control.pins import LabelPins
 from understudy.control.places import build_place, is_at, may_be_older
+from understudy.control.route_updates import RouteUpdates
+from understudy.control.traffic_desk import TrafficDesk, TrafficTurn
 from understudy.errors import Code, ConfigError, StoreError
 from understudy.lifecycle.actions import Facts, Inspect, Load, StepResult, Unload, Watch, Withdraw
 from understudy.lifecycle.aspire import NO_OVERLAY, Aspirer, Overlay
-from understudy.lifecycle.labels import (
-    tell_left_behind,
-    tell_moves,
-)
 from understudy.lifecycle.manager import Manager
 from understudy.model_config import ModelConfig, ServerConfig
-from understudy.routing import RouteUpdate, Terms, build_route
-from understudy.routing import diff as diff_routes
+from understudy.rollout.validation import Validate
+from understudy.routing import RouteUpdate
 from understudy.servable import Event, FoundVersions, Outcome, Place, ServableId
 
 
@@ -45,6 +54,7 @@ class Turn:
         unloads: to start.
         inspections: to start, before the loads that follow from them in a later tick.
         loads: to start, each with its model's platform.
+        validations: of candidates that are loaded, to start.
         events: that happened.
     """
 
@@ -57,6 +67,7 @@ class Turn:
     unloads: tuple[Unload, ...]
     inspections: tuple[Inspect, ...]
     loads: tuple[tuple[Load, str], ...]
+    validations: tuple[Validate, ...]
     events: tuple[Event, ...]
 
 
@@ -87,17 +98,19 @@ class Desk:
     """The control plane's state. Owned by the loop's thread; others read `picture` and `journal`.
 
     Attributes:
-        overlays: on the version policies of models, beside what labels pin.
+        overlays: on the version policies of models, beside what labels pin and what follows from traffic.
     """
 
-    def __init__(self, manager: Manager, judge: Judge, *, ledger: Ledger) -> None:
-        self.picture = Picture()
+    def __init__(self, manager: Manager, judge: Judge, *, ledger: Ledger, traffic: TrafficDesk) -> None:
+        self.picture = Picture(traffic=traffic.kept, strategies=traffic.strategies)
         self.journal = Journal()
         self.overlays: dict[str, Overlay] = {}
         self._manager = manager
         self._aspirer = Aspirer()
         self._judge = judge
         self._ledger = ledger
+        self._traffic = traffic
+        self._routes = RouteUpdates(judge, traffic)
         self._pins = LabelPins(manager.options.transition)
         self._held = HeldOrders()
         self._awaited = AwaitedLooks()
@@ -126,6 +139,7 @@ class Desk:
             and self._is_of_now(look)
         }
         self._taken.looks.extend(fresh.values())
+        self._traffic.note_looks(fresh.values())
         seen = {**picture.looks, **fresh} if fresh else picture.looks
         self.picture = replace(picture, polled_at=now, looks=seen)
 
@@ -139,7 +153,7 @@ class Desk:
 
     def take_order(self, order: ConfigOrder) -> None:
         """Judges a configuration now, or after the look that it may lack."""
-        unseen = self._judge.unseen(self.picture, order.config, self.overlays)
+        unseen = self._judge.unseen(self.picture, order.config, self._traffic.overlays(self.overlays))
         if unseen or self._held:
             self._held.hold(order, unseen)
         else:
@@ -149,7 +163,7 @@ class Desk:
         """Puts a configuration in force, whole, once it is recorded; or refuses it, changing nothing."""
         try:
             self._check_expected(order)
-            change = self._judge.judge(self.picture, order.config, self.overlays)
+            change = self._judge.judge(self.picture, order.config, self._traffic.overlays(self.overlays))
             revision = self._record(order)
         except (ConfigError, StoreError) as error:
             order.answer.set_exception(error)
@@ -163,21 +177,37 @@ class Desk:
         self._awaited.cease(model.name for model in change.changed if self._is_asked_anew(model))
         self._awaited.wait_for(model.name for model in change.changed if self._may_know_too_little(model))
         self._configure(order.config, applied)
-        self._pins.note_configured(change.changed, self.picture.configured, self.picture.table.routes)
+        changed = [self._traffic.relabelled(model) for model in change.changed]
+        self._pins.note_configured(changed, self.picture.configured, self.picture.table.routes)
         self._orders.open(order, applied, labels)
 
     def take_retry(self, order: RetryOrder) -> None:
         """Takes in that an operator wants a version tried again."""
         self._taken.retries.append(order)
 
+    def take_traffic(self, fact: TrafficOrder | StrategiesOrder | EvidenceSeen | Validated) -> None:
+        """Takes in what concerns how models' traffic is split."""
+        match fact:
+            case TrafficOrder():
+                self._traffic.take_order(fact)
+            case StrategiesOrder():
+                self._traffic.take_strategies(fact)
+            case EvidenceSeen():
+                self._traffic.note_evidence(fact)
+            case Validated():
+                self._traffic.note_outcome(fact.outcome)
+            case _:
+                assert_never(fact)
+
     def decide(self, now: float) -> Turn:
-        """One tick: wishes, then the manager's step, then the routes that follow from it."""
+        """One tick: traffic, then the manager's step on what follows from it, then the routes of both."""
         for order in self._held.take_due(now):
             self._apply(order)
         taken, self._taken = self._taken, _Taken()
         if taken.is_reconfigured:
             self.picture = replace(self.picture, configured_at=now)
-        overlays = self._pins.add_to(self.overlays)
+        traffic = self._step_traffic(now)
+        overlays = self._pins.add_to(self._traffic.overlays(self.overlays))
         aspired = self._aspirer.step(
             now, self.picture.config, taken.looks, overlays, undecided=self._awaited.models()
         )
@@ -189,10 +219,10 @@ class Desk:
         )
         result = self._manager.step(now, facts)
         self._note_models(result)
-        routes = self._build_update(result, taken)
+        routes = self._build_update(now, result, taken)
         unloads = tuple(action for action in result.actions if isinstance(action, Unload))
-        labels = self._tell_labels(now, routes, unloads)
-        events = (*taken.told, *aspired.events, *result.events, *labels)
+        labels = self._routes.tell_labels(now, self.picture, routes, unloads)
+        events = (*taken.told, *traffic.events, *aspired.events, *result.events, *labels)
         self.journal.add(events)
         self._retried.extend((order, _read_retried(order.servable, result)) for order in taken.retries)
         return Turn(
@@ -205,13 +235,19 @@ class Desk:
             unloads=unloads,
             inspections=tuple(action for action in result.actions if isinstance(action, Inspect)),
             loads=tuple((load, self._platform(load)) for load in result.actions if isinstance(load, Load)),
+            validations=traffic.validations,
             events=events,
         )
 
     def note_published(self, update: RouteUpdate) -> None:
         """The update of this tick is what requests see now."""
         self.picture = replace(self.picture, table=self.picture.table.apply(update))
-        self._pins.note_published(update.changed, self.picture.configured)
+        changed = [route.name for route in update.changed if route.labels]
+        configured = self.picture.configured
+        relabelled = {
+            name: self._traffic.relabelled(configured[name]) for name in changed if name in configured
+        }
+        self._pins.note_published(update.changed, relabelled)
 
     def rebuild_routes(self) -> None:
         """The last update was refused: the next tick compares all routes with the table in force."""
@@ -220,6 +256,7 @@ class Desk:
     def answer_orders(self, now: float) -> None:
         """Answers orders that have come to their end; called when a tick's routes are published."""
         self._orders.answer(now, self.picture)
+        self._traffic.answer_orders()
         for order, retried in self._retried:
             order.answer.set_result(retried)
         self._retried.clear()
@@ -269,14 +306,12 @@ class Desk:
             return in_force
         return self._ledger.record(order.record)
 
-    def _tell_labels(
-        self, now: float, update: RouteUpdate | None, unloads: tuple[Unload, ...]
-    ) -> Iterator[Event]:
-        routes = dict(self.picture.table.routes) if unloads else {}
-        for route in update.changed if update else ():
-            yield from tell_moves(now, self.picture.table.routes.get(route.name), route)
-            routes[route.name] = route
-        yield from tell_left_behind(now, unloads, routes)
+    def _step_traffic(self, now: float) -> TrafficTurn:
+        turn = self._traffic.step(now, self.picture)
+        traffic, strategies = self._traffic.kept, self._traffic.strategies
+        if traffic is not self.picture.traffic or strategies is not self.picture.strategies:
+            self.picture = replace(self.picture, traffic=traffic, strategies=strategies)
+        return turn
 
     def _is_of_now(self, look: FoundVersions) -> bool:
         """A look begun before a change of configuration may be at a place that is no longer asked for."""
@@ -290,6 +325,8 @@ class Desk:
         for model in change.changed:
             if model.name in looks and not is_at(looks[model.name], build_place(model)):
                 del looks[model.name]
+                self._traffic.note_moved([model.name])
+        self._traffic.note_moved(change.removed)
         for name in change.removed:
             looks.pop(name, None)
         self.picture = replace(
@@ -342,28 +379,16 @@ class Desk:
                 self._watched.discard(name)
         return watches
 
-    def _build_update(self, result: StepResult, taken: _Taken) -> RouteUpdate | None:
-        """Routes of the models that changed, be it by their configuration; or of all of them."""
+    def _build_update(self, now: float, result: StepResult, taken: _Taken) -> RouteUpdate | None:
+        """Routes of the models that changed, or are configured or steered otherwise; or of all of them."""
         picture = self.picture
-        if taken.rebuilds_routes:
-            models = list(picture.models.values())
-        else:
-            changed = {model.name: model for model in result.changed}
-            changed |= {name: picture.models[name] for name in taken.reconfigured & picture.models.keys()}
-            models = list(changed.values())
-        routes = [
-            build_route(
-                model,
-                picture.configured[model.name].labels if model.name in picture.configured else (),
-                picture.table.routes.get(model.name),
-                Terms(
-                    may_label_unavailable=self._judge.may_label_unavailable,
-                    log=picture.configured[model.name].logging if model.name in picture.configured else None,
-                ),
-            )
-            for model in models
-        ]
-        return diff_routes(picture.table, routes, result.forgotten)
+        changed = {model.name for model in result.changed}
+        self._traffic.touch(changed | taken.reconfigured)
+        self._traffic.refresh(now, picture, changed)
+        changed |= taken.reconfigured | self._traffic.take_resteered()
+        names = picture.models.keys() if taken.rebuilds_routes else changed & picture.models.keys()
+        models = [picture.models[name] for name in sorted(names)]
+        return self._routes.build(picture, models, result.forgotten)
 
 
 def _read_retried(servable: ServableId, result: StepResult) -> Retried:

@@ -1,10 +1,17 @@
 """What can reach the control loop. Facts are data; what follows is decided on the loop's thread."""
 
 import math
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from understudy.evidence import Evidence
 from understudy.model_config import ConfigDiff, ServerConfig
+from understudy.rollout.commands import Command
+from understudy.rollout.decision import Decision
+from understudy.rollout.plan import Strategy
+from understudy.rollout.state import ModelTraffic
+from understudy.rollout.validation import ValidationOutcome
 from understudy.servable import Event, Failure, FoundVersions, Outcome, ServableId
 from understudy.store.revision import Draft
 
@@ -120,10 +127,86 @@ class RetryOrder:
     answer: Future[Retried] = field(default_factory=Future)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obeyed:
+    """What came of an order about a model's traffic. It is in force in any case.
+
+    Attributes:
+        traffic: as it is now.
+        decisions: that followed from the order, in order; none: it was so already.
+        is_recorded: whether it would survive the process. What takes a version out of traffic does not wait
+            for a store that fails; it is recorded when that can be.
+    """
+
+    traffic: ModelTraffic
+    decisions: tuple[Decision, ...] = ()
+    is_recorded: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficOrder:
+    """An operator's wish about a model's traffic.
+
+    Attributes:
+        model: whose.
+        command: what is wanted.
+        by: who wants it.
+        answer: resolves when it is on record and in force; raises `ConfigError` or `StoreError` when it was
+            refused, and then nothing has changed.
+    """
+
+    model: str
+    command: Command
+    by: str
+    answer: Future[Obeyed] = field(default_factory=Future)
+
+
+@dataclass(frozen=True, slots=True)
+class StrategiesOrder:
+    """From now on these strategies, by model, and no others.
+
+    Attributes:
+        strategies: of models that may not be configured yet.
+        answer: resolves when they are in force.
+    """
+
+    strategies: Mapping[str, Strategy]
+    answer: Future[None] = field(default_factory=Future)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSeen:
+    """What was counted of one trial.
+
+    Attributes:
+        evidence: all of it.
+        thresholds_s: latency thresholds as the baseline would set them now, by metric; none: it has
+            answered too little.
+    """
+
+    evidence: Evidence
+    thresholds_s: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceSeen:
+    """The data plane's counts of trials, by model. Of those not named nothing is new."""
+
+    trials: Mapping[str, TrialSeen]
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """A candidate was looked at."""
+
+    outcome: ValidationOutcome
+
+
 @dataclass(frozen=True, slots=True)
 class Stop:
     """The last fact: the loop ends after it."""
 
 
-Order = ConfigOrder | RetryOrder
-Fact = VersionsSeen | Finished | Happened | Order | Stop
+Order = ConfigOrder | RetryOrder | TrafficOrder | StrategiesOrder
+Report = VersionsSeen | Finished | Happened | EvidenceSeen | Validated
+Fact = Report | Order | Stop

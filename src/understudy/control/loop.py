@@ -14,12 +14,17 @@ from understudy.control.desk import Desk, Turn
 from understudy.control.effects import Effects
 from understudy.control.facts import (
     ConfigOrder,
+    EvidenceSeen,
     Fact,
     Finished,
     Happened,
     Order,
+    Report,
     RetryOrder,
     Stop,
+    StrategiesOrder,
+    TrafficOrder,
+    Validated,
     VersionsSeen,
 )
 from understudy.errors import DataPlaneError
@@ -99,7 +104,7 @@ class ControlLoop:
         self._inbox.put(Stop())
         self._thread.join(timeout_s)
 
-    def send(self, fact: VersionsSeen | Finished | Happened) -> None:
+    def send(self, fact: Report) -> None:
         """Takes in what the world reports."""
         self._inbox.put(fact)
 
@@ -145,6 +150,8 @@ class ControlLoop:
                     self._desk.take_order(fact)
                 case RetryOrder():
                     self._desk.take_retry(fact)
+                case TrafficOrder() | StrategiesOrder() | EvidenceSeen() | Validated():
+                    self._desk.take_traffic(fact)
                 case Stop():
                     return False
                 case _:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from understudy.model_config import ModelConfig, ServerConfig
+from understudy.rollout.plan import Strategy
+from understudy.rollout.state import ModelTraffic
 from understudy.routing import RouteTable
 from understudy.servable import FoundVersions, ModelSnapshot
 
@@ -24,6 +26,8 @@ class Picture:
         looks: by name, the last look at each configured model.
         polled_at: when the source last reported; none before the first time.
         table: the routes as published.
+        traffic: what is kept of models' traffic, by model: rollouts, weights, quarantine.
+        strategies: for new versions, by model; these models are managed.
     """
 
     config: ServerConfig = field(default_factory=ServerConfig)
@@ -34,3 +38,5 @@ class Picture:
     looks: Mapping[str, FoundVersions] = field(default_factory=dict)
     polled_at: float | None = None
     table: RouteTable = field(default_factory=RouteTable)
+    traffic: Mapping[str, ModelTraffic] = field(default_factory=dict)
+    strategies: Mapping[str, Strategy] = field(default_factory=dict)

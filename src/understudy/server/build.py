@@ -16,6 +16,7 @@ from understudy.control.effects import Effects, EffectSettings, Hands, Inspectio
 from understudy.control.facts import Finished, VersionsSeen
 from understudy.control.judging import Judge
 from understudy.control.loop import ControlLoop, Reports
+from understudy.control.traffic_desk import TrafficDesk
 from understudy.dataplane.litert_library import find_litert_dir
 from understudy.dataplane.loaders import Libraries, NativeLoader
 from understudy.dataplane.native import NativeDataPlane
@@ -33,6 +34,7 @@ from understudy.server.orders import OrderHandling, OrderReports
 from understudy.server.page_desk import PageDesk
 from understudy.server.reload import ReloadDesk
 from understudy.server.request_logs import RequestLogWatch
+from understudy.server.state import resume_traffic
 from understudy.server.view import LiveView
 from understudy.server.watched_file import WatchedFile
 from understudy.server_options import LiteRtSettings, ServeOptions, TensorFlowSettings
@@ -102,6 +104,7 @@ def build_parts(options: ServeOptions, clock: Clock, store: Store) -> Parts:
             may_log_requests=may_log_requests,
         ),
         ledger=store.revisions,
+        traffic=TrafficDesk(store.rollouts, resume_traffic(store, clock)),
     )
     tallies = Tallies()
     loop = ControlLoop(clock, desk, data_plane, _build_reports(tallies))

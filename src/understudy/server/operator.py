@@ -21,10 +21,11 @@ from understudy.admin.operator import (
 from understudy.clock import Clock
 from understudy.config_text import parse_config_text
 from understudy.control.desk import Desk
-from understudy.control.facts import Applied, ConfigOrder, RetryOrder
+from understudy.control.facts import Applied, ConfigOrder, Obeyed, RetryOrder, TrafficOrder
 from understudy.control.loop import ControlLoop
 from understudy.errors import Code, ConfigError
 from understudy.model_config import ModelConfig, ServerConfig
+from understudy.rollout.commands import Command
 from understudy.servable import ServableId
 from understudy.server.orders import OrderReports, build_draft
 from understudy.store.revision import Origin, Revision, RevisionHead
@@ -118,6 +119,12 @@ class LiveOperator:
         if not retried.is_begun:
             raise ConfigError(Code.FAILED_PRECONDITION, retried.reason)
         return RetryView(model, version, retried.reason)
+
+    async def traffic(self, model: str, command: Command, *, by: str) -> Obeyed:
+        """Has a command about a model's traffic obeyed: it is on record and in force when this returns."""
+        order = TrafficOrder(model=model, command=command, by=by)
+        self._loop.order(order)
+        return await self._answer_of(order.answer, 0.0)
 
     async def _find(self, number: int) -> Revision:
         found = await asyncio.to_thread(self._store.find, number)

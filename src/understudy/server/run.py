@@ -11,7 +11,7 @@ from understudy.admin.listener import AdminServer
 from understudy.admin.view import Phase
 from understudy.clock import Clock, SystemClock
 from understudy.control.facts import Applied
-from understudy.errors import Code, DataPlaneError, StartupError
+from understudy.errors import Code, ConfigError, DataPlaneError, StartupError, StoreError
 from understudy.model_config import TENSORFLOW_PLATFORM, ServerConfig
 from understudy.priority import yield_to_requests
 from understudy.server.build import Parts, build_parts
@@ -41,6 +41,9 @@ def run(options: ServeOptions) -> int:
             server = Server(options, inbox, clock, store)
             try:
                 return server.live()
+            except (ConfigError, StartupError):
+                server.note_orderly_end()
+                raise
             finally:
                 server.end()
 
@@ -77,6 +80,13 @@ class Server:
             stop = self._serve()
         self._drain(stop)
         return EXIT_OK
+
+    def note_orderly_end(self) -> None:
+        """This process ends because it was asked to, or refuses to start: no version is to blame."""
+        try:
+            self._store.ends.note_orderly()
+        except StoreError as error:
+            self._log.warning("end_not_noted", reason=str(error))
 
     def end(self) -> None:
         """Ends what may still run; nothing here waits for long."""
@@ -194,6 +204,7 @@ class Server:
 
     def _drain(self, stop: StopAsked) -> None:
         """Health first, so that balancers look elsewhere; then the doors; then the last requests."""
+        self.note_orderly_end()
         self._parts.view.enter(Phase.DRAINING)
         self._parts.data_plane.set_healthy(healthy=False)
         self._log.info("stopping", signal=stop.signal.name)

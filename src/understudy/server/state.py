@@ -1,5 +1,6 @@
 """The server's memory at its start: the store is opened, and the first configuration chosen from it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from understudy import telemetry
@@ -9,6 +10,7 @@ from understudy.config_text import format_config, parse_config_text
 from understudy.control.facts import ConfigOrder, Recorded
 from understudy.errors import Code, ConfigError, StartupError, StoreError
 from understudy.model_config import ServerConfig, validate
+from understudy.rollout import Change, resumed
 from understudy.server.start_rule import Take, choose_start
 from understudy.server_options import ServeOptions
 from understudy.store.revision import Draft, Origin, Revision
@@ -34,6 +36,29 @@ def open_store(options: ServeOptions, clock: Clock) -> Store:
             reason=f"{error} Configurations given to this server end with it; choose with --state-dir.",
         )
         return Store(clock)
+
+
+def resume_traffic(store: Store, clock: Clock) -> Mapping[str, Change]:
+    """What is on record of models' traffic, and what the last server's end changes about it; by model.
+
+    It is on record again before anything is loaded: a candidate that takes the process with it is counted
+    whatever happens next. From now on, an end is a sudden one unless it is noted to be in good order.
+
+    Raises:
+        StartupError: the record cannot be read, or this program cannot take it, or it cannot be written.
+    """
+    now = clock.now()
+    try:
+        was_orderly = store.ends.was_orderly()
+        changes = {
+            model: resumed(model, traffic, was_clean=was_orderly, now=now)
+            for model, traffic in store.rollouts.in_force().items()
+        }
+        store.rollouts.record(changes)
+        store.ends.note_begun()
+    except StoreError as error:
+        raise StartupError(error.message, code=error.code) from error
+    return changes
 
 
 def build_first_order(options: ServeOptions, store: RevisionStore, *, waits_for_retries: bool) -> ConfigOrder:
