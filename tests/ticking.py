@@ -3,6 +3,7 @@
 import weakref
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from understudy.control.desk import Desk, Turn
 from understudy.control.facts import ConfigOrder
@@ -44,18 +45,26 @@ class Ticking:
         *,
         load_retries_max: int = 0,
         clock: ManualClock | None = None,
-        store: Store | None = None,
+        directory: Path | None = None,
         strategies: Mapping[str, Strategy] | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
-        self.store = store or Store(self.clock)
+        self.store = Store(self.clock, directory)
         self.ledger = self.store.revisions
+        self._directory, self._strategies = directory, strategies
         options = ManagerOptions(load_retries_max=load_retries_max)
         resumed = resume_traffic(self.store, self.clock)
         traffic = TrafficDesk(self.store.rollouts, resumed, strategies)
         self.desk = Desk(Manager(options), Judge(platforms=PLATFORMS), ledger=self.ledger, traffic=traffic)
-        if store is None:
-            weakref.finalize(self, self.store.close)
+        self.end = weakref.finalize(self, self.store.close)
+
+    def restarted(self, *, is_orderly: bool = False, down_s: float = 1.0) -> "Ticking":
+        """Another process in this one's directory: nothing is loaded, and its clock begins anew."""
+        if is_orderly:
+            self.store.ends.note_orderly()
+        self.end()
+        clock = ManualClock(wall_at_zero_s=self.clock.wall() + down_s)
+        return Ticking(clock=clock, directory=self._directory, strategies=self._strategies)
 
     @property
     def now(self) -> float:
@@ -101,9 +110,9 @@ class Ticking:
         self.desk.see(looks, self.now)
 
 
-def ready(*versions: int) -> Ticking:
+def ready(*versions: int, directory: Path | None = None) -> Ticking:
     """A desk on which these versions of model m are found, and the highest serves."""
-    ticking = Ticking()
+    ticking = Ticking(directory=directory)
     ticking.order(model("m"))
     ticking.see(found("m", *versions))
     ticking.tick()

@@ -1,139 +1,44 @@
 """Models' traffic on the control loop's desk, tick by tick: recorded first, then seen; harm never waits."""
 
-from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
 
+from tests.steering import (
+    MANAGED,
+    PLAN,
+    appear,
+    break_store,
+    command,
+    count,
+    mend_store,
+    pass_step,
+    ramping,
+    recorded,
+    rollout,
+    route,
+    split,
+)
 from tests.ticking import BROKEN, Ticking, found, model, ready
 from understudy.control.facts import (
-    EvidenceSeen,
-    Obeyed,
     StrategiesOrder,
     TrafficOrder,
-    TrialSeen,
-    Validated,
 )
 from understudy.control.traffic_records import COUNTS_S, RETRY_S_MIN
 from understudy.errors import ConfigError, StoreError
-from understudy.evidence import ERRORS, ArmCounts, Bad, EpochCounts, Evidence
 from understudy.model_config import All
 from understudy.rollout.commands import (
     Abort,
     ClearWeights,
-    Command,
     Pause,
     Promote,
     Quarantine,
     SetWeights,
     Start,
 )
-from understudy.rollout.plan import Plan, Step, Strategy
-from understudy.rollout.state import Phase, Rollout
-from understudy.rollout.validation import ValidationOutcome
-from understudy.routing import ModelRoute
-from understudy.routing.traffic import BucketRange, Traffic
+from understudy.rollout.state import Phase
+from understudy.routing.traffic import BucketRange
 from understudy.servable import Loaded, LoadFailed, ServableId
-
-PLAN = Plan(
-    shadow=None,
-    steps=(Step(weight=1_000, dwell_s=5.0, requests=10), Step(weight=5_000, dwell_s=5.0, requests=10)),
-)
-SETTLED_TICKS = 6
-MANAGED = {"m": Strategy(plan=PLAN)}
-
-
-def command(ticking: Ticking, wanted: Command, name: str = "m") -> Future[Obeyed]:
-    """Orders it, and lets it be carried out."""
-    order = TrafficOrder(model=name, command=wanted, by="ana")
-    ticking.desk.take_traffic(order)
-    ticking.tick()
-    return order.answer
-
-
-def rollout(ticking: Ticking) -> Rollout:
-    present = ticking.desk.picture.traffic["m"].rollout
-    assert present is not None
-    return present
-
-
-def route(ticking: Ticking) -> ModelRoute:
-    return ticking.desk.picture.table.routes["m"]
-
-
-def split(ticking: Ticking) -> Traffic:
-    traffic = route(ticking).traffic
-    assert traffic is not None
-    return traffic
-
-
-def settle(ticking: Ticking, *, passes: bool = True) -> list[ServableId]:
-    """Ticks until nothing is under way: loads succeed, candidates pass validation or do not. What was loaded."""
-    loaded = []
-    for _ in range(SETTLED_TICKS):
-        turn = ticking.tick()
-        for each, _platform in turn.loads:
-            loaded.append(each.servable)
-            ticking.desk.finish(Loaded(each.servable, 0.1))
-        for validation in turn.validations:
-            findings = () if passes else ("it misses an input",)
-            outcome = ValidationOutcome(candidate=validation.candidate, passed=passes, findings=findings)
-            ticking.desk.take_traffic(Validated(outcome))
-    return loaded
-
-
-def appear(ticking: Ticking, *versions: int, passes: bool = True) -> list[ServableId]:
-    """These versions are there now."""
-    ticking.see(found("m", *versions))
-    return settle(ticking, passes=passes)
-
-
-def count(ticking: Ticking, requests: int, *, errors: int = 0) -> None:
-    """The candidate answered so many requests in this epoch, and the baseline ten times as many without errors."""
-    present = rollout(ticking)
-    arm = ArmCounts(requests=requests, assigned=requests, bad={ERRORS: Bad(errors)})
-    share = present.weight / 10_000
-    others = round(requests / share * (1 - share))
-    epoch = EpochCounts(
-        epoch=present.epoch,
-        weight=present.weight,
-        is_sticky=False,
-        baseline=ArmCounts(requests=others, assigned=others),
-        candidate=arm,
-    )
-    before = tuple(each for each in present.evidence.epochs if each.epoch != present.epoch)
-    evidence = Evidence(trial=present.id, epochs=(*before, epoch))
-    ticking.desk.take_traffic(EvidenceSeen({"m": TrialSeen(evidence)}))
-    ticking.tick()
-
-
-def ramping() -> Ticking:
-    """Version 2 answers the first step's share beside version 1."""
-    ticking = ready(1)
-    command(ticking, Start(candidate=2, plan=PLAN)).result(timeout=0)
-    appear(ticking, 1, 2)
-    assert rollout(ticking).phase is Phase.RAMPING
-    return ticking
-
-
-def pass_step(ticking: Ticking, requests: int = 20) -> None:
-    for _ in range(6):
-        ticking.tick()
-    count(ticking, requests)
-
-
-def break_store(ticking: Ticking) -> None:
-    ticking.store.database.execute("PRAGMA query_only = ON")  # SQLite's own way to refuse every write
-
-
-def mend_store(ticking: Ticking) -> None:
-    ticking.store.database.execute("PRAGMA query_only = OFF")
-
-
-def recorded(ticking: Ticking) -> tuple[Phase, int] | None:
-    """Phase and weight of the rollout on record."""
-    kept = ticking.store.rollouts.in_force().get("m")
-    return None if kept is None or kept.rollout is None else (kept.rollout.phase, kept.rollout.weight)
 
 
 def test_a_candidate_is_loaded_beside_what_serves_and_is_not_the_default() -> None:
