@@ -34,7 +34,7 @@ def begin(minutes: Minutes, baseline: int, candidate: int, plan: Plan, *, by: st
             entered_at=minutes.now,
             reason=f"version {candidate} is to take the place of version {baseline}",
             evidence=Evidence(trial=rollout_id),
-            newest=max(situation.found, default=candidate),
+            newest=max(baseline, candidate, *situation.found),
         )
     )
 

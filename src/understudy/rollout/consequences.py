@@ -42,7 +42,7 @@ def consequences(traffic: ModelTraffic, situation: Situation) -> Consequences:
     rollout, weights = traffic.rollout, traffic.weights
     overlay = Overlay(
         pinned=frozenset(_pinned(traffic)),
-        kept=frozenset(_kept(traffic, situation)),
+        kept=kept_versions(traffic, situation),
         held=held_versions(traffic, situation),
         quarantined=frozenset(traffic.quarantined),
     )
@@ -71,13 +71,25 @@ def held_versions(traffic: ModelTraffic, situation: Situation) -> frozenset[int]
     rollout, stable = traffic.rollout, traffic.stable
     if rollout is not None:
         taking_part = {rollout.baseline, rollout.candidate}
-        return frozenset(each for each in situation.found if each > min(taking_part)) - taking_part
+        return frozenset(each for each in situation.known if each > min(taking_part)) - taking_part
     if stable is None:
         return NONE
-    newer = frozenset(each for each in situation.found if each > stable)
+    newer = frozenset(each for each in situation.known if each > stable)
     if situation.strategy is None:
         newer = frozenset(each for each in newer if each <= (traffic.highest or stable))
     return newer - (weighted_versions(traffic.weights) if traffic.weights else NONE)
+
+
+def kept_versions(traffic: ModelTraffic, situation: Situation) -> frozenset[int]:
+    """Versions that go on serving from memory when their files go: without them nobody would answer."""
+    rollout, kept = traffic.rollout, set[int]()
+    if rollout is not None:
+        kept.add(rollout.baseline)
+        if rollout.phase is Phase.WATCHING:
+            kept.add(rollout.candidate)
+    if traffic.stable is not None and situation.strategy is not None:
+        kept.add(traffic.stable)
+    return frozenset(kept)
 
 
 def weighted_versions(weights: Weights) -> frozenset[int]:
@@ -106,17 +118,6 @@ def _pinned(traffic: ModelTraffic) -> Iterator[int]:
         yield from (traffic.rollout.baseline, traffic.rollout.candidate)
     if traffic.weights is not None:
         yield from weighted_versions(traffic.weights)
-
-
-def _kept(traffic: ModelTraffic, situation: Situation) -> Iterator[int]:
-    """Versions that go on serving from memory when their files go: without them nobody would answer."""
-    rollout = traffic.rollout
-    if rollout is not None:
-        yield rollout.baseline
-        if rollout.phase is Phase.WATCHING:
-            yield rollout.candidate
-    if traffic.stable is not None and situation.strategy is not None:
-        yield traffic.stable
 
 
 def _not_promoted(rollout: Rollout | None) -> frozenset[int]:

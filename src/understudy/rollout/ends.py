@@ -54,11 +54,16 @@ def promote(minutes: Minutes, reason: str, *, by: str = ROLLOUT, trigger: Trigge
     minutes.serve(rollout.candidate, known=rollout.baseline)
 
 
-def overrule(minutes: Minutes, reason: str, *, by: str = CONFIGURATION) -> None:
+def overrule(minutes: Minutes, reason: str) -> None:
+    """The configuration has another will: the rollout ends without a verdict, and at once."""
+    minutes.is_urgent = True
+    supersede(minutes, reason, by=CONFIGURATION)
+
+
+def supersede(minutes: Minutes, reason: str, *, by: str) -> None:
     """The rollout ends without a verdict; whoever serves now is the stable version."""
     rollout = minutes.present()
     serves = rollout.candidate if rollout.phase is Phase.WATCHING else rollout.baseline
-    minutes.is_urgent = True
     was = f"it was at {percent(rollout.weight)}" if rollout.weight else "it had no traffic"
     minutes.move(rollout, Trigger.OVERRULED, f"{reason}; {was}", by=by)
     minutes.serve(serves, known=rollout.baseline)

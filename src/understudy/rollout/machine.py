@@ -3,6 +3,8 @@
 Whoever calls records a `Change` before its effects (`consequences`) are seen, unless it is urgent.
 """
 
+from typing import Final
+
 from understudy.rollout.begin import begin_by_strategy
 from understudy.rollout.commands import Command
 from understudy.rollout.decision import Change
@@ -12,6 +14,9 @@ from understudy.rollout.progress import guide
 from understudy.rollout.situation import Situation
 from understudy.rollout.state import ModelTraffic
 from understudy.rollout.upkeep import follow_configuration, keep_stable, look_after_weights, tell_waiting
+
+RULES: Final = (keep_stable, guide, begin_by_strategy, look_after_weights, tell_waiting)
+"""In this order, for a model that is configured."""
 
 
 def order(traffic: ModelTraffic, command: Command, situation: Situation, *, by: str, now: float) -> Change:
@@ -33,14 +38,14 @@ def order(traffic: ModelTraffic, command: Command, situation: Situation, *, by: 
 
 
 def advance(traffic: ModelTraffic, situation: Situation, now: float) -> Change:
-    """What follows from what is known now, by itself. At most one change of a rollout's phase."""
+    """What follows from what is known now, by itself. At most one change of a rollout's phase.
+
+    What is urgent comes alone: nothing that has to be recorded first may go along with it.
+    """
     minutes = Minutes(traffic, situation, now)
     follow_configuration(minutes)
-    if situation.config is not None:
-        keep_stable(minutes)
-        if minutes.traffic.rollout is not None:
-            guide(minutes)
-        begin_by_strategy(minutes)
-        look_after_weights(minutes)
-        tell_waiting(minutes)
+    for rule in RULES:
+        if situation.config is None or minutes.is_urgent:
+            break
+        rule(minutes)
     return minutes.close()

@@ -20,6 +20,7 @@ from understudy.rollout.commands import (
     Undo,
 )
 from understudy.rollout.commands import Pause as PauseOrder
+from understudy.rollout.consequences import kept_versions
 from understudy.rollout.ends import Fault, promote, roll_back
 from understudy.rollout.minutes import Minutes
 from understudy.rollout.phases import Trigger
@@ -90,6 +91,11 @@ def _start(minutes: Minutes, command: Start, by: str) -> None:
         raise _refused(
             f"No version of {model} serves, so there is none to compare version {candidate} with. The first "
             "version needs no rollout; see `understudy why`."
+        )
+    if serving not in situation.found | kept_versions(traffic, situation):
+        raise _refused(
+            f"The files of version {serving} of {model} are gone, and it serves only until another is "
+            "ready: there is nothing to go back to. Bring them back first."
         )
     if candidate == serving:
         raise _refused(

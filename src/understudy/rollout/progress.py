@@ -5,7 +5,7 @@ from typing import assert_never
 
 from understudy.analysis.verdict import Finding, Judgement
 from understudy.rollout.begin import begin
-from understudy.rollout.ends import Fault, overrule, promote, roll_back
+from understudy.rollout.ends import Fault, promote, roll_back, supersede
 from understudy.rollout.failing import fails
 from understudy.rollout.gathering import candidate_requests, gather
 from understudy.rollout.minutes import STRATEGY, Minutes, first_buckets, percent
@@ -20,7 +20,9 @@ ADVERSE = frozenset({Finding.HARM, Finding.SUSPICION})
 
 
 def guide(minutes: Minutes) -> None:
-    """One step of the present rollout: at most one change of its phase."""
+    """One step of the present rollout, if there is one: at most one change of its phase."""
+    if minutes.traffic.rollout is None:
+        return
     _note_found(minutes)
     _take_evidence(minutes)
     if fails(minutes) or _meets_baseline(minutes) or _is_kept(minutes):
@@ -83,12 +85,16 @@ def _note_found(minutes: Minutes) -> None:
 
 
 def _take_evidence(minutes: Minutes) -> None:
-    """Keeps what is counted, and what it was found to say; fixes thresholds as soon as they are known."""
+    """Keeps what is counted, and what it was found to say; fixes thresholds as soon as they are known.
+
+    When counting has begun anew, what is said of former counts no longer matters.
+    """
     rollout, situation = minutes.present(), minutes.situation
     if rollout.traffic_at is None:
         return
     evidence = gather(rollout, situation.evidence)
-    judgement = situation.judgement or rollout.judgement
+    is_anew = rollout.evidence_from > 0 and not evidence.epochs
+    judgement = None if is_anew else situation.judgement or rollout.judgement
     minutes.change(replace(rollout, evidence=evidence, judgement=judgement))
     thresholds = with_objective(rollout, situation.thresholds_s)
     if situation.thresholds_s and len(rollout.thresholds_s) < len(thresholds):
@@ -142,9 +148,9 @@ def _is_superseded(minutes: Minutes, rollout: Rollout) -> bool:
     if rollout.plan.newer is not Newer.SUPERSEDE:
         return False
     newest = newest_version(minutes)
-    if newest is None or newest <= max(rollout.newest, rollout.candidate):
+    if newest is None or newest <= rollout.newest:
         return False
-    overrule(minutes, f"version {newest} is there and takes its place", by=STRATEGY)
+    supersede(minutes, f"version {newest} is there and takes its place", by=STRATEGY)
     begin(minutes, rollout.baseline, newest, rollout.plan, by=rollout.asked_by)
     return True
 

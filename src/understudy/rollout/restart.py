@@ -22,9 +22,6 @@ def resumed(model: str, traffic: ModelTraffic, *, was_clean: bool, now: float) -
         now: by the control loop's clock.
     """
     minutes = Minutes(traffic, Situation(model=model, config=None), now)
-    if traffic.weights is not None:
-        epoch = traffic.epochs + 1
-        minutes.traffic = replace(traffic, weights=replace(traffic.weights, epoch=epoch), epochs=epoch)
     if traffic.rollout is not None:
         _resume(minutes, traffic.rollout, was_clean=was_clean)
     return minutes.close()

@@ -50,6 +50,12 @@ class Situation:
         """The versions that the last good look saw."""
         return frozenset(each.version for each in self.look.versions) if self.look else frozenset()
 
+    @property
+    def known(self) -> frozenset[int]:
+        """Those, and the versions that live although they were not seen."""
+        alive = self.snapshot.versions if self.snapshot else ()
+        return self.found | {each.version for each in alive if each.state not in OVER}
+
     def is_missing(self, version: int) -> bool:
         """Whether it was looked for, and is not there."""
         look = self.look

@@ -86,7 +86,7 @@ class Rollout:
         shadow_before: of the evidence, shadow traffic's counts from former processes.
         judgement: the last one; none before traffic.
         crashes: how often the server ended suddenly while the candidate was loaded.
-        newest: the highest version that was there when it was ordered: only higher ones are newer.
+        newest: the highest version that was there or meant when it was ordered: only higher ones are newer.
     """
 
     id: str

@@ -38,16 +38,15 @@ def forget(minutes: Minutes, reason: str) -> None:
         overrule(minutes, reason)
     if traffic.weights is not None:
         clear_weights(minutes, reason)
+    if traffic.declared is None:
+        return
+    minutes.is_urgent = True
     stable = minutes.traffic.stable
-    if stable is not None:
-        minutes.is_urgent = True
-        minutes.note(
-            "stable_forgotten", f"{reason}: what serves is decided anew", by=CONFIGURATION, version=stable
-        )
-    if traffic.declared is not None or stable is not None:
-        minutes.traffic = replace(
-            minutes.traffic, stable=None, highest=None, declared=None, yielded=(), waiting=None
-        )
+    minutes.traffic = replace(
+        minutes.traffic, stable=None, highest=None, declared=None, yielded=(), waiting=None
+    )
+    reason = f"{reason}: which versions serve, and which are new, is decided anew"
+    minutes.note("stable_forgotten", reason, by=CONFIGURATION, version=stable)
 
 
 def clear_weights(minutes: Minutes, reason: str, *, by: str = CONFIGURATION) -> None:
@@ -101,6 +100,9 @@ def _follow_labels(minutes: Minutes, before: Declared, said: Declared) -> None:
     """A label that the configuration assigns anew is its own, until an operator starts a rollout."""
     were, ours = dict(before.labels), dict(overlaid_labels(minutes.traffic))
     yielded = set(minutes.traffic.yielded) & dict(said.labels).keys()
+    for label in sorted(set(minutes.traffic.yielded) - yielded):
+        reason = f"the configuration no longer assigns label {label}: it follows rollouts again"
+        minutes.note("label_returned", reason, by=CONFIGURATION)
     for label, to in said.labels:
         if were.get(label) == to or ours.get(label) in {None, to}:
             continue

@@ -74,6 +74,12 @@ def _check(minutes: Minutes, weights: tuple[tuple[int, int], ...]) -> None:
             f"the weights are {percent(total)} together; they have to be 100 %, none below 0",
         )
     for version, weight in weights:
+        if weight and version in minutes.traffic.quarantined:
+            raise ConfigError(
+                Code.FAILED_PRECONDITION,
+                f"Version {version} of {minutes.situation.model} is in quarantine: "
+                f"{minutes.traffic.quarantined[version].reason}. Release it first.",
+            )
         if weight and not minutes.situation.is_ready(version):
             raise ConfigError(
                 Code.FAILED_PRECONDITION,
