@@ -91,8 +91,9 @@ format: $(VENV)/.installed ## Format everything
 	$(BIN)/ruff check --fix .
 
 .PHONY: simulate
-simulate: $(VENV)/.extension ## A million steps of the simulation; SEED=N replays one seed, with its trace
+simulate: $(VENV)/.extension ## A million steps of each simulation; SEED=N replays one seed, with its trace
 	$(BIN)/python -m tests.simulation.run --steps 1000 $(if $(SEED),--seed $(SEED),--seeds 1000)
+	$(BIN)/python -m tests.simulation.rollouts.run --steps 1000 $(if $(SEED),--seed $(SEED),--seeds 1000)
 
 .PHONY: bench
 bench: setup ## Benchmarks; results go to benchmarks/results

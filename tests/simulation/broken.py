@@ -19,6 +19,17 @@ INVARIANTS = {
     15: "a label in force leads to where it is to, or to what is kept until it has moved; never to what never was",
     16: "an order is answered within a bounded number of ticks",
     17: "what is wanted is loaded from where it is found",
+    18: "a candidate's share of traffic is never above the one on record",
+    19: "while a rollout ramps up, a candidate's callers only become more, and other callers are another epoch",
+    20: "a model has one rollout at a time, which moves along the table of phases and ends once",
+    21: "nothing is promoted without a judgement of no harm, or an operator",
+    22: "what is in quarantine is neither aspired nor answers",
+    23: "while a rollout lasts, its baseline stays loaded",
+    24: "a candidate is not the default before it is promoted; a managed model serves only what was stable",
+    25: "after a restart a rollout is where it was on record, or rolled back",
+    26: "everything that changes has a decision with its reason",
+    27: "when the verdict is steady and nobody pauses it, a rollout ends within a bounded time",
+    28: "what is in force is on record, unless it took a version out of traffic",
 }
 
 

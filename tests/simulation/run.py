@@ -7,6 +7,7 @@ PYTHONPATH=src:. python -m tests.simulation.run --seed N --steps M --seeds K
 import argparse
 import sys
 import time
+from collections.abc import Callable
 
 from tests.simulation.world import run_seed
 
@@ -23,28 +24,40 @@ def say(line: str) -> None:
     sys.stdout.write(line + "\n")
 
 
-def main() -> None:
-    """The command line."""
+def play(
+    run: Callable[[int, int], object], tell: Callable[[int, int], str], replay: Callable[[int, int], str]
+) -> None:
+    """The command line of a simulation.
+
+    Args:
+        run: plays a seed for so many steps.
+        tell: does so with a trace, and says how it ended.
+        replay: the command that does that.
+    """
     parser = argparse.ArgumentParser(description="Plays the simulation.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--seeds", type=int, help="play so many seeds from --seed on, without a trace")
     arguments = parser.parse_args()
     if arguments.seeds is None:
-        ticks = run_seed(arguments.seed, arguments.steps, say)
-        sys.stdout.write(f"settled within {ticks} ticks\n")
+        say(tell(arguments.seed, arguments.steps))
         return
     started = time.perf_counter()
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
         try:
-            run_seed(seed, arguments.steps)
+            run(seed, arguments.steps)
         except AssertionError:
-            sys.stdout.write(f"failed; replay with: {replay_command(seed, arguments.steps)}\n")
+            say(f"failed; replay with: {replay(seed, arguments.steps)}")
             raise
     steps = arguments.seeds * arguments.steps
     taken = time.perf_counter() - started
-    sys.stdout.write(f"{steps} steps in {taken:.1f} s: {steps / taken:.0f} steps/s\n")
+    say(f"{steps} steps in {taken:.1f} s: {steps / taken:.0f} steps/s")
+
+
+def tell(seed: int, steps: int) -> str:
+    """Plays a seed with a trace."""
+    return f"settled within {run_seed(seed, steps, say)} ticks"
 
 
 if __name__ == "__main__":
-    main()
+    play(run_seed, tell, replay_command)
