@@ -3,7 +3,7 @@
 A pure function of the counts, which are cumulative: judged again it says the same, and nothing is kept.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from math import log
 from typing import Final
@@ -12,8 +12,9 @@ from understudy.analysis.disagreement import judge_disagreement
 from understudy.analysis.guards import check_guards
 from understudy.analysis.interval import Interval, bound_ratio
 from understudy.analysis.metric import Limits, count_needed, weigh
+from understudy.analysis.scores import judge_score
 from understudy.analysis.sentences import describe_all, describe_counts, describe_finding
-from understudy.analysis.settings import AnalysisSettings, MetricSettings
+from understudy.analysis.settings import AnalysisSettings, MetricSettings, ScoreSettings
 from understudy.analysis.split import is_broken
 from understudy.analysis.strata import (
     KEYS,
@@ -49,9 +50,14 @@ def judge(
             divided among them, and each of them must pass. None: errors, invalid outputs, and what was seen.
         is_brief: findings and e-values alone, without intervals, needed counts and sentences.
     """
-    questions = _ask(evidence, settings, watched)
-    limits = _divide(questions, evidence, settings)
+    names = _seen(evidence) if watched is None else watched
+    questions = _ask(evidence, settings, names)
+    scores = tuple(score for score in settings.scores if score.name in names)
+    limits = _divide([*(question.settings for question in questions), *scores], evidence, settings)
     verdicts = [_answer(question, limits, is_brief=is_brief) for question in questions]
+    verdicts += [
+        judge_score(evidence.epochs, score, limits.of(score.share), is_brief=is_brief) for score in scores
+    ]
     disagreement = judge_disagreement(evidence.shadow, settings, limits.of(1.0))
     if disagreement is not None:
         verdicts.append(disagreement)
@@ -90,10 +96,7 @@ class _Division:
         return Limits(harm=log(max(self.shares, share) / (self.alpha * share)), safe=-log(self.beta))
 
 
-def _ask(
-    evidence: Evidence, settings: AnalysisSettings, watched: Collection[str] | None
-) -> tuple[_Question, ...]:
-    names = _seen(evidence) if watched is None else watched
+def _ask(evidence: Evidence, settings: AnalysisSettings, names: Collection[str]) -> tuple[_Question, ...]:
     asked = [metric for metric in settings.metrics if metric.name in names]
     questions = [_ask_split(evidence, metric) for metric in asked]
     if evidence.shadow.mirrored:
@@ -114,12 +117,14 @@ def _ask_split(evidence: Evidence, metric: MetricSettings) -> _Question:
 
 def _seen(evidence: Evidence) -> frozenset[str]:
     arms = [arm for epoch in evidence.epochs for arm in (epoch.candidate, epoch.baseline)]
-    return frozenset({*SHADOWED, *(name for arm in arms for name in arm.bad)})
+    return frozenset({*SHADOWED, *(name for arm in arms for name in (*arm.bad, *arm.scores))})
 
 
-def _divide(questions: tuple[_Question, ...], evidence: Evidence, settings: AnalysisSettings) -> _Division:
+def _divide(
+    asked: Iterable[MetricSettings | ScoreSettings], evidence: Evidence, settings: AnalysisSettings
+) -> _Division:
     """A muted metric decides nothing and takes nothing of alpha."""
-    shares = sum(question.settings.share for question in questions if not question.settings.is_muted)
+    shares = sum(metric.share for metric in asked if not metric.is_muted)
     if settings.disagreement_max is not None and evidence.shadow.mirrored:
         shares += 1.0
     return _Division(settings.alpha, settings.beta, shares)

@@ -6,14 +6,17 @@ a beta distribution with parameters a w and a (1 - w), the likelihood ratio is
     B(a w + n_c, a (1 - w) + n_b) / (B(a w, a (1 - w)) w^n_c (1 - w)^n_b)
 
 a martingale that begins at 1 and reaches 1/alpha with probability alpha at most, ever (Lindon & Malek,
-"Anytime-valid inference for multinomial count data", NeurIPS 2022, arXiv 2011.03567). Different weights'
-ratios are multiplied.
+"Anytime-valid inference for multinomial count data", NeurIPS 2022, arXiv 2011.03567). Ratios of requests that
+were drawn at different weights are multiplied. The same keys come in several epochs, and so their epochs'
+ratios are no independent evidence: of them a weighted mean is taken, which is an e-value however they hang
+together.
 """
 
 from collections.abc import Iterable
-from math import lgamma, log, log1p
+from math import lgamma, log, log1p, pi
 from typing import Final
 
+from understudy.analysis.ratio import mix
 from understudy.evidence import WHOLE, ArmCounts, EpochCounts
 
 ALPHA: Final = 1e-4
@@ -29,18 +32,27 @@ def is_broken(epochs: Iterable[EpochCounts]) -> bool:
 
 def weigh_split(epochs: Iterable[EpochCounts]) -> float:
     """The logarithm of the evidence that the split is not what the weights say."""
-    merged: dict[int, tuple[int, int]] = {}
+    drawn: dict[int, tuple[int, int]] = {}
+    keyed: list[float] = []
     for epoch in epochs:
-        if 0 < epoch.weight < WHOLE:
-            candidate, baseline = merged.get(epoch.weight, (0, 0))
-            merged[epoch.weight] = (
-                candidate + _assigned(epoch, epoch.candidate),
-                baseline + _assigned(epoch, epoch.baseline),
-            )
-    return sum(
-        compare_with_weight(candidate, baseline, weight / WHOLE)
-        for weight, (candidate, baseline) in merged.items()
-    )
+        if not 0 < epoch.weight < WHOLE:
+            continue
+        if epoch.is_sticky and (epoch.candidate.keys or epoch.baseline.keys):
+            units = (arm.keys + arm.keyless for arm in (epoch.candidate, epoch.baseline))
+            keyed.append(compare_with_weight(*units, epoch.weight / WHOLE))
+        else:
+            candidate, baseline = drawn.get(epoch.weight, (0, 0))
+            drawn[epoch.weight] = candidate + _assigned(epoch.candidate), baseline + _assigned(epoch.baseline)
+    of_requests = sum(compare_with_weight(*units, weight / WHOLE) for weight, units in drawn.items())
+    return mix((of_requests, _mix_epochs(keyed)))
+
+
+def _mix_epochs(logs: list[float]) -> float:
+    """Weights that are together at most 1, whatever the number of epochs: 6 / (pi i)^2."""
+    if not logs:
+        return 0.0
+    weights = [6 / (pi * (index + 1)) ** 2 for index in range(len(logs))]
+    return mix([*logs, 0.0], [*weights, 1 - sum(weights)])
 
 
 def compare_with_weight(candidate: int, baseline: int, weight: float) -> float:
@@ -54,10 +66,8 @@ def compare_with_weight(candidate: int, baseline: int, weight: float) -> float:
     )
 
 
-def _assigned(epoch: EpochCounts, arm: ArmCounts) -> int:
-    """Units that the split gave an arm: keys where they decide, and those requests that were drawn singly."""
-    if epoch.is_sticky and (epoch.candidate.keys or epoch.baseline.keys):
-        return arm.keys + arm.keyless
+def _assigned(arm: ArmCounts) -> int:
+    """Requests that the split gave an arm, whatever became of them."""
     return arm.assigned or arm.requests + arm.callers_mistakes + arm.refused + arm.fallbacks
 
 

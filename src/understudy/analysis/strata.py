@@ -48,11 +48,23 @@ class Stratum:
 
     def __add__(self, other: "Stratum") -> "Stratum":
         return Stratum(
-            self.weight, self.is_keyed, self.candidate + other.candidate, self.baseline + other.baseline
+            self.weight,
+            self.is_keyed,
+            _join(self.candidate, other.candidate, are_keys=self.is_keyed),
+            _join(self.baseline, other.baseline, are_keys=self.is_keyed),
         )
 
 
 Strata = tuple[Stratum, ...]
+
+
+def _join(one: Arm, other: Arm, *, are_keys: bool) -> Arm:
+    """Two epochs' parts together. Most keys of one epoch come again in the next: they are not counted twice,
+    except for being bad, which is counted once by the data plane.
+    """
+    if are_keys:
+        return Arm(one.bad + other.bad, max(one.total, other.total))
+    return one + other
 
 
 def build_strata(epochs: Iterable[EpochCounts], metric: str, *, of_truths: bool = False) -> Strata:

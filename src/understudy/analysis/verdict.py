@@ -39,6 +39,8 @@ class MetricVerdict:
         sentence: all this in words.
         difference: of the rates, candidate's less baseline's, compared within hours of equal weight.
         log_gap_e: of the evidence that the difference exceeds the floor.
+        baseline_mean: of scores; none of what is counted.
+        candidate_mean: likewise.
     """
 
     metric: str
@@ -58,6 +60,8 @@ class MetricVerdict:
     sentence: str
     difference: float = 0.0
     log_gap_e: float = 0.0
+    baseline_mean: float | None = None
+    candidate_mean: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
