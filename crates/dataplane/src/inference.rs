@@ -348,7 +348,7 @@ pub(crate) fn end_run<C: Codec>(
     took: Duration,
 ) {
     if let Some(assignment) = handle.assignment() {
-        assignment.observe(run.batchable(), outcome.as_deref());
+        assignment.observe(handle, run.batchable(), outcome.as_deref());
     }
     if outcome.is_ok() {
         count_run(handle, codec, took);
@@ -399,10 +399,13 @@ impl<'a> Tally<'a> {
     }
 
     /// Adds to the evidence of the trial that the request belongs to. A door that drops a request because its time
-    /// is up is not a caller who went away.
+    /// is up is not a caller who went away; nor is one whose time is up in a batch's queue refused for lack of room.
     fn record(&self, assignment: &Assignment, took: Duration) {
         let is_late = || self.deadline.is_some_and(|deadline| deadline <= self.begun + took);
-        let code = if self.code == Code::Cancelled && is_late() { Code::DeadlineExceeded } else { self.code };
+        let code = match self.code {
+            Code::Cancelled | Code::ResourceExhausted if is_late() => Code::DeadlineExceeded,
+            code => code,
+        };
         assignment.record(code, took);
     }
 }

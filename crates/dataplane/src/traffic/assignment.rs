@@ -4,13 +4,14 @@ use super::caller::RequestId;
 use crate::{
     error::{Code, Error},
     inference::SignatureRun,
+    servable::Handle,
     tensor::Tensor,
-    trial::{Ended, Epoch},
+    trial::{Answerer, Ended, Epoch, Observed},
 };
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     time::Duration,
 };
@@ -86,6 +87,8 @@ pub struct Assignment {
     pub(super) key: Option<u64>,
     pub(super) request_id: RequestId,
     pub(super) stage: AtomicU8,
+    /// An output was not a number, or infinite.
+    pub(super) is_invalid: AtomicBool,
 }
 
 impl Assignment {
@@ -120,16 +123,27 @@ impl Assignment {
 
     /// What the model's run came to, before an answer is made of it. `run` is none where several signatures, or a
     /// part of a graph, were run.
-    pub(crate) fn observe(&self, _run: Option<&SignatureRun>, outcome: Result<&[Tensor], &Error>) {
-        if outcome.is_ok() {
-            self.stage.store(Stage::Ran as u8, Ordering::Relaxed);
+    pub(crate) fn observe(
+        &self,
+        handle: &Handle,
+        run: Option<&SignatureRun>,
+        outcome: Result<&[Tensor], &Error>,
+    ) {
+        let Ok(outputs) = outcome else { return };
+        self.stage.store(Stage::Ran as u8, Ordering::Relaxed);
+        let &Self { answers: arm, reason, key, .. } = self;
+        let (request_id, version) = (self.request_id.as_str(), handle.slot().version());
+        let observed = Observed { signatures: handle.model().signatures(), run, outputs };
+        if self.epoch.observe(Answerer { arm, reason, key, request_id, version }, observed) {
+            self.is_invalid.store(true, Ordering::Relaxed);
         }
     }
 
     /// Counts the request, once, when it has ended.
     pub(crate) fn record(&self, code: Code, took: Duration) {
         let &Self { assigned, reason, key, .. } = self;
-        self.epoch.record(&Ended { assigned, reason, key, stage: self.stage(), code, took });
+        let (stage, is_invalid) = (self.stage(), self.is_invalid.load(Ordering::Relaxed));
+        self.epoch.record(&Ended { assigned, reason, key, stage, is_invalid, code, took });
     }
 
     fn stage(&self) -> Stage {

@@ -2,15 +2,13 @@
 //! whether it can be.
 
 use super::bucket::BUCKETS;
-use crate::error::Error;
+use crate::{error::Error, trial::THRESHOLDS_MAX};
 use http::HeaderName;
 
 /// More parts than this no split has: each is a version that is loaded.
 const RANGES_MAX: usize = 64;
 /// Of a salt, and of a trial's name.
 const NAME_BYTES_MAX: usize = 256;
-/// Latency thresholds.
-const THRESHOLDS_MAX: usize = 16;
 
 /// Buckets from `start` up to and without `stop`, which `version` answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

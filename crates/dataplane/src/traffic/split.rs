@@ -106,6 +106,7 @@ impl Split {
     /// What the request is for the trial.
     pub(crate) fn assignment(&self, place: &Place<'_>, default: &Arc<Slot>, caller: &Caller) -> Assignment {
         let &Place { slot, assigned, reason, key } = place;
+        self.epoch.assign(assigned, reason, key);
         Assignment {
             epoch: Arc::clone(&self.epoch),
             assigned,
@@ -114,6 +115,7 @@ impl Split {
             key,
             request_id: caller.request_id(),
             stage: 0.into(),
+            is_invalid: false.into(),
         }
     }
 

@@ -128,15 +128,15 @@ async fn a_part_whose_version_is_not_ready_is_answered_by_the_default_one_and_sa
     assert_eq!(said(&ask(&house, by(keyed("user-1"))).await), (1, Arm::Baseline, Reason::Fallback));
     let (_, trial) = house.plane.trials().all().remove(0);
     let counts = trial.epochs()[0].counts(Arm::Candidate);
-    assert_eq!((counts.fallbacks, counts.requests), (1, 0));
-    assert_eq!(trial.epochs()[0].counts(Arm::Baseline).requests, 0, "nobody drew it for the baseline");
+    assert_eq!((counts.fallbacks, counts.requests.events), (1, 0));
+    assert_eq!(trial.epochs()[0].counts(Arm::Baseline).requests.events, 0, "nobody drew it for the baseline");
 }
 
 #[tokio::test]
 async fn a_trial_goes_on_across_publishes_and_ends_with_its_split() {
     let house = house(&traffic(2, BUCKETS));
     let trials = || house.plane.trials().all();
-    let requests = |epoch: usize| trials()[0].1.epochs()[epoch].counts(Arm::Candidate).requests;
+    let requests = |epoch: usize| trials()[0].1.epochs()[epoch].counts(Arm::Candidate).requests.events;
     ask(&house, by(keyed("a"))).await.answer.unwrap();
     house.publish_split("m", &[1, 2], Some(&traffic(2, BUCKETS)));
     ask(&house, by(keyed("a"))).await.answer.unwrap();
@@ -167,5 +167,6 @@ async fn what_goes_wrong_is_counted_by_whose_doing_it_is() {
     }
     let (_, trial) = house.plane.trials().all().remove(0);
     let counts = trial.epochs()[0].counts(Arm::Candidate);
-    assert_eq!((counts.requests, counts.errors, counts.callers_mistakes), (3, 2, 2));
+    let events = (counts.requests.events, counts.errors.events);
+    assert_eq!((events, counts.callers_mistakes), ((3, 2), 2));
 }
