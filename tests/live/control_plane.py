@@ -48,7 +48,7 @@ class ControlPlane:
         self._parts = build_parts(options, self._clock, self.store)
         first = build_first_order(options, self.store.revisions, waits_for_retries=False)
         self._parts.loop.order(first)
-        self._parts.loop.start(self._parts.source, self._parts.effects)
+        self._parts.loop.start(self._parts.source, self._parts.effects, self._parts.validations)
         self._parts.source.start()
         assert first.answer.result(TIMEOUT_S).unavailable == ()
         self._admin = AdminServer(self._parts.view, self._admin_host, operator=self._parts.operator)
@@ -70,6 +70,7 @@ class ControlPlane:
         self._parts.source.stop(TIMEOUT_S)
         self._parts.loop.stop(TIMEOUT_S)
         self._parts.effects.stop()
+        self._parts.validations.stop()
         self.store.close()
         telemetry.configure()
 

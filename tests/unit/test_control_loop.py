@@ -8,13 +8,18 @@ import pytest
 from understudy.clock import SystemClock
 from understudy.control.desk import Desk
 from understudy.control.effects import Effects, EffectSettings, Hands, Inspection
-from understudy.control.facts import ConfigOrder, Finished, VersionsSeen
+from understudy.control.facts import ConfigOrder, Finished, TrafficOrder, Validated, VersionsSeen
 from understudy.control.judging import Judge
 from understudy.control.loop import ControlLoop, Reports
 from understudy.control.traffic_desk import TrafficDesk
+from understudy.control.validating import Validations
+from understudy.dataplane._native import ValidationReport
+from understudy.dataplane.options import ValidateRequest
 from understudy.errors import Code, DataPlaneError
 from understudy.lifecycle.manager import Manager
 from understudy.model_config import ModelConfig, ServerConfig
+from understudy.rollout.commands import Start
+from understudy.rollout.plan import Plan, Validation
 from understudy.routing import RouteUpdate
 from understudy.servable import Event, FoundVersion, FoundVersions, Place, ServableId, Unloaded, WarmUp
 from understudy.store.revision import Draft, Origin
@@ -36,7 +41,8 @@ class World:
             self.refusals -= 1
             raise DataPlaneError(Code.FAILED_PRECONDITION, "a version is not loaded")
         for route in update.changed:
-            self.done.put(f"route {route.name} {list(route.ready_versions)}")
+            split = "" if route.traffic is None else f" split {route.traffic.ranges[0].stop}"
+            self.done.put(f"route {route.name} {list(route.ready_versions)}{split}")
 
     def load(self, servable: ServableId, path: str, platform: str) -> WarmUp:
         del path, platform
@@ -47,6 +53,13 @@ class World:
         del drain_timeout_s
         self.done.put(f"unload {servable}")
         return 0
+
+    def signatures(self, servable: ServableId) -> bytes:
+        self.done.put(f"signatures of {servable}")
+        return b""
+
+    def validate(self, servable: ServableId, request: ValidateRequest) -> ValidationReport:
+        raise DataPlaneError(Code.NOT_FOUND, f"{servable} has no {request.path}")
 
     def inspect(self, path: str) -> Inspection:
         del path
@@ -99,10 +112,12 @@ def loop(world: World) -> Iterator[ControlLoop]:
         effects = Effects(
             clock, Hands(world, world.inspect), lambda outcome: loop.send(Finished(outcome)), settings
         )
-        loop.start(world, effects)
+        validations = Validations(clock, world, lambda outcome: loop.send(Validated(outcome)))
+        loop.start(world, effects, validations)
         yield loop
         loop.stop(TIMEOUT_S)
         effects.stop()
+        validations.stop()
 
 
 def see(loop: ControlLoop, *versions: int) -> None:
@@ -134,6 +149,17 @@ def test_a_refused_publish_holds_the_unload_back_until_one_is_taken(loop: Contro
     done = world.until("unload m/1")
     assert world.failures.get(timeout=TIMEOUT_S) == "routes_refused"
     assert done.index("route m [2]") < done.index("unload m/1")
+
+
+def test_a_candidate_is_looked_at_before_any_request_reaches_it(loop: ControlLoop, world: World) -> None:
+    serve_version_1(loop, world)
+    plan = Plan(shadow=None, validation=Validation(golden=False))
+    order = TrafficOrder(model="m", command=Start(candidate=2, plan=plan), by="ana")
+    loop.order(order)
+    assert order.answer.result(TIMEOUT_S).traffic.rollout is not None
+    see(loop, 1, 2)
+    done = world.until("route m [1, 2] split 100")
+    assert done.index("route m [1, 2]") < done.index("signatures of m/1") < done.index("signatures of m/2")
 
 
 def test_what_cannot_be_stops_the_loop_and_says_so(loop: ControlLoop, world: World) -> None:

@@ -27,6 +27,7 @@ from understudy.control.facts import (
     Validated,
     VersionsSeen,
 )
+from understudy.control.validating import Validations
 from understudy.errors import DataPlaneError
 from understudy.lifecycle.actions import Unload
 from understudy.priority import yield_to_requests
@@ -93,10 +94,11 @@ class ControlLoop:
         self._inbox: queue.SimpleQueue[Fact] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
 
-    def start(self, source: Source, effects: Effects) -> None:
+    def start(self, source: Source, effects: Effects, validations: Validations) -> None:
         """Starts ticking."""
         self._source = source
         self._effects = effects
+        self._validations = validations
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
@@ -124,6 +126,7 @@ class ControlLoop:
             while self._take_in(self._next_facts()):
                 self._act(self._desk.decide(self._clock.now()))
                 self._effects.watch_deadlines()
+                self._validations.watch_deadlines()
         except Exception as error:  # noqa: BLE001 - a thread's last floor
             self._report_failure("control_stopped", error)
 
@@ -177,6 +180,8 @@ class ControlLoop:
             self._effects.inspect(inspection)
         for load, platform in turn.loads:
             self._effects.load(load, platform)
+        for validation in turn.validations:
+            self._validations.start(validation)
         self._report_events(turn.events)
         self._desk.answer_orders(self._clock.now())
 

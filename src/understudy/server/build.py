@@ -13,10 +13,11 @@ from understudy.config_message import PLATFORMS
 from understudy.config_text import read_changed_config
 from understudy.control.desk import Desk
 from understudy.control.effects import Effects, EffectSettings, Hands, Inspection
-from understudy.control.facts import Finished, VersionsSeen
+from understudy.control.facts import Finished, Validated, VersionsSeen
 from understudy.control.judging import Judge
 from understudy.control.loop import ControlLoop, Reports
 from understudy.control.traffic_desk import TrafficDesk
+from understudy.control.validating import Validations
 from understudy.dataplane.litert_library import find_litert_dir
 from understudy.dataplane.loaders import Libraries, NativeLoader
 from understudy.dataplane.native import NativeDataPlane
@@ -63,6 +64,7 @@ class Parts:
     loop: ControlLoop
     source: FileSystemSource
     effects: Effects
+    validations: Validations
     reloads: ReloadDesk
     pages: PageDesk | None
     config_file: ConfigFileReader | None
@@ -125,6 +127,7 @@ def build_parts(options: ServeOptions, clock: Clock, store: Store) -> Parts:
         loop=loop,
         source=FileSystemSource(clock, report_look, poll_interval_s=options.poll_interval_s),
         effects=Effects(clock, hands, report_outcome, _effect_settings(options)),
+        validations=Validations(clock, data_plane, lambda outcome: loop.send(Validated(outcome))),
         reloads=ReloadDesk(data_plane, clock, loop, view.collector, handling),
         pages=PageDesk(data_plane, view.metrics) if options.data_plane.metrics_path else None,
         config_file=_build_config_file(options, clock, loop, handling),

@@ -70,7 +70,7 @@ class Server:
         self._open_tensorflow_ahead(order.config)
         self._inbox.expect(order.answer)
         parts.loop.order(order)
-        parts.loop.start(parts.source, parts.effects)
+        parts.loop.start(parts.source, parts.effects, parts.validations)
         parts.source.start()
         if parts.request_logs is not None:
             parts.request_logs.start()
@@ -104,6 +104,7 @@ class Server:
         self._parts.source.stop(JOIN_TIMEOUT_S)
         self._parts.loop.stop(JOIN_TIMEOUT_S)
         self._parts.effects.stop()
+        self._parts.validations.stop()
 
     def _start_admin(self) -> str | None:
         address = self._options.admin_address
