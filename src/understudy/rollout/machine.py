@@ -8,12 +8,14 @@ from typing import Final
 from understudy.rollout.begin import begin_by_strategy
 from understudy.rollout.commands import Command
 from understudy.rollout.decision import Change
+from understudy.rollout.following import follow_configuration
 from understudy.rollout.minutes import Minutes
 from understudy.rollout.orders import take_order
 from understudy.rollout.progress import guide
 from understudy.rollout.situation import Situation
 from understudy.rollout.state import ModelTraffic
-from understudy.rollout.upkeep import follow_configuration, keep_stable, look_after_weights, tell_waiting
+from understudy.rollout.upkeep import keep_stable, tell_waiting
+from understudy.rollout.weighing import look_after_weights
 
 RULES: Final = (keep_stable, guide, begin_by_strategy, look_after_weights, tell_waiting)
 """In this order, for a model that is configured."""

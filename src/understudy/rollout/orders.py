@@ -3,9 +3,8 @@
 from dataclasses import replace
 from typing import assert_never
 
-from understudy.errors import Code, ConfigError
 from understudy.evidence import Evidence
-from understudy.rollout.begin import begin
+from understudy.rollout.begin import order_start
 from understudy.rollout.commands import (
     Abort,
     Approve,
@@ -20,16 +19,15 @@ from understudy.rollout.commands import (
     Undo,
 )
 from understudy.rollout.commands import Pause as PauseOrder
-from understudy.rollout.consequences import kept_versions
 from understudy.rollout.ends import Fault, promote, roll_back
 from understudy.rollout.minutes import Minutes
+from understudy.rollout.passing import next_step
 from understudy.rollout.phases import Trigger
-from understudy.rollout.plan import Plan
-from understudy.rollout.progress import next_step, unpaused
+from understudy.rollout.progress import unpaused
 from understudy.rollout.quarantine import put_in_quarantine, release
+from understudy.rollout.refusals import check_configured, check_ready, refused, where
 from understudy.rollout.state import Pause, Phase, Rollout
-from understudy.rollout.upkeep import clear_weights
-from understudy.rollout.weighing import set_weights
+from understudy.rollout.weighing import clear_weights, set_weights
 
 
 def take_order(minutes: Minutes, command: Command, *, by: str) -> None:
@@ -40,7 +38,7 @@ def take_order(minutes: Minutes, command: Command, *, by: str) -> None:
     """
     match command:
         case Start():
-            _start(minutes, command, by)
+            order_start(minutes, command, by=by)
         case PauseOrder():
             _pause(minutes, by)
         case Resume():
@@ -74,49 +72,10 @@ def _order_versions(
             assert_never(command)
 
 
-def _start(minutes: Minutes, command: Start, by: str) -> None:
-    traffic, situation, candidate = minutes.traffic, minutes.situation, command.candidate
-    _check_configured(minutes)
-    _check_alone(minutes)
-    model = situation.model
-    if candidate < 0:
-        raise ConfigError(Code.INVALID_ARGUMENT, f"{candidate} is no version")
-    if candidate in traffic.quarantined:
-        raise _refused(
-            f"Version {candidate} of {model} is in quarantine: {traffic.quarantined[candidate].reason}. "
-            f"Release it first: `understudy quarantine release {model} {candidate}`."
-        )
-    serving = situation.default_version if traffic.stable is None else traffic.stable
-    if serving is None or not situation.is_ready(serving):
-        raise _refused(
-            f"No version of {model} serves, so there is none to compare version {candidate} with. The first "
-            "version needs no rollout; see `understudy why`."
-        )
-    if serving not in situation.found | kept_versions(traffic, situation):
-        raise _refused(
-            f"The files of version {serving} of {model} are gone, and it serves only until another is "
-            "ready: there is nothing to go back to. Bring them back first."
-        )
-    if candidate == serving:
-        raise _refused(
-            f"Version {candidate} of {model} serves already. Order a rollout before its version is "
-            "published, or give the model a strategy, and new versions wait."
-        )
-    if command.baseline not in {None, serving}:
-        raise _refused(
-            f"Version {serving} of {model} serves, and not {command.baseline}: a rollout begins from "
-            "what serves."
-        )
-    strategy = situation.strategy
-    plan = command.plan or (strategy.plan if strategy is not None else Plan())
-    minutes.traffic = replace(traffic, yielded=())
-    begin(minutes, serving, candidate, plan, by=by)
-
-
 def _pause(minutes: Minutes, by: str) -> None:
     rollout = _rollout(minutes)
     if rollout.pause is not None:
-        raise _refused(f"Rollout {rollout.id} is paused already: {rollout.reason}")
+        raise refused(f"Rollout {rollout.id} is paused already: {rollout.reason}")
     minutes.pause(Pause.OPERATOR, "an operator paused it; harm still rolls it back", by=by)
 
 
@@ -124,11 +83,11 @@ def _resume(minutes: Minutes, by: str) -> None:
     rollout = _rollout(minutes)
     match rollout.pause:
         case None:
-            raise _refused(f"Rollout {rollout.id} is not paused.")
+            raise refused(f"Rollout {rollout.id} is not paused.")
         case Pause.APPROVAL:
-            raise _refused(f"Rollout {rollout.id} waits for approval: `understudy rollout approve`.")
+            raise refused(f"Rollout {rollout.id} waits for approval: `understudy rollout approve`.")
         case Pause.BASELINE_GONE:
-            raise _refused(
+            raise refused(
                 f"Rollout {rollout.id} goes on by itself when version {rollout.baseline} serves again. To go "
                 "on without it, promote or abort."
             )
@@ -162,9 +121,9 @@ def _without_evidence(rollout: Rollout) -> Rollout:
 def _approve(minutes: Minutes, by: str) -> None:
     rollout = _rollout(minutes)
     if rollout.pause is not Pause.APPROVAL:
-        raise _refused(f"Rollout {rollout.id} waits for no approval; it is {_where(rollout)}.")
-    _check_ready(minutes, rollout, rollout.baseline)
-    _check_ready(minutes, rollout, rollout.candidate)
+        raise refused(f"Rollout {rollout.id} waits for no approval; it is {where(rollout)}.")
+    check_ready(minutes, rollout, rollout.baseline)
+    check_ready(minutes, rollout, rollout.candidate)
     if rollout.phase is Phase.RAMPING and rollout.step < len(rollout.plan.steps) - 1:
         next_step(minutes, rollout.step + 1, Trigger.STEP_PASSED, "an operator approved the step", by=by)
     else:
@@ -173,7 +132,7 @@ def _approve(minutes: Minutes, by: str) -> None:
 
 def _promote(minutes: Minutes, by: str) -> None:
     rollout = _rollout(minutes)
-    _check_ready(minutes, rollout, rollout.candidate)
+    check_ready(minutes, rollout, rollout.candidate)
     if rollout.phase is Phase.WATCHING:
         reason = f"an operator ends the watch; version {rollout.baseline} is let go"
         minutes.move(rollout, Trigger.PROMOTED, reason, by=by)
@@ -190,8 +149,8 @@ def _abort(minutes: Minutes, command: Abort, by: str) -> None:
 def _undo(minutes: Minutes, by: str) -> None:
     rollout = _rollout(minutes)
     if rollout.phase is not Phase.WATCHING:
-        raise _refused(
-            f"Rollout {rollout.id} has promoted nothing yet; it is {_where(rollout)}. To take it back: "
+        raise refused(
+            f"Rollout {rollout.id} has promoted nothing yet; it is {where(rollout)}. To take it back: "
             "`understudy rollout abort`."
         )
     _take_back(minutes, "an operator took the promotion back", quarantines=True, by=by)
@@ -201,23 +160,23 @@ def _take_back(minutes: Minutes, reason: str, *, quarantines: bool, by: str) -> 
     """Rolls back, if there is something to go back to."""
     rollout = minutes.present()
     if rollout.phase is Phase.WATCHING:
-        _check_ready(minutes, rollout, rollout.baseline)
+        check_ready(minutes, rollout, rollout.baseline)
     fault = Fault(reason, quarantines, passed_over=rollout.found_at is not None and not quarantines)
     roll_back(minutes, fault, by=by, trigger=Trigger.ABORTED)
 
 
 def _weigh(minutes: Minutes, command: SetWeights | ClearWeights, by: str) -> None:
-    _check_configured(minutes)
+    check_configured(minutes)
     rollout = minutes.traffic.rollout
     if rollout is not None:
-        raise _refused(
-            f"Rollout {rollout.id} splits the traffic of {rollout.model}; it is {_where(rollout)}. Abort it "
+        raise refused(
+            f"Rollout {rollout.id} splits the traffic of {rollout.model}; it is {where(rollout)}. Abort it "
             "first, or let it end."
         )
     if isinstance(command, SetWeights):
         set_weights(minutes, command.weights, by=by)
     elif minutes.traffic.weights is None:
-        raise _refused(f"{minutes.situation.model} has no weights.")
+        raise refused(f"{minutes.situation.model} has no weights.")
     else:
         clear_weights(minutes, "an operator cleared them: the default version answers everything", by=by)
 
@@ -228,7 +187,7 @@ def _quarantine(minutes: Minutes, command: Quarantine, by: str) -> None:
         _take_back(minutes, command.reason or "an operator put it in quarantine", quarantines=True, by=by)
         return
     if rollout is not None and version == rollout.baseline:
-        raise _refused(
+        raise refused(
             f"Version {version} of {rollout.model} is the baseline of rollout {rollout.id}: promote version "
             f"{rollout.candidate} or abort the rollout first."
         )
@@ -238,46 +197,7 @@ def _quarantine(minutes: Minutes, command: Quarantine, by: str) -> None:
 def _rollout(minutes: Minutes) -> Rollout:
     if minutes.traffic.rollout is None:
         model = minutes.situation.model
-        raise _refused(
+        raise refused(
             f"{model} has no rollout. Start one with `understudy rollout start {model} --to VERSION`."
         )
     return minutes.traffic.rollout
-
-
-def _check_configured(minutes: Minutes) -> None:
-    if minutes.situation.config is None:
-        raise ConfigError(Code.NOT_FOUND, f"There is no model {minutes.situation.model}.")
-
-
-def _check_alone(minutes: Minutes) -> None:
-    rollout, weights, model = minutes.traffic.rollout, minutes.traffic.weights, minutes.situation.model
-    if rollout is not None:
-        raise ConfigError(
-            Code.ALREADY_EXISTS,
-            f"{model} has a rollout, {rollout.id}; it is {_where(rollout)}. A model has one at a time: "
-            "let it end, or abort it.",
-        )
-    if weights is not None:
-        raise _refused(
-            f"The traffic of {model} is split by hand. Clear that first: `understudy traffic clear {model}`."
-        )
-
-
-def _check_ready(minutes: Minutes, rollout: Rollout, version: int) -> None:
-    if not minutes.situation.is_ready(version):
-        raise _refused(
-            f"Version {version} of {rollout.model} is not ready, so it cannot answer; see "
-            "`understudy versions`."
-        )
-
-
-def _where(rollout: Rollout) -> str:
-    return (
-        rollout.phase.value
-        if rollout.pause is None
-        else f"{rollout.phase.value}, paused ({rollout.pause.value})"
-    )
-
-
-def _refused(message: str) -> ConfigError:
-    return ConfigError(Code.FAILED_PRECONDITION, message)

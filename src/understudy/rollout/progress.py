@@ -1,22 +1,18 @@
 """How a rollout goes on, phase by phase, when nothing keeps it; and what keeps it."""
 
 from dataclasses import replace
-from typing import assert_never
 
 from understudy.analysis.verdict import Finding, Judgement
 from understudy.rollout.begin import begin
-from understudy.rollout.ends import Fault, promote, roll_back, supersede
+from understudy.rollout.ends import Fault, roll_back, supersede
 from understudy.rollout.failing import fails
-from understudy.rollout.gathering import candidate_requests, gather
-from understudy.rollout.minutes import STRATEGY, Minutes, first_buckets, percent
+from understudy.rollout.gathering import gather
+from understudy.rollout.minutes import STRATEGY, Minutes, percent
+from understudy.rollout.passing import passes, slow_thresholds
 from understudy.rollout.phases import Trigger
-from understudy.rollout.plan import Inconclusive, Newer, Step
+from understudy.rollout.plan import Inconclusive, Newer
 from understudy.rollout.state import Pause, Phase, Rollout
 from understudy.rollout.upkeep import newest_version
-
-OBJECTIVE = "slow:objective"
-"""The threshold that an operator gave, beside those of the baseline."""
-ADVERSE = frozenset({Finding.HARM, Finding.SUSPICION})
 
 
 def guide(minutes: Minutes) -> None:
@@ -25,6 +21,7 @@ def guide(minutes: Minutes) -> None:
         return
     _note_found(minutes)
     _take_evidence(minutes)
+    _fix_thresholds(minutes)
     if fails(minutes) or _meets_baseline(minutes) or _is_kept(minutes):
         return
     _go_on(minutes)
@@ -45,38 +42,6 @@ def unpaused(rollout: Rollout, now: float) -> Rollout:
     return replace(rollout, pause=None, paused_at=None, uncounted_s=rollout.uncounted_s + paused_s)
 
 
-def next_step(minutes: Minutes, index: int, trigger: Trigger, reason: str, *, by: str) -> None:
-    """The candidate answers the share of the plan's step of this index."""
-    rollout = minutes.present()
-    steps = rollout.plan.steps
-    weight = steps[index].weight
-    ramping = replace(
-        with_traffic(minutes, rollout),
-        step=index,
-        weight=weight,
-        ranges=first_buckets(rollout.candidate, weight),
-    )
-    share = f"version {rollout.candidate} answers {percent(weight)} (step {index + 1} of {len(steps)})"
-    minutes.move(ramping, trigger, f"{reason}; {share}", by=by)
-
-
-def with_traffic(minutes: Minutes, rollout: Rollout) -> Rollout:
-    """The rollout in a new epoch of its traffic, which may be its first."""
-    rollout = replace(rollout, epoch=rollout.epoch + 1)
-    if rollout.traffic_at is not None:
-        return rollout
-    thresholds = with_objective(rollout, minutes.situation.thresholds_s)
-    return replace(rollout, traffic_at=minutes.now, uncounted_s=0.0, thresholds_s=thresholds)
-
-
-def with_objective(
-    rollout: Rollout, of_baseline: tuple[tuple[str, float], ...]
-) -> tuple[tuple[str, float], ...]:
-    """The baseline's thresholds, and the plan's."""
-    objective_s = rollout.plan.slow_after_s
-    return of_baseline if objective_s is None else (*of_baseline, (OBJECTIVE, objective_s))
-
-
 def _note_found(minutes: Minutes) -> None:
     rollout = minutes.present()
     if rollout.found_at is None and rollout.candidate in minutes.situation.found:
@@ -85,7 +50,7 @@ def _note_found(minutes: Minutes) -> None:
 
 
 def _take_evidence(minutes: Minutes) -> None:
-    """Keeps what is counted, and what it was found to say; fixes thresholds as soon as they are known.
+    """Keeps what is counted, and what it was found to say.
 
     When counting has begun anew, what is said of former counts no longer matters.
     """
@@ -96,10 +61,18 @@ def _take_evidence(minutes: Minutes) -> None:
     is_anew = rollout.evidence_from > 0 and not evidence.epochs
     judgement = None if is_anew else situation.judgement or rollout.judgement
     minutes.change(replace(rollout, evidence=evidence, judgement=judgement))
-    thresholds = with_objective(rollout, situation.thresholds_s)
-    if situation.thresholds_s and len(rollout.thresholds_s) < len(thresholds):
-        reason = "latency thresholds are known now: " + ", ".join(f"{n} {s:.3g} s" for n, s in thresholds)
-        fixed = replace(minutes.present(), thresholds_s=thresholds, epoch=rollout.epoch + 1)
+
+
+def _fix_thresholds(minutes: Minutes) -> None:
+    """Latency thresholds that were not known when the ramp began hold from a new epoch on."""
+    rollout = minutes.present()
+    thresholds = slow_thresholds(minutes, rollout)
+    if rollout.phase is not Phase.RAMPING or thresholds == rollout.thresholds_s:
+        return
+    if len(rollout.thresholds_s) < len(thresholds):
+        told = ", ".join(f"{name} {seconds:.3g} s" for name, seconds in thresholds)
+        reason = f"what counts as slow is known now, from the baseline: {told}"
+        fixed = replace(rollout, thresholds_s=thresholds, epoch=rollout.epoch + 1)
         minutes.tell(fixed, "rollout_thresholds", reason)
 
 
@@ -161,89 +134,9 @@ def _go_on(minutes: Minutes) -> None:
         _watch(minutes, rollout)
         return
     are_ready = situation.is_ready(rollout.baseline) and situation.is_ready(rollout.candidate)
-    if are_ready and _passes(minutes, rollout):
+    if are_ready and passes(minutes, rollout):
         return
     _run_out(minutes, rollout)
-
-
-def _passes(minutes: Minutes, rollout: Rollout) -> bool:
-    """Enters the next phase, or asks an operator, if this one is passed."""
-    match rollout.phase:
-        case Phase.WAITING:
-            reason = (
-                f"version {rollout.candidate} is ready beside version {rollout.baseline}; it is validated"
-            )
-            minutes.move(rollout, Trigger.LOADED, reason)
-            return True
-        case Phase.VALIDATING:
-            return _pass_validation(minutes, rollout)
-        case Phase.SHADOWING:
-            return _pass_shadow(minutes, rollout)
-        case Phase.RAMPING:
-            return _pass_step(minutes, rollout)
-        case Phase.WATCHING | Phase.PROMOTED | Phase.ROLLED_BACK | Phase.ENDED:
-            raise AssertionError(f"{rollout.id} is {rollout.phase.value}")
-        case _:
-            assert_never(rollout.phase)
-
-
-def _pass_validation(minutes: Minutes, rollout: Rollout) -> bool:
-    outcome = minutes.situation.validation
-    if outcome is None or outcome.candidate.version != rollout.candidate or not outcome.passed:
-        return False
-    shadow = rollout.plan.shadow
-    if shadow is None:
-        return _leave_for_traffic(minutes, rollout, outcome.sentence)
-    reason = f"{outcome.sentence}; it runs {percent(shadow.share)} of the requests, unseen"
-    minutes.move(with_traffic(minutes, rollout), Trigger.SHADOW_BEGUN, reason)
-    return True
-
-
-def _pass_shadow(minutes: Minutes, rollout: Rollout) -> bool:
-    shadow, compared = rollout.plan.shadow, rollout.evidence.shadow.compared
-    if shadow is None or minutes.now - rollout.entered_at < shadow.dwell_s or compared < shadow.requests:
-        return False
-    if _finding(rollout) in ADVERSE:
-        return False
-    return _leave_for_traffic(minutes, rollout, f"{compared} shadow requests show no harm")
-
-
-def _leave_for_traffic(minutes: Minutes, rollout: Rollout, reason: str) -> bool:
-    """To the first step; a plan without steps has said that what was seen so far is enough."""
-    if rollout.plan.steps:
-        next_step(minutes, 0, Trigger.RAMP_BEGUN, reason, by="rollout")
-        return True
-    return _promote_or_ask(minutes, rollout, f"{reason}; the plan has no steps")
-
-
-def _pass_step(minutes: Minutes, rollout: Rollout) -> bool:
-    step, requests = rollout.plan.steps[rollout.step], candidate_requests(rollout)
-    finding = _finding(rollout)
-    if minutes.now - rollout.entered_at < step.dwell_s or requests < step.requests or finding in ADVERSE:
-        return False
-    is_last = rollout.step == len(rollout.plan.steps) - 1
-    seen = f"{requests} requests at {percent(rollout.weight)} show no harm"
-    if is_last and finding is not Finding.NO_HARM:
-        return False
-    if step.needs_approval:
-        return _ask(minutes, step, seen)
-    if is_last:
-        return _promote_or_ask(minutes, rollout, _sentence(rollout.judgement) or seen)
-    next_step(minutes, rollout.step + 1, Trigger.STEP_PASSED, seen, by="rollout")
-    return True
-
-
-def _promote_or_ask(minutes: Minutes, rollout: Rollout, reason: str) -> bool:
-    if rollout.plan.is_automatic:
-        promote(minutes, reason)
-    else:
-        minutes.pause(Pause.APPROVAL, f"{reason}; the plan wants an operator to promote")
-    return True
-
-
-def _ask(minutes: Minutes, step: Step, seen: str) -> bool:
-    minutes.pause(Pause.APPROVAL, f"{seen}; the step of {percent(step.weight)} wants an operator's approval")
-    return True
 
 
 def _watch(minutes: Minutes, rollout: Rollout) -> None:
@@ -281,14 +174,6 @@ def _give_up_waiting(minutes: Minutes, rollout: Rollout) -> None:
         roll_back(minutes, Fault(f"version {rollout.candidate} was not validated {waited}"))
     else:
         roll_back(minutes, Fault(f"version {rollout.candidate} was not ready {waited}"))
-
-
-def _finding(rollout: Rollout) -> Finding:
-    return Finding.UNDECIDED if rollout.judgement is None else rollout.judgement.finding
-
-
-def _sentence(judgement: Judgement | None) -> str:
-    return "" if judgement is None else judgement.sentence
 
 
 def _needed(judgement: Judgement | None) -> str:

@@ -5,7 +5,7 @@ from typing import Final
 
 from understudy.errors import Code, ConfigError
 from understudy.rollout.consequences import weighted_versions
-from understudy.rollout.minutes import Minutes, percent
+from understudy.rollout.minutes import CONFIGURATION, Minutes, percent
 from understudy.rollout.state import Weights
 from understudy.rollout.weights import Split, resplit
 from understudy.routing.traffic import BUCKETS
@@ -59,6 +59,39 @@ def drop_weight(minutes: Minutes, version: int) -> None:
     lost = tuple(each for each in weights.lost if each != version)
     dropped = replace(weights, ranges=ranges, epoch=epoch, lost=lost)
     minutes.traffic = replace(minutes.traffic, weights=dropped, epochs=epoch)
+
+
+def clear_weights(minutes: Minutes, reason: str, *, by: str = CONFIGURATION) -> None:
+    """The default version answers everything again."""
+    minutes.is_urgent = minutes.is_urgent or by == CONFIGURATION
+    minutes.traffic = replace(minutes.traffic, weights=None)
+    minutes.note("weights_cleared", reason, by=by)
+
+
+def look_after_weights(minutes: Minutes) -> None:
+    """Tells when a version with a weight does not answer, and when it does again."""
+    weights, situation = minutes.traffic.weights, minutes.situation
+    if weights is None:
+        return
+    versions = weighted_versions(weights)
+    was = set(weights.lost)
+    back = {each for each in was if situation.is_ready(each)}
+    gone = {each for each in versions - was if situation.is_lost(each)}
+    for version in sorted(gone):
+        instead = (
+            "the highest ready version answers"
+            if version == weights.default
+            else f"version {weights.default} answers"
+        )
+        reason = f"it has a weight and does not serve: {instead} its requests meanwhile"
+        minutes.note("weights_fallback", reason, by=CONFIGURATION, version=version)
+    for version in sorted(back):
+        minutes.note(
+            "weights_restored", "it serves again, and has its weight", by=CONFIGURATION, version=version
+        )
+    if gone or back:
+        lost = tuple(sorted((was | gone) - back))
+        minutes.traffic = replace(minutes.traffic, weights=replace(weights, lost=lost))
 
 
 def _check(minutes: Minutes, weights: tuple[tuple[int, int], ...]) -> None:
