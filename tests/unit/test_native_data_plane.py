@@ -78,7 +78,7 @@ def test_a_split_crosses_whole_and_one_that_cannot_be_is_refused(
     (route,) = routes(1, 1).changed
     plane.publish(RouteUpdate(1, (replace(route, traffic=split(100)),), ()))
     for wrong, text in [
-        (split(BUCKETS + 1, epoch=1), "ranges must be ascending"),
+        (split(BUCKETS + 1, epoch=1), "ranges must be disjoint"),
         (split(200), "another split needs a higher one"),
         (replace(split(100), key_header="no header"), "no header is named"),
     ]:

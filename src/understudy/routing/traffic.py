@@ -1,8 +1,8 @@
 """How one model's traffic is split, as it crosses into Rust, field by field (crates/python/src/routes.rs).
 
 Requests that name neither version nor label are assigned to one of `BUCKETS` buckets: by a salted hash of
-their key, or by chance when they bring none. Buckets that no range
-names belong to the model's default version.
+their key, or by chance when they bring none. Buckets that no range names belong to the model's default
+version. buckets.py says who gets which bucket.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,10 @@ from typing import Final
 
 BUCKETS: Final = 10_000
 """A weight of one bucket is a hundredth of a per cent."""
+KEY_BYTES_MAX: Final = 1_024
+"""A longer key is none."""
+RANGES_MAX: Final = 64
+"""Of one model; the data plane refuses more."""
 KEY_HEADER: Final = "x-routing-key"
 """Where a request's routing key is unless its model says otherwise: gRPC metadata, or an HTTP header."""
 
@@ -76,8 +80,9 @@ class Traffic:
         candidate: the version that is compared with the default one; none: nothing is compared.
         salt: of the hash. The same salt and key give the same bucket, in every server.
         key_header: lower case; gRPC metadata or HTTP header that holds the key.
-        key_input: an input tensor (string or integer, one element) that holds it where the header does not.
-        ranges: ascending, disjoint.
+        key_input: an input (string or integer, one element), or a feature of the only Example, that holds it
+            where the header does not.
+        ranges: disjoint; those of one version in the order in which it got them.
         may_override: a tester may ask for a version in `x-understudy-version`.
         shadow: none: no request is run twice.
         slow_after_s: names of latency thresholds, and the seconds beyond which an answer counts as slow.

@@ -67,7 +67,7 @@ pub struct TrafficSettings {
     pub key_header: String,
     /// An input tensor that holds it where the header does not.
     pub key_input: Option<String>,
-    /// Ascending, disjoint; buckets that none names belong to the default version.
+    /// Disjoint, in any order; buckets that none names belong to the default version.
     pub ranges: Vec<BucketRange>,
     /// Whether a caller may ask for a version in `x-understudy-version`.
     pub may_override: bool,
@@ -92,6 +92,13 @@ impl TrafficSettings {
         }
     }
 
+    /// Its ranges by their buckets.
+    pub(super) fn ascending(&self) -> Vec<BucketRange> {
+        let mut ranges = self.ranges.clone();
+        ranges.sort_by_key(|range| range.start);
+        ranges
+    }
+
     fn check_names(&self) -> Result<(), Error> {
         for (what, text) in [("trial", &self.trial), ("salt", &self.salt)] {
             if text.is_empty() || text.len() > NAME_BYTES_MAX || text.contains('\0') {
@@ -109,11 +116,11 @@ impl TrafficSettings {
             return Err(invalid(format!("{} ranges are more than {RANGES_MAX}", self.ranges.len())));
         }
         let mut free_from = 0;
-        for &BucketRange { version, start, stop } in &self.ranges {
+        for BucketRange { version, start, stop } in self.ascending() {
             if start < free_from || start >= stop || stop > BUCKETS {
                 return Err(invalid(format!(
-                    "buckets {start} to {stop} of version {version}: ranges must be ascending, disjoint, not empty, \
-                     and end at {BUCKETS} at most"
+                    "buckets {start} to {stop} of version {version}: ranges must be disjoint, not empty, and end at \
+                     {BUCKETS} at most"
                 )));
             }
             free_from = stop;

@@ -5,7 +5,7 @@ use super::{
     bucket::{self, BUCKETS, Salt},
     caller::Caller,
     key::Key,
-    settings::TrafficSettings,
+    settings::{BucketRange, TrafficSettings},
 };
 use crate::{error::Error, servable::Slot, trial::Epoch};
 use http::HeaderName;
@@ -30,6 +30,7 @@ pub(crate) struct Split {
     settings: TrafficSettings,
     key_header: HeaderName,
     salt: Salt,
+    /// Ascending.
     parts: Box<[Part]>,
     epoch: Arc<Epoch>,
 }
@@ -55,7 +56,7 @@ impl Split {
     /// A split by settings that were checked; `ready` are the versions that answer.
     pub(crate) fn new(settings: &TrafficSettings, ready: &[Arc<Slot>], epoch: Arc<Epoch>) -> Self {
         let find = |version| ready.iter().find(|slot| slot.version() == version).cloned();
-        let part = |range: &super::BucketRange| Part {
+        let part = |range: BucketRange| Part {
             start: range.start,
             stop: range.stop,
             arm: if settings.candidate == Some(range.version) { Arm::Candidate } else { Arm::Other },
@@ -65,7 +66,7 @@ impl Split {
             key_header: HeaderName::from_lowercase(settings.key_header.as_bytes())
                 .unwrap_or(HeaderName::from_static("x-routing-key")), // it was checked
             salt: Salt::new(&settings.salt),
-            parts: settings.ranges.iter().map(part).collect(),
+            parts: settings.ascending().into_iter().map(part).collect(),
             settings: settings.clone(),
             epoch,
         }

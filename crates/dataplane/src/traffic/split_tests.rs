@@ -68,7 +68,7 @@ async fn a_key_goes_where_its_bucket_is_each_time() {
 #[tokio::test]
 async fn several_ranges_are_found_by_their_places_and_the_rest_is_the_default_versions() {
     let range = |version, start, stop| BucketRange { version, start, stop };
-    let ranges = vec![range(2, 1_000, 2_000), range(3, 2_000, 3_000), range(2, 9_999, BUCKETS)];
+    let ranges = vec![range(2, 9_999, BUCKETS), range(3, 2_000, 3_000), range(2, 1_000, 2_000)];
     let house = house(&TrafficSettings { ranges, ..traffic(2, 0) });
     for key in (0..500).map(|number| number.to_string()) {
         let expected = match bucket_of("salt", key.as_bytes()) {
