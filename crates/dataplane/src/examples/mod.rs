@@ -13,6 +13,7 @@ use crate::{
     error::Error,
     tensor::{DType, Data, Tensor},
     tensor_proto::FILL_BYTES_MAX,
+    traffic::Key,
 };
 use bytes::Bytes;
 
@@ -36,6 +37,12 @@ impl Examples {
         }
         self.list.push(example);
         Ok(())
+    }
+
+    /// The routing key in this feature of the only Example, or of the context where it has none of its own.
+    pub(crate) fn routing_key(&self, feature: &str) -> Option<Key> {
+        let [example] = self.list.as_slice() else { return None };
+        Key::of_example(example, feature).or_else(|| Key::of_example(&self.context, feature))
     }
 
     /// How many there are.

@@ -15,6 +15,7 @@ use crate::{
     plane::Plane,
     signature::Signatures,
     tensor::Tensor,
+    traffic::{EXAMPLE_BYTES_MAX, Key},
     wire::tensorflow::serving::{
         self, Class, ClassificationRequest, ClassificationResponse, ClassificationResult, Input, ModelSpec,
         Regression, RegressionRequest, RegressionResponse, RegressionResult,
@@ -82,6 +83,10 @@ impl Codec for ExamplesCodec {
         Ok(Some(head.signature))
     }
 
+    fn routing_key(&self, feature: &str) -> Option<Key> {
+        routing_key(&self.input, feature)
+    }
+
     fn decode(&mut self, signatures: &Signatures) -> Result<SignatureRun, Error> {
         let head = self.task.head(signatures, &self.signature_name, self.rules)?;
         let examples = read_input(std::mem::take(&mut self.input))?;
@@ -143,6 +148,12 @@ pub(super) fn read_input(input: Bytes) -> Result<Examples, Error> {
         }
     }
     Ok(Examples { context: context.into_whole(), ..examples })
+}
+
+/// The routing key in this feature of the only Example of an `Input` message.
+pub(super) fn routing_key(input: &Bytes, feature: &str) -> Option<Key> {
+    let is_short = input.len() <= EXAMPLE_BYTES_MAX;
+    is_short.then(|| read_input(input.clone())).and_then(Result::ok)?.routing_key(feature)
 }
 
 pub(super) fn classification_result(found: &Classifications<'_>) -> ClassificationResult {

@@ -13,12 +13,12 @@ const FIXED32: u64 = 5;
 const VARINT_BYTES_MAX: u32 = 10;
 
 /// What is wrong with a message.
-pub(super) type Fault = &'static str;
+pub(crate) type Fault = &'static str;
 
 /// The fields of a message in the order they were written, each a number and its bytes; fields that are plain
 /// numbers are passed over.
 #[derive(Debug)]
-pub(super) struct Fields(pub(super) Bytes);
+pub(crate) struct Fields(pub(crate) Bytes);
 
 impl Iterator for Fields {
     type Item = Result<(u64, Bytes), Fault>;

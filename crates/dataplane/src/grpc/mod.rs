@@ -42,6 +42,7 @@ mod standard;
 mod timeout;
 
 pub(crate) use examples::{ExamplesCodec, response as examples_response};
+pub(crate) use fields::Fields;
 pub use methods::{Asked, Methods, ServingMethods};
 pub(crate) use multi_inference::MultiInferenceCodec;
 pub(crate) use predict::PredictCodec;

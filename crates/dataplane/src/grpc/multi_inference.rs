@@ -1,7 +1,7 @@
 //! `MultiInference` on gRPC's wire: several signatures of one model on the same Examples, in one run.
 
 use super::{
-    examples::{classification_result, read_input, regression_result},
+    examples::{classification_result, read_input, regression_result, routing_key},
     fields::{Fields, Parts},
     methods::Asked,
     model_spec,
@@ -14,6 +14,7 @@ use crate::{
     runtime::Head,
     signature::Signatures,
     tensor::Tensor,
+    traffic::Key,
     wire::tensorflow::serving::{
         InferenceResult, InferenceTask, ModelSpec, MultiInferenceRequest, MultiInferenceResponse,
         inference_result,
@@ -130,6 +131,10 @@ impl Codec for MultiInferenceCodec {
     fn choose(&self, signatures: &Signatures) -> Result<Option<usize>, Error> {
         let heads = self.heads(signatures)?;
         Ok(heads.first().map(|(_, head)| head.signature))
+    }
+
+    fn routing_key(&self, feature: &str) -> Option<Key> {
+        routing_key(&self.input, feature)
     }
 
     fn decode(&mut self, signatures: &Signatures) -> Result<HeadsRun, Error> {

@@ -17,6 +17,7 @@ use crate::{
     request_log::Messages,
     signature::Signatures,
     tensor::Tensor,
+    traffic::Key,
     wire::tensorflow::{BytesList, Example, Feature, Features, FloatList, Int64List, feature},
 };
 use bytes::Bytes;
@@ -78,6 +79,10 @@ impl Codec for RestExamples {
     fn choose(&self, signatures: &Signatures) -> Result<Option<usize>, Error> {
         let head = self.task.head(signatures, &self.signature_name, self.rules)?;
         Ok(Some(head.signature))
+    }
+
+    fn routing_key(&self, feature: &str) -> Option<Key> {
+        self.examples.routing_key(feature)
     }
 
     fn decode(&mut self, signatures: &Signatures) -> Result<SignatureRun, Error> {

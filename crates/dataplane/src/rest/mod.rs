@@ -5,6 +5,7 @@
 //! json/      documents, numbers, layout   elements  JSON values to tensor elements
 //! request    what all bodies have in common
 //! predict_request, predict_response       the Predict codec
+//! routing_key what of it chooses who answers
 //! rows       its row form                 complex, rounding  element types that JSON has no numbers for
 //! examples_request, results               the codec of Classify and Regress
 //! status, metadata, proto_json            messages printed as protocol buffers print them
@@ -33,6 +34,7 @@ pub mod reply;
 mod request;
 mod results;
 mod rounding;
+mod routing_key;
 mod rows;
 pub mod status;
 
@@ -226,7 +228,7 @@ mod tests {
     use crate::{
         inference::tests::{House, limits},
         testing::traffic,
-        traffic::answer_header_names,
+        traffic::{TrafficSettings, answer_header_names},
     };
     use http_body_util::BodyExt;
 
@@ -340,6 +342,44 @@ mod tests {
         assert_eq!(ask(&house, post("1"), true).await, (200, said));
         let status = request(Method::GET, "/v1/models/m", None);
         assert_eq!(ask(&house, status, true).await.1, [], "nobody ran anything");
+    }
+
+    /// What a request's key is, and whether it was one.
+    async fn reason(house: &House, path: &str, body: &str) -> (u16, String) {
+        let request = Request::post(path).body(Bytes::from(body.to_owned())).unwrap();
+        let reply = handle(&house.plane, request, &options(false)).await;
+        (reply.status().as_u16(), reply.headers()["x-understudy-reason"].to_str().unwrap().to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_key_is_found_in_an_input_of_either_form_and_in_a_feature() {
+        let house = House::new(limits());
+        house.serve("m", r#"{"examples": true}"#);
+        let keyed = |input: &str| TrafficSettings { key_input: Some(input.to_owned()), ..traffic(2, 0) };
+        house.publish_split("m", &[1], Some(&keyed("s")));
+        let (predict, echo) = ("/v1/models/m:predict", r#""signature_name": "echo""#);
+        for (form, expected) in [
+            (r#""instances": [{"s": "user-1"}]"#, "sticky"),
+            (r#""instances": [{"s": "user-1"}, {"s": "user-1"}]"#, "random"),
+            (r#""instances": ["user-1"]"#, "random"),
+            (r#""inputs": {"s": ["user-1"]}"#, "sticky"),
+            (r#""inputs": {"s": "user-1"}"#, "sticky"),
+        ] {
+            let body = format!("{{{echo}, {form}}}");
+            assert_eq!(reason(&house, predict, &body).await, (200, expected.to_owned()), "{body}");
+        }
+        let other = TrafficSettings { trial: "other".into(), ..keyed("user") };
+        house.publish_split("m", &[1], Some(&other));
+        for (verb, examples, expected) in [
+            ("classify", r#"[{"user": "user-1", "x": 1.0}]"#, "sticky"),
+            ("regress", r#"[{"user": 7, "x": 1.0}]"#, "sticky"),
+            ("regress", r#"[{"x": 1.0}, {"user": 7, "x": 1.0}]"#, "random"),
+            ("regress", r#"[{"x": 1.0}], "context": {"user": 7}"#, "sticky"),
+        ] {
+            let body = format!(r#"{{"signature_name": "{verb}", "examples": {examples}}}"#);
+            let path = format!("/v1/models/m:{verb}");
+            assert_eq!(reason(&house, &path, &body).await, (200, expected.to_owned()), "{body}");
+        }
     }
 
     #[tokio::test]

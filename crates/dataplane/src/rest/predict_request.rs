@@ -7,6 +7,7 @@ use super::{
     logged::{self, Asked},
     predict_response,
     request::{JsonRequest, value_error},
+    routing_key,
     rows::{self, is_named},
 };
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
     request_log::Messages,
     signature::{DEFAULT_SIGNATURE, Signature, Signatures, TensorSpec},
     tensor::Tensor,
+    traffic::Key,
 };
 use bytes::Bytes;
 
@@ -114,6 +116,16 @@ impl Codec for RestPredict {
 
     fn choose(&self, signatures: &Signatures) -> Result<Option<usize>, Error> {
         self.find(signatures).map(|(index, _)| Some(index))
+    }
+
+    fn routing_key(&self, input: &str) -> Option<Key> {
+        let root = self.document.root();
+        let named = match (root.member(ROWS_KEY), root.member(COLUMNS_KEY)) {
+            (Some(rows), None) if rows.len() == 1 => rows.first()?,
+            (None, Some(columns)) => columns,
+            _ => return None,
+        };
+        routing_key::of_value(named.member(input)?)
     }
 
     fn decode(&mut self, signatures: &Signatures) -> Result<SignatureRun, Error> {

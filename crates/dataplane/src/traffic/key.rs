@@ -2,9 +2,10 @@
 
 use crate::{
     error::Error,
+    grpc::Fields,
     tensor::{DType, Data, Tensor, element_count},
     tensor_proto,
-    wire::tensorflow::TensorProto,
+    wire::tensorflow::{Feature, TensorProto, feature::Kind},
 };
 use bytes::Bytes;
 use prost::Message;
@@ -14,6 +15,9 @@ pub const KEY_BYTES_MAX: usize = 1_024;
 
 /// A tensor's message that is longer holds no key, or much else; it is not looked into.
 const TENSOR_BYTES_MAX: usize = 4 << 10;
+
+/// An Example that is longer is not looked into; nor is a request of more.
+pub(crate) const EXAMPLE_BYTES_MAX: usize = 16 << 10;
 
 /// A routing key: 1 to [`KEY_BYTES_MAX`] bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +42,34 @@ impl Key {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The only value of this feature of an Example, from its message. Of two features of one name the later one counts.
+    pub(crate) fn of_example(example: &Bytes, feature: &str) -> Option<Self> {
+        if example.len() > EXAMPLE_BYTES_MAX {
+            return None;
+        }
+        let mut found = None;
+        for (_, features) in Fields(example.clone()).flatten().filter(|(number, _)| *number == 1) {
+            for (_, entry) in Fields(features).flatten().filter(|(number, _)| *number == 1) {
+                let mut parts = Fields(entry).flatten();
+                if parts.any(|(number, name)| number == 1 && name == feature.as_bytes()) {
+                    found = parts.find(|(number, _)| *number == 2).map(|(_, value)| value);
+                }
+            }
+        }
+        Self::of_feature(Feature::decode(found?).ok()?)
+    }
+
+    fn of_feature(feature: Feature) -> Option<Self> {
+        match feature.kind? {
+            Kind::BytesList(mut list) if list.value.len() == 1 => Self::new(list.value.pop()?),
+            Kind::Int64List(list) => match list.value.as_slice() {
+                [one] => Some(Self::of_integer(*one)),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// The only element of a tensor of strings or integers, from its message.

@@ -3,7 +3,9 @@
 #![allow(clippy::unnecessary_wraps)] // as messages have it
 
 use super::*;
-use crate::wire::tensorflow::{TensorShapeProto, tensor_shape_proto::Dim};
+use crate::wire::tensorflow::{
+    BytesList, Example, Features, FloatList, Int64List, TensorShapeProto, tensor_shape_proto::Dim,
+};
 
 fn shape(sizes: &[i64]) -> Option<TensorShapeProto> {
     let dim = sizes.iter().map(|&size| Dim { size, name: String::new() }).collect();
@@ -82,4 +84,47 @@ fn a_key_has_at_most_as_many_bytes_as_are_hashed_for_each_request() {
 fn a_shape_is_looked_at_before_it_is_filled() {
     let proto = TensorProto { int64_val: vec![7], ..strings(&[1 << 20, 1 << 20], &[]) };
     assert_eq!(key(&TensorProto { dtype: DType::Int64.number(), ..proto }), None);
+}
+
+fn example(features: &[(&str, Kind)]) -> Bytes {
+    let feature = features
+        .iter()
+        .map(|(name, kind)| ((*name).to_owned(), Feature { kind: Some(kind.clone()) }))
+        .collect();
+    Example { features: Some(Features { feature }) }.encode_to_vec().into()
+}
+
+fn text(values: &[&'static [u8]]) -> Kind {
+    Kind::BytesList(BytesList { value: values.iter().copied().map(Bytes::from_static).collect() })
+}
+
+#[test]
+fn the_only_value_of_a_feature_is_a_key() {
+    let floats = Kind::FloatList(FloatList { value: vec![1.0] });
+    let integers = |value: &[i64]| Kind::Int64List(Int64List { value: value.to_vec() });
+    let whole = example(&[
+        ("age", integers(&[41, 42])),
+        ("id", integers(&[-7])),
+        ("user", text(&[b"user-1"])),
+        ("users", text(&[b"a", b"b"])),
+        ("x", floats),
+    ]);
+    let key = |feature: &str| Key::of_example(&whole, feature).map(|key| key.as_bytes().to_vec());
+    assert_eq!(key("user"), Some(b"user-1".to_vec()));
+    assert_eq!(key("id"), Some(b"-7".to_vec()));
+    for none in ["age", "users", "x", "missing", ""] {
+        assert_eq!(key(none), None, "{none}");
+    }
+}
+
+#[test]
+fn of_two_features_of_one_name_the_later_one_counts_and_damage_is_no_key() {
+    let twice = [&example(&[("user", text(&[b"a"]))])[..], &example(&[("user", text(&[b"b"]))])].concat();
+    assert_eq!(Key::of_example(&twice.into(), "user").unwrap().as_bytes(), b"b");
+    let whole = example(&[("user", text(&[b"user-1"]))]);
+    for length in 0..whole.len() {
+        assert_eq!(Key::of_example(&whole.slice(..length), "user"), None, "{length}");
+    }
+    let long = [&example(&[("pad", text(&[&[b'p'; EXAMPLE_BYTES_MAX]]))])[..], &whole].concat();
+    assert_eq!(Key::of_example(&long.into(), "user"), None);
 }

@@ -26,6 +26,7 @@ pub use assignment::{Arm, Assignment, Reason, Stage};
 pub use bucket::{BUCKETS, bucket_of};
 pub(crate) use caller::VERSION;
 pub use caller::{Caller, RequestId};
+pub(crate) use key::EXAMPLE_BYTES_MAX;
 pub use key::{KEY_BYTES_MAX, Key};
 pub use served::{Served, answer_header_names};
 pub use settings::{BucketRange, Remembering, ShadowSettings, Tolerance, TrafficSettings};

@@ -216,6 +216,12 @@ impl<'a> Value<'a> {
         })
     }
 
+    /// How many bytes the string that it is takes in the body, escapes as they are; 0 for what is no string.
+    #[must_use]
+    pub fn written_bytes(self) -> usize {
+        self.raw().map_or(0, <[u8]>::len)
+    }
+
     /// Whether it is a string of exactly these bytes.
     #[must_use]
     pub fn is_text(self, text: &[u8]) -> bool {
