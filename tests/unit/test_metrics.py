@@ -13,8 +13,9 @@ from understudy.dataplane.native import NativeDataPlane
 from understudy.dataplane.options import DataPlaneOptions
 from understudy.errors import Code
 from understudy.metrics import catalogue, tallies
-from understudy.metrics.catalogue import CATALOGUE, Kind
+from understudy.metrics.catalogue import CATALOGUE
 from understudy.metrics.collector import Collector, Sources
+from understudy.metrics.metric import Kind
 from understudy.metrics.page import MetricsPage
 from understudy.metrics.readings import Observations
 from understudy.metrics.reference import build_reference

@@ -1,51 +1,12 @@
 """Every metric: its name, kind, labels and meaning, and the one list of them. No values live here.
 
-docs/reference/metrics.md is made from this list.
+Those of models' traffic stand in traffic_catalogue.py. docs/reference/metrics.md is made from this list.
 """
 
-from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
-
-class Kind(Enum):
-    """How a metric's values behave."""
-
-    GAUGE = "gauge"
-    """Goes up and down."""
-    COUNTER = "counter"
-    """Only grows, from the start of the process."""
-    HISTOGRAM = "histogram"
-    """Counts observations by size, with their sum."""
-
-
-class Subject(Enum):
-    """What a metric is about."""
-
-    SERVER = "The server"
-    MODEL = "A model"
-    VERSION = "A version"
-    REQUESTS = "Requests"
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric.
-
-    Attributes:
-        name: as Prometheus knows it, unit last; a counter's ends in `_total`.
-        kind: how its values behave.
-        subject: what it is about.
-        labels: names of its labels.
-        help: what it means; a sentence without its full stop.
-    """
-
-    name: str
-    kind: Kind
-    subject: Subject
-    labels: tuple[str, ...]
-    help: str
-
+from understudy.metrics.metric import Kind, Metric, Subject
+from understudy.metrics.traffic_catalogue import TRAFFIC_CATALOGUE
 
 _GAUGE, _COUNTER, _HISTOGRAM = Kind
 _OF_MODEL: Final = ("model",)
@@ -384,7 +345,8 @@ PANICS: Final = Metric(
     "understudy_panics_total", _COUNTER, Subject.REQUESTS, (), "Jobs that panicked; not 0 means a defect"
 )
 
-CATALOGUE: Final[tuple[Metric, ...]] = tuple(
-    defined for defined in tuple(globals().values()) if isinstance(defined, Metric)
+CATALOGUE: Final[tuple[Metric, ...]] = (
+    *(defined for defined in tuple(globals().values()) if isinstance(defined, Metric)),
+    *TRAFFIC_CATALOGUE,
 )
-"""All of them, in the order in which they stand here."""
+"""All of them: those that stand here, in their order, and those of models' traffic."""

@@ -10,11 +10,12 @@ from understudy.control.picture import Picture
 from understudy.dataplane._native import Statistics
 from understudy.dataplane.options import DataPlaneOptions
 from understudy.metrics import catalogue
-from understudy.metrics.catalogue import Kind
 from understudy.metrics.control_plane import read_picture
 from understudy.metrics.data_plane import read_statistics
+from understudy.metrics.metric import Kind
 from understudy.metrics.readings import Reading, Spread
 from understudy.metrics.tallies import Tallies
+from understudy.metrics.traffic import read_traffic
 
 MICROSECONDS: Final = 1_000_000
 
@@ -63,6 +64,7 @@ class Collector:
         picture = self._sources.picture()
         yield from self._read_server(picture)
         yield from read_picture(picture, self._sources.calendar.seconds)
+        yield from read_traffic(picture, self._sources.calendar.seconds)
         yield from (each for each in self._sources.tallies.read() if _is_of_here(each, picture))
         yield from read_statistics(self._sources.statistics())
 

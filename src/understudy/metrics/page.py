@@ -17,8 +17,9 @@ from prometheus_client.metrics_core import (
     Metric as Family,
 )
 
-from understudy.metrics.catalogue import CATALOGUE, Kind, Metric
+from understudy.metrics.catalogue import CATALOGUE
 from understudy.metrics.collector import Collector
+from understudy.metrics.metric import Kind, Metric
 from understudy.metrics.readings import Reading, Spread
 
 _COUNTER_SUFFIX = "_total"

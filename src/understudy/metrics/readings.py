@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from understudy.metrics.catalogue import Metric
+from understudy.metrics.metric import Metric
 
 
 @dataclass(frozen=True, slots=True)

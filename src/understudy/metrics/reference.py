@@ -6,7 +6,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from understudy.metrics.catalogue import CATALOGUE, Metric, Subject
+from understudy.metrics.catalogue import CATALOGUE
+from understudy.metrics.metric import Metric, Subject
 
 _HEAD: Final = """\
 # Metrics

@@ -18,8 +18,8 @@ from understudy.metrics.catalogue import (
     UNLOAD_DURATION,
     WARM_UP_RECORDS,
     WARM_UP_SECONDS,
-    Metric,
 )
+from understudy.metrics.metric import Metric
 from understudy.metrics.readings import Observations, Reading, Spread
 from understudy.servable import Event, Loaded, LoadFailed, LoadOverdue, Outcome, State, Unloaded
 

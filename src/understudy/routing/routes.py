@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from understudy.request_logging import RequestLogging
-from understudy.routing.traffic import Traffic
+from understudy.routing.traffic import BUCKETS, Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,18 @@ class ModelRoute:
     def ready_versions(self) -> tuple[int, ...]:
         """The numbers that answer, ascending."""
         return tuple(each.version for each in self.ready)
+
+    @property
+    def shares(self) -> dict[int, int]:
+        """How many buckets each version answers, of requests that name neither version nor label."""
+        if self.default_version is None:
+            return {}
+        shares = {self.default_version: BUCKETS}
+        for each in self.traffic.ranges if self.traffic else ():
+            size = each.stop - each.start
+            shares[self.default_version] -= size
+            shares[each.version] = shares.get(each.version, 0) + size
+        return shares
 
 
 @dataclass(frozen=True, slots=True)
