@@ -18,6 +18,7 @@ from understudy.admin.changes import build_change_routes
 from understudy.admin.guard import ChangesFromHere, LoopbackHosts
 from understudy.admin.openapi import build_openapi
 from understudy.admin.operator import Operator
+from understudy.admin.rollout_routes import build_rollout_routes
 from understudy.admin.summary import summarise
 from understudy.admin.view import AdminView, ListedView, ModelsView, ModelView, Phase, WhyView
 
@@ -35,13 +36,17 @@ def build_app(view: AdminView, operator: Operator | None, *, loopback_only: bool
             host name (DNS rebinding); such a request is refused.
     """
     return Starlette(
-        routes=[*(build_change_routes(operator) if operator else ()), *_build_routes(view)],
+        routes=[*(_build_operator_routes(operator) if operator else ()), *_build_routes(view)],
         middleware=[
             *([Middleware(LoopbackHosts)] if loopback_only else []),
             *([Middleware(ChangesFromHere)] if operator else []),
         ],
         exception_handlers={HTTPException: _answer_http_error, Exception: _answer_defect},
     )
+
+
+def _build_operator_routes(operator: Operator) -> list[Route]:
+    return [*build_change_routes(operator), *build_rollout_routes(operator.rollouts)]
 
 
 def _build_routes(view: AdminView) -> list[Route]:

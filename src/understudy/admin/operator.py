@@ -9,6 +9,8 @@ from typing import Annotated, Protocol
 
 from msgspec import Meta
 
+from understudy.admin.rollouts import Rollouts
+
 WAIT_S = 60.0
 WAIT_S_MAX = 3_600.0
 DETAIL_CHARS_MAX = 500
@@ -190,6 +192,11 @@ class Operator(Protocol):
     Called on the API's event loop. The methods that change something raise ConfigError or StoreError when
     they refuse, and then nothing has changed.
     """
+
+    @property
+    def rollouts(self) -> Rollouts:
+        """Who tells of rollouts, and takes orders about traffic."""
+        ...
 
     async def config(self) -> ConfigView:
         """The revision in force."""

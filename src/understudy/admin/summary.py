@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from understudy.admin.rollout_words import describe_phase, describe_shares
 from understudy.admin.view import LabelView, ModelView, VersionView, is_of_concern
 from understudy.servable import State
 
@@ -11,6 +12,7 @@ def summarise(model: ModelView) -> str:
     """What a person would say of the model when asked how it is and why."""
     sentences = [
         _who_answers(model),
+        *_describe_traffic(model),
         *(sentence for version in model.versions for sentence in _describe_version(version)),
         *(sentence for label in model.labels for sentence in _describe_label(label, model)),
         *_describe_source(model),
@@ -29,6 +31,32 @@ def _who_answers(model: ModelView) -> str:
     if others:
         text += f" Also ready: {', '.join(others)}."
     return text
+
+
+def _describe_traffic(model: ModelView) -> Iterator[str]:
+    """How its requests are split and whose doing that is; what is quarantined, and what is held back."""
+    traffic, rollout = model.traffic, model.rollout
+    if rollout is not None:
+        yield (
+            f"Rollout {rollout.id} is to put version {rollout.candidate} in the place of version "
+            f"{rollout.baseline}; it is {describe_phase(rollout)} since {_time(rollout.changed_at)}: "
+            f"{_sentence(rollout.reason)}"
+        )
+    if traffic is None:
+        return
+    if traffic.weights_by is not None:
+        yield f"{traffic.weights_by} has split its requests by hand."
+    if len(traffic.shares) > 1:
+        yield f"Of the requests that name neither version nor label, {describe_shares(traffic)}."
+    for overlay in traffic.overlays:
+        if overlay.kind == "held":
+            yield f"Version {overlay.version} is {_sentence(overlay.reason)}"
+    for each in traffic.quarantined:
+        yield (
+            f"Version {each.version} is quarantined by {each.by} since {_time(each.at)}"
+            + (f": {_sentence(each.reason)}" if each.reason else ".")
+            + f" `understudy quarantine release {model.name} {each.version}` lets it be served again."
+        )
 
 
 def _describe_version(version: VersionView) -> Iterator[str]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Literal, Protocol
 
+from understudy.admin.rollouts import RolloutHeadView, TrafficView
 from understudy.model_config import Latest, Specific, VersionPolicy
 from understudy.servable import State
 
@@ -151,6 +152,8 @@ class VersionView:
         growth_bytes: by how much the process grew during its last load; none: not known.
         files_changed_at: when its files were seen to differ from those it was loaded from; none: never.
         incarnation: tells apart what was loaded under the same number from different places.
+        arm: what it is in the rollout under way, `baseline` or `candidate`; empty: nothing.
+        quarantined: it must not be served until somebody releases it.
     """
 
     version: int
@@ -177,6 +180,8 @@ class VersionView:
     growth_bytes: int | None = None
     files_changed_at: datetime | None = None
     incarnation: int = 0
+    arm: str = ""
+    quarantined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +201,8 @@ class ModelView:
         found_at: when that look was; none before the first.
         source_failure: why the last look failed, when it did; what is loaded stays.
         versions: descending.
+        traffic: who answers, and what is added to the policy; none: the configuration alone decides.
+        rollout: under way; none: none is.
     """
 
     name: str
@@ -210,6 +217,8 @@ class ModelView:
     source_failure: FailureView | None = None
     versions: tuple[VersionView, ...] = ()
     transition: str = ""
+    traffic: TrafficView | None = None
+    rollout: RolloutHeadView | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ def build_parts(options: ServeOptions, clock: Clock, store: Store) -> Parts:
         certificates=_build_certificates(options, data_plane),
         tallies=tallies,
         view=view,
-        operator=LiveOperator(clock, desk, loop, store.revisions, reports=handling.reports),
+        operator=LiveOperator(clock, desk, loop, store, reports=handling.reports),
     )
 
 

@@ -28,8 +28,9 @@ from understudy.model_config import ModelConfig, ServerConfig
 from understudy.rollout.commands import Command
 from understudy.servable import ServableId
 from understudy.server.orders import OrderReports, build_draft
+from understudy.server.rollouts import LiveRollouts
 from understudy.store.revision import Origin, Revision, RevisionHead
-from understudy.store.revisions import RevisionStore
+from understudy.store.store import Store
 
 ANSWER_GRACE_S: Final = 10.0
 """Beyond an order's own time: the control loop ticks ten times a second, unless it has stopped."""
@@ -47,15 +48,21 @@ class LiveOperator:
         clock: Clock,
         desk: Desk,
         loop: ControlLoop,
-        store: RevisionStore,
+        store: Store,
         *,
         reports: OrderReports,
     ) -> None:
         self._clock = clock
         self._desk = desk
         self._loop = loop
-        self._store = store
+        self._store = store.revisions
         self._reports = reports
+        self._rollouts = LiveRollouts(clock, desk, store.rollouts, give=self.traffic)
+
+    @property
+    def rollouts(self) -> LiveRollouts:
+        """Who tells of rollouts, and takes orders about traffic."""
+        return self._rollouts
 
     async def config(self) -> ConfigView:
         """The revision in force."""

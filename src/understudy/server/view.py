@@ -28,6 +28,7 @@ from understudy.model_config import Latest
 from understudy.servable import ServableId, VersionSnapshot
 from understudy.server.labels import build_labels
 from understudy.server.lives import build_failure, build_life
+from understudy.server.rollout_views import build_head, build_traffic, name_arm
 from understudy.server_options import ServeOptions
 
 if TYPE_CHECKING:
@@ -161,6 +162,8 @@ class LiveView:
         route = picture.table.routes.get(name)
         look = picture.looks.get(name)
         polled_at = picture.polled_at
+        kept = picture.traffic.get(name)
+        rollout = kept.rollout if kept else None
         return ModelView(
             name=name,
             configured=config is not None,
@@ -174,9 +177,17 @@ class LiveView:
             found_at=self._calendar.date(polled_at) if look and polled_at is not None else None,
             source_failure=build_failure(look.failure) if look else None,
             versions=tuple(
-                self._version(version, measured.of(ServableId(name, version.version, version.incarnation)))
+                replace(
+                    self._version(
+                        version, measured.of(ServableId(name, version.version, version.incarnation))
+                    ),
+                    arm=name_arm(version.version, rollout),
+                    quarantined=kept is not None and version.version in kept.quarantined,
+                )
                 for version in reversed(snapshot.versions if snapshot else ())
             ),
+            traffic=build_traffic(name, picture, self._calendar) if kept else None,
+            rollout=build_head(rollout, self._calendar) if rollout else None,
         )
 
     def _version(self, version: VersionSnapshot, measured: _VersionMeasured) -> VersionView:

@@ -72,6 +72,14 @@ class RolloutStore:
             ).fetchall()
         return tuple(self._read(state, Rollout) for (state,) in rows)
 
+    def ended(self, limit: int) -> tuple[Rollout, ...]:
+        """The newest rollouts of all models that are over, the newest first."""
+        with self._database.reading():
+            rows = self._execute(
+                "SELECT state FROM rollouts WHERE is_ended ORDER BY number DESC LIMIT ?", (limit,)
+            ).fetchall()
+        return tuple(self._read(state, Rollout) for (state,) in rows)
+
     def decisions(self, rollout_id: str) -> tuple[Decision, ...]:
         """What was decided in a rollout, oldest first."""
         return tuple(self._find_decisions("rollout = ?", (rollout_id,)))

@@ -1,0 +1,196 @@
+"""Rollouts of a live server as the operators' API tells of them and takes orders about them."""
+
+import asyncio
+from dataclasses import replace
+from typing import Final, Protocol
+
+from understudy.admin.rollouts import (
+    DecisionView,
+    NewAbort,
+    NewQuarantine,
+    NewRollout,
+    NewTurn,
+    NewWeights,
+    RolloutHistoryView,
+    RolloutsView,
+    RolloutView,
+    StoryView,
+    TrafficView,
+    Turn,
+)
+from understudy.clock import Calendar, Clock
+from understudy.control.desk import Desk
+from understudy.control.facts import Obeyed
+from understudy.errors import Code, ConfigError
+from understudy.rollout.commands import (
+    Abort,
+    Approve,
+    ClearWeights,
+    Command,
+    Pause,
+    Promote,
+    Quarantine,
+    Release,
+    Resume,
+    Undo,
+)
+from understudy.rollout.state import Rollout
+from understudy.server.rollout_views import build_decision, build_head, build_rollout, build_traffic
+from understudy.server.rollout_wishes import build_start, build_weights
+from understudy.store.rollouts import RolloutStore
+
+NOBODY: Final = "api"
+"""Who asks when nobody says."""
+
+_TURNS: Final[dict[Turn, Command]] = {
+    Turn.PAUSE: Pause(),
+    Turn.RESUME: Resume(),
+    Turn.APPROVE: Approve(),
+    Turn.PROMOTE: Promote(),
+    Turn.UNDO: Undo(),
+}
+
+
+class Give(Protocol):
+    """Gives the control loop an order about a model's traffic, and waits for what came of it."""
+
+    async def __call__(self, model: str, command: Command, *, by: str) -> Obeyed:
+        """What came of it."""
+        ...
+
+
+class LiveRollouts:
+    """Tells of a live server's rollouts, and takes orders about its traffic."""
+
+    def __init__(self, clock: Clock, desk: Desk, store: RolloutStore, *, give: Give) -> None:
+        self._clock = clock
+        self._calendar = Calendar(clock)
+        self._desk = desk
+        self._store = store
+        self._give = give
+
+    async def all(self, limit: int) -> RolloutsView:
+        """The rollouts under way, and at most so many of those that ended."""
+        ended = await asyncio.to_thread(self._store.ended, limit)
+        kept = sorted(self._desk.picture.traffic.items())
+        return RolloutsView(
+            present=tuple(self._view(each.rollout) for _, each in kept if each.rollout is not None),
+            ended=tuple(build_head(each, self._calendar) for each in ended),
+        )
+
+    async def rollout(self, model: str) -> RolloutView:
+        """The model's rollout under way, or its last one."""
+        self._check(model)
+        kept = self._desk.picture.traffic.get(model)
+        if kept is not None and kept.rollout is not None:
+            return self._view(kept.rollout)
+        newest = await asyncio.to_thread(self._store.history, model, 1)
+        if not newest:
+            raise ConfigError(
+                Code.NOT_FOUND,
+                f"There is no rollout of {model}; start one with "
+                f"`understudy rollout start {model} --to VERSION`",
+            )
+        return self._view(newest[0])
+
+    async def history(self, model: str, limit: int) -> RolloutHistoryView:
+        """The model's newest rollouts."""
+        found = await asyncio.to_thread(self._store.history, model, limit)
+        if not found:  # what there was of a model that is gone stays on record
+            self._check(model)
+        return RolloutHistoryView(
+            model=model, rollouts=tuple(build_head(each, self._calendar) for each in found)
+        )
+
+    async def story(self, rollout: str) -> StoryView:
+        """One rollout whole."""
+        found = await asyncio.to_thread(self._store.rollout, rollout)
+        if found is None:
+            raise ConfigError(
+                Code.NOT_FOUND,
+                f"There is no rollout {rollout} on record; `understudy rollout status` lists those under "
+                "way, `understudy rollout history MODEL` those of a model",
+            )
+        kept = self._desk.picture.traffic.get(found.model)
+        if kept is not None and kept.rollout is not None and kept.rollout.id == rollout:
+            found = kept.rollout  # its counts are newer than the record
+        return StoryView(rollout=self._view(found), decisions=await self._decisions(rollout))
+
+    async def traffic(self, model: str) -> TrafficView:
+        """Who answers."""
+        self._check(model)
+        return build_traffic(model, self._desk.picture, self._calendar)
+
+    async def start(self, model: str, wanted: NewRollout) -> RolloutView:
+        """Begins a rollout."""
+        strategy = self._desk.picture.strategies.get(model)
+        command = await asyncio.to_thread(build_start, wanted, strategy)
+        return await self._order(model, command, wanted.by)
+
+    async def turn(self, model: str, turn: Turn, wanted: NewTurn) -> RolloutView:
+        """Lets the rollout under way go another way."""
+        return await self._order(model, _TURNS[turn], wanted.by)
+
+    async def abort(self, model: str, wanted: NewAbort) -> RolloutView:
+        """Rolls back."""
+        return await self._order(model, Abort(reason=wanted.reason, quarantines=wanted.quarantine), wanted.by)
+
+    async def set_weights(self, model: str, wanted: NewWeights) -> TrafficView:
+        """Splits traffic by hand."""
+        return await self._change(model, build_weights(wanted), wanted.by)
+
+    async def clear_weights(self, model: str, by: str) -> TrafficView:
+        """Lets the default version answer everything again."""
+        return await self._change(model, ClearWeights(), by)
+
+    async def quarantine(self, model: str, version: int, wanted: NewQuarantine) -> TrafficView:
+        """Keeps a version from being served."""
+        self._check(model)
+        return await self._change(model, Quarantine(version=version, reason=wanted.reason), wanted.by)
+
+    async def release(self, model: str, version: int, by: str) -> TrafficView:
+        """Lets it be served again."""
+        return await self._change(model, Release(version=version), by)
+
+    async def _order(self, model: str, command: Command, by: str) -> RolloutView:
+        """Gives an order that a rollout follows; the rollout as it is then."""
+        obeyed = await self._give(model, command, by=by or NOBODY)
+        present = obeyed.traffic.rollout
+        if present is not None:
+            return self._view(present)
+        return self._view(await self._find_ended(model, obeyed))
+
+    async def _change(self, model: str, command: Command, by: str) -> TrafficView:
+        """Gives an order about anything else; the traffic as it is then."""
+        await self._give(model, command, by=by or NOBODY)
+        return build_traffic(model, self._desk.picture, self._calendar)
+
+    async def _find_ended(self, model: str, obeyed: Obeyed) -> Rollout:
+        """The rollout that an order has ended, as the order left it, even while that cannot be recorded."""
+        last = next((each for each in reversed(obeyed.decisions) if each.rollout and each.after), None)
+        newest = await asyncio.to_thread(self._store.history, model, 1)
+        if last is None or last.after is None or not newest:
+            raise ConfigError(Code.NOT_FOUND, f"There is no rollout of {model} on record any more")
+        return replace(
+            newest[0],
+            phase=last.after.phase,
+            step=last.after.step,
+            weight=last.after.weight,
+            pause=last.after.pause,
+            entered_at=last.at,
+            reason=last.reason,
+        )
+
+    async def _decisions(self, rollout: str) -> tuple[DecisionView, ...]:
+        found = await asyncio.to_thread(self._store.decisions, rollout)
+        return tuple(build_decision(each, self._calendar) for each in found)
+
+    def _view(self, rollout: Rollout) -> RolloutView:
+        return build_rollout(rollout, self._clock.now(), self._calendar)
+
+    def _check(self, model: str) -> None:
+        picture = self._desk.picture
+        if model not in picture.configured and model not in picture.models:
+            raise ConfigError(
+                Code.NOT_FOUND, f"There is no model named {model}; `understudy models` lists all"
+            )
