@@ -38,12 +38,15 @@ def weigh_split(epochs: Iterable[EpochCounts]) -> float:
         if not 0 < epoch.weight < WHOLE:
             continue
         if epoch.is_sticky and (epoch.candidate.keys or epoch.baseline.keys):
-            units = (arm.keys + arm.keyless for arm in (epoch.candidate, epoch.baseline))
-            keyed.append(compare_with_weight(*units, epoch.weight / WHOLE))
+            candidate, baseline = (arm.keys + arm.keyless for arm in (epoch.candidate, epoch.baseline))
+            keyed.append(compare_with_weight(candidate, baseline, epoch.weight / WHOLE))
         else:
             candidate, baseline = drawn.get(epoch.weight, (0, 0))
             drawn[epoch.weight] = candidate + _assigned(epoch.candidate), baseline + _assigned(epoch.baseline)
-    of_requests = sum(compare_with_weight(*units, weight / WHOLE) for weight, units in drawn.items())
+    of_requests = sum(
+        compare_with_weight(candidate, baseline, weight / WHOLE)
+        for weight, (candidate, baseline) in drawn.items()
+    )
     return mix((of_requests, _mix_epochs(keyed)))
 
 

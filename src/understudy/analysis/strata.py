@@ -59,9 +59,7 @@ Strata = tuple[Stratum, ...]
 
 
 def _join(one: Arm, other: Arm, *, are_keys: bool) -> Arm:
-    """Two epochs' parts together. Most keys of one epoch come again in the next: they are not counted twice,
-    except for being bad, which is counted once by the data plane.
-    """
+    """Two epochs' parts together. Most keys of one come again in the other: they must not count twice."""
     if are_keys:
         return Arm(one.bad + other.bad, max(one.total, other.total))
     return one + other

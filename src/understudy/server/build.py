@@ -80,34 +80,8 @@ def build_parts(options: ServeOptions, clock: Clock, store: Store) -> Parts:
     data_plane = NativeDataPlane(options.data_plane)
     runtimes = _build_runtimes(options.litert)
     may_log_requests = options.data_plane.request_log is not None
-    loader = NativeLoader(
-        data_plane,
-        Libraries(
-            runtimes=runtimes,
-            find_tensorflow=lambda: _tensorflow_options(options.tensorflow),
-            find_litert=lambda: _litert_options(options.litert),
-        ),
-        tags=options.tensorflow.saved_model_tags,
-        warmup=options.warmup,
-        choose_batching=choose_batching(options.batching),
-    )
-    desk = Desk(
-        Manager(
-            ManagerOptions(
-                transition=options.transition,
-                load_retries_max=options.load_retries_max,
-                load_retry_interval_s=options.load_retry_interval_s,
-                memory_limit_bytes=options.memory_limit_bytes,
-            )
-        ),
-        Judge(
-            platforms=PLATFORMS,
-            may_label_unavailable=options.may_label_unavailable,
-            may_log_requests=may_log_requests,
-        ),
-        ledger=store.revisions,
-        traffic=TrafficDesk(store.rollouts, resume_traffic(store, clock)),
-    )
+    loader = _build_loader(options, data_plane, runtimes)
+    desk = _build_desk(options, clock, store)
     tallies = Tallies()
     loop = ControlLoop(clock, desk, data_plane, _build_reports(tallies))
 
@@ -136,6 +110,40 @@ def build_parts(options: ServeOptions, clock: Clock, store: Store) -> Parts:
         tallies=tallies,
         view=view,
         operator=LiveOperator(clock, desk, loop, store, reports=handling.reports),
+    )
+
+
+def _build_loader(options: ServeOptions, data_plane: NativeDataPlane, runtimes: Runtimes) -> NativeLoader:
+    return NativeLoader(
+        data_plane,
+        Libraries(
+            runtimes=runtimes,
+            find_tensorflow=lambda: _tensorflow_options(options.tensorflow),
+            find_litert=lambda: _litert_options(options.litert),
+        ),
+        tags=options.tensorflow.saved_model_tags,
+        warmup=options.warmup,
+        choose_batching=choose_batching(options.batching),
+    )
+
+
+def _build_desk(options: ServeOptions, clock: Clock, store: Store) -> Desk:
+    return Desk(
+        Manager(
+            ManagerOptions(
+                transition=options.transition,
+                load_retries_max=options.load_retries_max,
+                load_retry_interval_s=options.load_retry_interval_s,
+                memory_limit_bytes=options.memory_limit_bytes,
+            )
+        ),
+        Judge(
+            platforms=PLATFORMS,
+            may_label_unavailable=options.may_label_unavailable,
+            may_log_requests=options.data_plane.request_log is not None,
+        ),
+        ledger=store.revisions,
+        traffic=TrafficDesk(store.rollouts, resume_traffic(store, clock)),
     )
 
 
