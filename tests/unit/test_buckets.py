@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from understudy.routing.buckets import Ranges, bucket_of, key_bytes, owner, reweigh, weights_of
+from understudy.rollout.weights import Split, resplit
+from understudy.routing.buckets import Ranges, bucket_of, key_bytes, owner, remainder, reweigh, weights_of
 from understudy.routing.traffic import BUCKETS, KEY_BYTES_MAX, RANGES_MAX, BucketRange
 
 VECTORS = Path(__file__).parents[2] / "docs" / "reference" / "traffic-assignment.json"
@@ -143,6 +144,24 @@ def test_a_split_that_is_too_scattered_is_laid_out_anew() -> None:
     )
     assert sets(reweigh(scattered, {2: 32, 3: 32})) == sets(scattered)
     assert len(reweigh(scattered, {2: 1_000, 3: 32})) == len(reweigh((), {2: 1_000, 3: 32})) == 2
+
+
+@pytest.mark.slow
+@settings(deadline=None)
+@given(splits(), weights(), st.integers(0, 4))
+def test_when_another_version_answers_the_rest_each_keeps_its_callers_as_far_as_its_weight_goes(
+    before: Ranges, asked: dict[int, int], which: int
+) -> None:
+    shares = {1: BUCKETS - sum(asked.values()), **asked}
+    rest = sorted(shares)[which % len(shares)]
+    after = resplit(Split(1, before), shares, rest)
+    assert after.rest == rest
+    old = sets((*remainder(1, before), *before))
+    new = sets((*remainder(rest, after.ranges), *after.ranges))
+    assert {version: len(new.get(version, ())) for version in shares} == shares
+    for version in shares.keys() - {rest}:
+        had, has = old.get(version, set()), new.get(version, set())
+        assert has >= had if len(has) >= len(had) else has < had
 
 
 @pytest.mark.parametrize("wrong", [{2: -1}, {2: BUCKETS + 1}, {2: 6_000, 3: 6_000}])

@@ -12,8 +12,6 @@ from understudy.routing.traffic import BUCKETS
 
 WEIGHTED_MAX: Final = 16
 """Versions that share a model's traffic."""
-RANGES_MAX: Final = 64
-"""Beyond so many pieces the buckets are laid out anew, and some callers change their version."""
 
 
 def set_weights(minutes: Minutes, weights: tuple[tuple[int, int], ...], *, by: str) -> None:
@@ -30,8 +28,6 @@ def set_weights(minutes: Minutes, weights: tuple[tuple[int, int], ...], *, by: s
     rest = serving if serving in shares else max(shares, key=lambda version: (shares[version], version))
     before = Split(rest if serving is None else serving, present.ranges if present is not None else ())
     split = resplit(before, shares, rest)
-    if len(split.ranges) > RANGES_MAX:
-        split = resplit(Split(rest), shares, rest)
     minutes.traffic = replace(
         traffic,
         epochs=traffic.epochs + 1,

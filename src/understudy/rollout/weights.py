@@ -1,11 +1,9 @@
 """Weights by hand become buckets, so that as few callers as can be change their version."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import groupby
 
-from understudy.routing.traffic import BUCKETS, BucketRange
+from understudy.routing.buckets import Ranges, remainder, reweigh
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,51 +12,25 @@ class Split:
 
     Attributes:
         rest: the version that answers what no range names.
-        ranges: of the others, ascending.
+        ranges: of the others.
     """
 
     rest: int
-    ranges: tuple[BucketRange, ...] = ()
+    ranges: Ranges = ()
 
 
 def resplit(before: Split, weights: Mapping[int, int], rest: int) -> Split:
-    """The split by new weights.
+    """The split by new weights, by the rule of `reweigh`.
 
-    A version keeps the buckets it has, the first ones, as far as its weight goes; what it gives up is free,
-    and whoever grows takes the first free buckets. So growing only adds to a version's callers, shrinking
-    only takes some away, and whom a change does not concern stays where he was.
+    Another version may answer the rest from now on: the one that did keeps the buckets it had.
 
     Args:
         before: who answers so far.
         weights: of each version, in buckets; together all of them.
         rest: the version that is to answer the rest.
     """
-    owners = [before.rest] * BUCKETS
-    for each in before.ranges:
-        owners[each.start : each.stop] = [each.version] * (each.stop - each.start)
-    kept = _free_beyond(owners, weights, rest)
-    free = iter([bucket for bucket, owner in enumerate(owners) if owner == rest])
-    for version in sorted(weights.keys() - {rest}):
-        for _ in range(weights[version] - kept[version]):
-            owners[next(free)] = version
-    return Split(rest, tuple(_ranges(owners, rest)))
-
-
-def _free_beyond(owners: list[int], weights: Mapping[int, int], rest: int) -> Counter[int]:
-    """Frees what versions have beyond their weight, for the rest; how many buckets each keeps."""
-    kept: Counter[int] = Counter()
-    for bucket, owner in enumerate(owners):
-        if owner == rest or kept[owner] >= weights.get(owner, 0):
-            owners[bucket] = rest
-        else:
-            kept[owner] += 1
-    return kept
-
-
-def _ranges(owners: Sequence[int], rest: int) -> Iterator[BucketRange]:
-    start = 0
-    for owner, group in groupby(owners):
-        stop = start + sum(1 for _ in group)
-        if owner != rest:
-            yield BucketRange(owner, start, stop)
-        start = stop
+    ranges = before.ranges
+    if rest != before.rest:
+        ranges = (*remainder(before.rest, ranges), *(each for each in ranges if each.version != rest))
+    named = {version: weight for version, weight in weights.items() if version != rest}
+    return Split(rest, reweigh(ranges, named))

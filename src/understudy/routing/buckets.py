@@ -33,6 +33,11 @@ def owner(ranges: Ranges, bucket: int) -> int | None:
     return next((each.version for each in ranges if each.start <= bucket < each.stop), None)
 
 
+def remainder(version: int, ranges: Ranges) -> Ranges:
+    """The buckets that these ranges leave over, as this version's."""
+    return tuple(BucketRange(version, *gap) for gap in _gaps([(each.start, each.stop) for each in ranges]))
+
+
 def weights_of(ranges: Ranges) -> dict[int, int]:
     """How many buckets each version has."""
     return {version: _size(pieces) for version, pieces in _by_version(ranges).items()}
