@@ -1,11 +1,13 @@
 """What a server is started with: the one result of either command line, and all that server.py reads."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from understudy.batching_parameters import BatchingSettings
 from understudy.dataplane.options import DataPlaneOptions, WarmupOptions
 from understudy.model_config import ServerConfig, Transition
+from understudy.rollout.plan import Strategy
 from understudy.session_config import SessionOverrides
 from understudy.tls_files import TlsFiles
 
@@ -71,7 +73,10 @@ class ServeOptions:
     Attributes:
         models: what to serve; parsed, not yet validated as a whole.
         config_file: where `models` was read from and may be read again; none when flags named the models.
-        config_poll_interval_s: between two looks at `config_file`; 0: it is read again on SIGHUP only.
+        config_poll_interval_s: between two looks at `config_file` and `rollout_config`; 0: they are read
+            again on SIGHUP only.
+        strategies: for models' new versions.
+        rollout_config: the file that `strategies` was read from; none: there is none.
         state_dir: where revisions of the configuration are kept; none: in memory.
         state_dir_is_required: a start fails when it cannot be used; otherwise the server does without.
         data_plane: addresses and limits of gRPC and REST.
@@ -103,6 +108,8 @@ class ServeOptions:
     models: ServerConfig
     config_file: str | None = None
     config_poll_interval_s: float = 0.0
+    strategies: Mapping[str, Strategy] = field(default_factory=dict)
+    rollout_config: str | None = None
     state_dir: str | None = None
     state_dir_is_required: bool = True
     data_plane: DataPlaneOptions

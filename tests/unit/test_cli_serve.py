@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from understudy.cli.main import main
+from understudy.cli.outcome import Unusable
 from understudy.cli.serve import build_options, serve
 from understudy.cli.serve_flags import OPTIONS
 from understudy.dataplane.options import DataPlaneOptions, WarmupOptions
@@ -76,6 +77,17 @@ def test_the_state_lives_where_it_is_told_to_or_beside_the_user_s_other_state(
 def test_how_often_the_file_is_read_and_how_long_a_reload_waits_are_flags() -> None:
     options = options_for("--model", "m=/m", "--config-poll-interval", "5", "--reload-timeout", "30")
     assert (options.config_poll_interval_s, options.reload_timeout_s) == (5.0, 30.0)
+
+
+def test_the_plans_of_rollouts_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rollouts.yaml").write_text("models: {m: {steps: [5 %]}}")
+    options = options_for("--model", "m=/m", "--rollout-config", "rollouts.yaml")
+    assert options.strategies["m"].plan.steps[0].weight == 500
+    assert options.rollout_config == str(tmp_path / "rollouts.yaml")
+    (tmp_path / "rollouts.yaml").write_text("models: {m: {stepps: [5 %]}}")
+    with pytest.raises(Unusable, match=r"rollouts.yaml:1:14"):
+        options_for("--model", "m=/m", "--rollout-config", "rollouts.yaml")
 
 
 def test_many_models_are_sorted_and_their_paths_seen_from_the_root(

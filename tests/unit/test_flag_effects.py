@@ -50,6 +50,11 @@ EFFECTS: dict[str, tuple[str, ...]] = {
     "model_config_file": (PORTS,),
     "model_config_file_poll_wait_seconds": (POLLS,),
     "reload_timeout_s": (f"{LIVE}::test_a_reload_is_answered_within_the_limit_although_a_model_still_loads",),
+    "rollout_config": (
+        f"{OPTIONS}::test_the_plans_of_rollouts_come_from_a_file",
+        "wire/test_rollouts.py::"
+        "test_a_new_version_of_a_managed_model_gets_the_share_that_its_rollout_says_and_no_more",
+    ),
     "state_dir": (f"{LIVE}::test_a_restart_resumes_what_was_acknowledged",),
     "model_name": (STARTS,),
     "model_base_path": (STARTS,),

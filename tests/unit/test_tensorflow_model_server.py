@@ -43,6 +43,7 @@ OWN_FLAGS = {
     "request_log_file_age_max_s",
     "request_log_file_bytes_max",
     "rest_api_ssl_config_file",
+    "rollout_config",
     "state_dir",
     "transition_policy",
 }
@@ -290,6 +291,25 @@ def test_a_config_file_comes_before_the_single_model(tmp_path: Path) -> None:
     options = Served(MODEL, "--model_name=", f"--model_config_file={file}").only
     assert options.models == ServerConfig(models=(ModelConfig(name="a", base_path="/a"),))
     assert options.config_file == str(file)
+
+
+def test_the_plans_of_rollouts_come_from_a_file(tmp_path: Path) -> None:
+    assert Served(MODEL).only.strategies == {}
+    file = tmp_path / "rollouts.yaml"
+    file.write_text("models: {default: {steps: [5 %]}}")
+    options = Served(MODEL, f"--rollout_config={file}").only
+    assert options.strategies["default"].plan.steps[0].weight == 500
+    assert options.rollout_config == str(file)
+
+
+def test_plans_that_cannot_be_taken_end_the_start_with_their_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "rollouts.yaml"
+    file.write_text("models: {default: {stepps: [5 %]}}")
+    served = Served(MODEL, f"--rollout_config={file}")
+    assert (served.status, served.options) == (255, [])
+    assert "rollouts.yaml:1:20" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("value", [0, -1])

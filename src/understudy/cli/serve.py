@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import socket
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
@@ -19,6 +20,8 @@ from understudy.dataplane.options import DataPlaneOptions, RequestLogOptions, Wa
 from understudy.errors import ConfigError, UnderstudyError
 from understudy.machine import machine_memory_bytes
 from understudy.model_config import ModelConfig, ServerConfig, Transition
+from understudy.rollout.plan import Strategy
+from understudy.rollout_file import read_strategies
 from understudy.server_options import LiteRtSettings, OnStartupFailure, ServeOptions, TensorFlowSettings
 from understudy.session_config import SessionOverrides, read_session_config
 from understudy.telemetry import LogStyle
@@ -61,6 +64,8 @@ def build_options(flags: ServeFlags) -> ServeOptions:
         models=_build_models(flags),
         config_file=_absolute(flags["model_config_file"]),
         config_poll_interval_s=flags["config_poll_interval"],
+        strategies=_read_strategies(flags["rollout_config"]),
+        rollout_config=_absolute(flags["rollout_config"]),
         state_dir=_choose_state_dir(flags),
         state_dir_is_required=flags["state_dir"] is not None,
         data_plane=replace(_build_data_plane(flags), batch_threads=batch_threads),
@@ -136,6 +141,13 @@ def _build_models(flags: ServeFlags) -> ServerConfig:
         raise click.UsageError("Give --model-config-file, or models by flags, not both.")
     try:
         return read_startup_config(file)
+    except ConfigError as error:
+        raise Unusable(str(error)) from error
+
+
+def _read_strategies(file: str | None) -> Mapping[str, Strategy]:
+    try:
+        return {} if file is None else read_strategies(file)
     except ConfigError as error:
         raise Unusable(str(error)) from error
 

@@ -56,6 +56,7 @@ class ServeFlags(TransportFlags):
     model_base_path: str | None
     model_config_file: str | None
     config_poll_interval: float
+    rollout_config: str | None
     state_dir: str | None
     host: str
     grpc_port: int | None
@@ -131,8 +132,16 @@ _MODELS = [
         "config-poll-interval",
         _parse_seconds,
         0.0,
-        "Seconds between two looks at the config file; what it says is applied when it has changed. "
-        "0: read again on SIGHUP only.",
+        "Seconds between two looks at the config file and at the rollout config; what one says is applied "
+        "when it has changed. 0: read again on SIGHUP only.",
+    ),
+    _option(
+        "rollout-config",
+        _TEXT,
+        None,
+        "A file in YAML that says of models how their new versions are rolled out. New versions of these "
+        "models serve only when a rollout has promoted them.",
+        "FILE",
     ),
     _option(
         "state-dir",

@@ -163,6 +163,13 @@ _MODELS = (
         "undone by a file that says what it said before",
     ),
     Flag(
+        "rollout_config",
+        _STRING,
+        "",
+        "file in YAML that says of models how their new versions are rolled out",
+        reason="Understudy's own flag; looked at as often as the config file, and on SIGHUP",
+    ),
+    Flag(
         "reload_timeout_s",
         _INT32,
         600,

@@ -23,6 +23,7 @@ from understudy.errors import Code, ConfigError, DataPlaneError, StartupError, U
 from understudy.machine import machine_memory_bytes
 from understudy.model_config import ModelConfig, ServerConfig, Transition
 from understudy.monitoring_config import is_reachable, read_metrics_path
+from understudy.rollout_file import read_strategies
 from understudy.server_options import (
     LiteRtSettings,
     OnStartupFailure,
@@ -79,12 +80,15 @@ def build_options(line: CommandLine) -> ServeOptions:
     values = line.values
     _check_doors(values)
     models, config_file = _build_models(values)
+    rollout_config = values.text("rollout_config")
     batching, batch_threads = build_batching(values)
     _check_refused(values)
     options = ServeOptions(
         models=models,
         config_file=config_file,
         config_poll_interval_s=float(max(0, values.integer("model_config_file_poll_wait_seconds"))),
+        strategies=read_strategies(rollout_config) if rollout_config else {},
+        rollout_config=rollout_config or None,
         state_dir=values.text("state_dir") or None,
         data_plane=replace(_build_data_plane(values), batch_threads=batch_threads),
         batching=batching,

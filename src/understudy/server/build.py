@@ -27,6 +27,7 @@ from understudy.dataplane.tensorflow_library import find_library_dir
 from understudy.errors import Code, DataPlaneError, StartupError
 from understudy.lifecycle.manager import Manager, ManagerOptions
 from understudy.metrics.tallies import Tallies
+from understudy.rollout_file import read_strategies
 from understudy.servable import Event, FoundVersions, Outcome
 from understudy.server.certificates import CertificateReader, Certificates
 from understudy.server.config_file import ConfigFileReader
@@ -36,6 +37,7 @@ from understudy.server.page_desk import PageDesk
 from understudy.server.reload import ReloadDesk
 from understudy.server.request_logs import RequestLogWatch
 from understudy.server.state import resume_traffic
+from understudy.server.strategies_file import StrategiesFileReader
 from understudy.server.view import LiveView
 from understudy.server.watched_file import WatchedFile
 from understudy.server_options import LiteRtSettings, ServeOptions, TensorFlowSettings
@@ -68,6 +70,7 @@ class Parts:
     reloads: ReloadDesk
     pages: PageDesk | None
     config_file: ConfigFileReader | None
+    strategies_file: StrategiesFileReader | None
     request_logs: RequestLogWatch | None
     certificates: CertificateReader | None
     tallies: Tallies
@@ -105,6 +108,7 @@ def build_parts(options: ServeOptions, clock: Clock, store: Store) -> Parts:
         reloads=ReloadDesk(data_plane, clock, loop, view.collector, handling),
         pages=PageDesk(data_plane, view.metrics) if options.data_plane.metrics_path else None,
         config_file=_build_config_file(options, clock, loop, handling),
+        strategies_file=_build_strategies_file(options, clock, loop),
         request_logs=RequestLogWatch(data_plane, clock, loop.send) if may_log_requests else None,
         certificates=_build_certificates(options, data_plane),
         tallies=tallies,
@@ -143,7 +147,7 @@ def _build_desk(options: ServeOptions, clock: Clock, store: Store) -> Desk:
             may_log_requests=options.data_plane.request_log is not None,
         ),
         ledger=store.revisions,
-        traffic=TrafficDesk(store.rollouts, resume_traffic(store, clock)),
+        traffic=TrafficDesk(store.rollouts, resume_traffic(store, clock), options.strategies),
     )
 
 
@@ -154,6 +158,15 @@ def _build_config_file(
         return None
     file = WatchedFile(options.config_file, read_changed_config, options.models, clock)
     return ConfigFileReader(file, clock, loop, handling)
+
+
+def _build_strategies_file(
+    options: ServeOptions, clock: Clock, loop: ControlLoop
+) -> StrategiesFileReader | None:
+    if options.rollout_config is None:
+        return None
+    file = WatchedFile(options.rollout_config, read_strategies, options.strategies, clock)
+    return StrategiesFileReader(file, loop)
 
 
 def _build_certificates(options: ServeOptions, data_plane: NativeDataPlane) -> CertificateReader | None:

@@ -92,8 +92,9 @@ class Server:
         """Ends what may still run; nothing here waits for long."""
         if self._admin is not None:
             self._admin.stop()
-        if self._parts.config_file is not None:
-            self._parts.config_file.stop(JOIN_TIMEOUT_S)
+        for file in (self._parts.config_file, self._parts.strategies_file):
+            if file is not None:
+                file.stop(JOIN_TIMEOUT_S)
         if self._parts.request_logs is not None:
             self._parts.request_logs.stop()
         if self._parts.certificates is not None:
@@ -179,8 +180,10 @@ class Server:
             self._parts.pages.start()
         if self._parts.certificates is not None:
             self._parts.certificates.start()
-        if self._parts.config_file is not None and self._options.config_poll_interval_s > 0:
-            self._parts.config_file.start(self._options.config_poll_interval_s)
+        if self._options.config_poll_interval_s > 0:
+            for file in (self._parts.config_file, self._parts.strategies_file):
+                if file is not None:
+                    file.start(self._options.config_poll_interval_s)
         also = {} if unix is None else {"grpc_socket": unix}
         self._log.info("serving", grpc=bound.grpc, rest=bound.rest, admin=admin_address, **also)
 
@@ -196,12 +199,12 @@ class Server:
                     pass
 
     def _reload_files(self) -> None:
-        if self._parts.certificates is not None:
-            self._parts.certificates.reload("SIGHUP")
-        if self._parts.config_file is not None:
-            self._parts.config_file.reload("SIGHUP")
-        elif self._parts.certificates is None:
+        files = (self._parts.certificates, self._parts.config_file, self._parts.strategies_file)
+        if all(file is None for file in files):
             self._log.warning("reload_refused", reason="models came from flags: no file to read again")
+        for file in files:
+            if file is not None:
+                file.reload("SIGHUP")
 
     def _drain(self, stop: StopAsked) -> None:
         """Health first, so that balancers look elsewhere; then the doors; then the last requests."""

@@ -1,0 +1,38 @@
+"""Who gets which version: asked of a live server by routing key, and computed from the documented formula."""
+
+import grpc
+import requests
+from xxhash import xxh3_64_intdigest
+
+from tests.live.asking import TIMEOUT_S, predict_message
+from tests.live.process import LiveServer
+from understudy.routing.traffic import BUCKETS, KEY_HEADER
+
+
+def bucket(model: str, candidate: int, key: str) -> int:
+    """In which bucket of a rollout's traffic a key is."""
+    return xxh3_64_intdigest(f"{model}/{candidate}\0{key}".encode()) % BUCKETS
+
+
+def answers_by_rest(server: LiveServer, model: str, key: str) -> int:
+    """The version that answers this key, as the header says and as the answer shows."""
+    answer = requests.post(
+        f"http://{server.rest}/v1/models/{model}:predict",
+        json={"instances": [{"x": 0.0}]},
+        headers={KEY_HEADER: key},
+        timeout=TIMEOUT_S,
+    )
+    assert answer.status_code == requests.codes.ok, answer.text
+    version = int(answer.headers["x-understudy-version"])
+    first = answer.json()["predictions"][0]
+    assert float(first["y"] if isinstance(first, dict) else first) == version
+    return version
+
+
+def answers_by_grpc(channel: grpc.Channel, model: str, key: str) -> int:
+    """The same through the other door."""
+    call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict", bytes, bytes)
+    _answer, made = call.with_call(
+        predict_message(model, 0.0), metadata=((KEY_HEADER, key),), timeout=TIMEOUT_S
+    )
+    return int(dict(made.initial_metadata())["x-understudy-version"])
