@@ -36,6 +36,7 @@ class Reading:
 
     def order(self, order: StrategiesOrder) -> None:
         self.orders.append(order)
+        order.answer.set_result(None)
 
     def write(self, text: str) -> None:
         self.path.write_text(text)

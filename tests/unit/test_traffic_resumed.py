@@ -60,16 +60,18 @@ def test_a_ramp_goes_on_at_the_recorded_weight_with_the_evidence_so_far(
 
 def test_a_candidate_that_is_ready_first_after_a_restart_is_not_the_default(tmp_path: Path) -> None:
     again = ramping(tmp_path).restarted()
-    again.order(model("m"))
+    order = again.order(model("m"))
     again.see(found("m", 1, 2))
     turn = again.tick()
     assert sorted(each.servable.version for each, _platform in turn.loads) == [1, 2]
     again.desk.finish(Loaded(ServableId("m", 2), 0.1))
     again.tick()
     assert (route(again).ready_versions, route(again).default_version) == ((2,), None)
+    assert not order.answer.done(), "nobody could be answered yet"
     again.desk.finish(Loaded(ServableId("m", 1), 0.1))
     again.tick()
     assert route(again).default_version == 1
+    assert order.answer.done()
 
 
 def test_a_rollback_that_could_not_be_recorded_before_the_end_resumes_no_higher(tmp_path: Path) -> None:

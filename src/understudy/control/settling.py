@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from understudy.control.facts import LabelLeft, Unavailable
 from understudy.control.picture import Picture
+from understudy.rollout.state import Phase
 from understudy.servable import ServableId, State, VersionSnapshot
 
 UNDER_WAY = frozenset({State.NEW, State.LOADING, State.UNLOADING})
@@ -35,6 +36,8 @@ class Settled:
 def settled_model(picture: Picture, name: str, *, waits_for_retries: bool) -> Settled | None:
     """A new model has come to rest when something serves, all has failed, or nothing is there; none: not yet.
 
+    A candidate that is ready before what it is compared with serves nobody.
+
     Args:
         picture: the present state.
         name: the model.
@@ -44,7 +47,9 @@ def settled_model(picture: Picture, name: str, *, waits_for_retries: bool) -> Se
     if look is None:
         return Settled() if name not in picture.configured else None
     aspired = _aspired(picture, name)
-    if look.failure is not None or not aspired or any(v.state is State.READY for v in aspired):
+    candidate = _candidate(picture, name)
+    serves = any(v.state is State.READY and v.version != candidate for v in aspired)
+    if look.failure is not None or not aspired or serves:
         return Settled()
     if any(_is_under_way(version, waits_for_retries=waits_for_retries) for version in aspired):
         return None
@@ -78,6 +83,13 @@ def _left(new: NewLabel, reason: str) -> Settled:
 def _aspired(picture: Picture, name: str) -> list[VersionSnapshot]:
     model = picture.models.get(name)
     return [version for version in model.versions if version.aspired] if model else []
+
+
+def _candidate(picture: Picture, name: str) -> int | None:
+    """The version that is on trial."""
+    traffic = picture.traffic.get(name)
+    rollout = None if traffic is None else traffic.rollout
+    return None if rollout is None or rollout.phase is Phase.WATCHING else rollout.candidate
 
 
 def _is_under_way(version: VersionSnapshot, *, waits_for_retries: bool) -> bool:

@@ -58,10 +58,13 @@ class StrategiesFileReader:
 
     def _order(self, strategies: Mapping[str, Strategy], detail: str) -> None:
         self._trouble = ""
-        self._orders.order(StrategiesOrder(strategies))
-        telemetry.get_logger().info(
-            "rollout_config_taken", file=self._file.path, detail=detail, models=len(strategies)
+        order = StrategiesOrder(strategies)
+        order.answer.add_done_callback(
+            lambda _: telemetry.get_logger().info(
+                "rollout_config_taken", file=self._file.path, detail=detail, models=len(strategies)
+            )
         )
+        self._orders.order(order)
 
     def _refuse(self, error: ConfigError) -> None:
         self._trouble = str(error)
