@@ -36,6 +36,10 @@ _WARNINGS: Final = {
     "label_left_behind",
     "request_log_failed",
     "traffic_unrecorded",
+    "rollout_paused",
+    "rollout_rolled_back",
+    "version_quarantined",
+    "weights_fallback",
 }
 """Kinds of events that somebody should look at, although nothing stopped."""
 

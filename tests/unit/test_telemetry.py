@@ -64,6 +64,11 @@ def test_when_how_bad_and_what_come_first() -> None:
         ("source_failed", None, "warning"),
         ("files_changed", None, "warning"),
         ("label_left_behind", None, "warning"),
+        ("rollout_rolled_back", None, "warning"),
+        ("rollout_paused", None, "warning"),
+        ("rollout_ramping", None, "info"),
+        ("version_quarantined", None, "warning"),
+        ("weights_fallback", None, "warning"),
         ("label_moved", None, "info"),
     ],
 )
