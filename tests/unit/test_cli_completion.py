@@ -48,6 +48,17 @@ def test_versions_of_the_model_are_completed(plane: ControlPlane, command: str) 
     assert complete(f"understudy {nobody} ", UNDERSTUDY_ADMIN_URL=plane.url) == []
 
 
+def test_rollouts_and_their_versions_are_completed(plane: ControlPlane) -> None:
+    begun = plane.api.post("/v1/models/m/rollout", json={"candidate": 2}).json()["id"]
+    for command in ("rollout show", "rollout export"):
+        assert complete(f"understudy {command} ", UNDERSTUDY_ADMIN_URL=plane.url) == [begun]
+    plane.api.post("/v1/models/m/rollout/abort", json={})
+    assert complete("understudy rollout show m", UNDERSTUDY_ADMIN_URL=plane.url) == [begun], "it has ended"
+    assert complete("understudy rollout start m --to ", UNDERSTUDY_ADMIN_URL=plane.url) == ["1"]
+    assert complete("understudy traffic show ", UNDERSTUDY_ADMIN_URL=plane.url) == ["m"]
+    assert complete("understudy quarantine add m ", UNDERSTUDY_ADMIN_URL=plane.url) == ["1"]
+
+
 def test_the_server_that_the_line_names_is_asked(plane: ControlPlane) -> None:
     assert complete(
         f"understudy why --admin-url {plane.url} ", UNDERSTUDY_ADMIN_URL="http://127.0.0.1:1"

@@ -1,4 +1,4 @@
-"""What a shell may complete: names of models and numbers of versions, asked of the running server.
+"""What a shell may complete: models, versions and rollouts, asked of the running server.
 
 A shell waits while one types: a server that does not answer at once completes nothing, and says nothing.
 """
@@ -12,6 +12,7 @@ from urllib.parse import quote
 import click
 from click.shell_completion import CompletionItem
 
+from understudy.admin.rollouts import RolloutsView
 from understudy.admin.view import ListedView, ModelsView, ModelView
 from understudy.cli.admin_client import ADMIN_URL, ADMIN_URL_VARIABLE, ask
 
@@ -26,12 +27,20 @@ def complete_models(ctx: click.Context, _param: click.Parameter, incomplete: str
 
 def complete_versions(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Numbers of the versions that are found or known, the highest first."""
-    name = str(ctx.params.get("model") or "")
+    name = str(ctx.params.get("model") or next(iter(ctx.args), ""))  # an option without its value: not parsed
     found = _ask(ctx, f"/v1/models/{quote(name, safe='')}", ModelView)
     if found is None:
         return []
     numbers = {*found.found_versions, *(version.version for version in found.versions)}
     return _choose((str(number) for number in sorted(numbers, reverse=True)), incomplete)
+
+
+def complete_rollouts(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Ids of rollouts, those under way first."""
+    found = _ask(ctx, f"/v1/rollouts?limit={RESULTS_MAX}", RolloutsView)
+    if found is None:
+        return []
+    return _choose([each.id for each in found.present] + [each.id for each in found.ended], incomplete)
 
 
 _View = TypeVar("_View")

@@ -5,6 +5,9 @@ import click
 EXIT_NEGATIVE = 1
 EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
+EXIT_ROLLED_BACK = 4
+EXIT_HELD = 5
+EXIT_ENDED = 6
 
 
 class NegativeAnswer(click.ClickException):

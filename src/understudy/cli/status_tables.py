@@ -7,6 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from understudy.admin.rollout_words import describe_phase, describe_shares, show_percent
+from understudy.admin.rollouts import RolloutHeadView, TrafficView
 from understudy.admin.view import LabelView, ModelView, ServerView, VersionView, is_of_concern
 from understudy.cli.tables import (
     new_table,
@@ -149,9 +151,27 @@ def _note(model: ModelView) -> Iterator[str]:
             yield f"version {version.version} drains: {version.in_flight} requests hold it for {waits}"
         if version.files_changed_at is not None and version.state is State.READY:
             yield f"version {version.version} serves on, but its files were changed in place"
+    yield from _note_traffic(model)
     for label in model.labels:
         if not label.ready or label.target is not None:
             yield f"label {label.label} leads to {explain_label(label)}"
+
+
+def _note_traffic(model: ModelView) -> Iterator[str]:
+    if model.rollout is not None:
+        yield f"rollout {_explain_rollout(model.rollout)}"
+    traffic = model.traffic
+    if traffic is None:
+        return
+    if len(traffic.shares) > 1:
+        yield describe_shares(traffic)
+    if traffic.quarantined:
+        yield f"quarantined: version {', '.join(str(each.version) for each in traffic.quarantined)}"
+
+
+def _explain_rollout(rollout: RolloutHeadView) -> str:
+    versions = f"version {rollout.candidate} in place of {rollout.baseline}"
+    return f"{rollout.id}, {versions}: {describe_phase(rollout)}, {show_percent(rollout.weight)}"
 
 
 def _build_facts(model: ModelView) -> Table:
@@ -164,7 +184,20 @@ def _build_facts(model: ModelView) -> Table:
     facts.add_row("default version", NOBODY if model.default_version is None else str(model.default_version))
     for label in model.labels:
         facts.add_row(f"label {label.label}", explain_label(label))
+    if model.rollout is not None:
+        facts.add_row("rollout", _explain_rollout(model.rollout))
+    if model.traffic is not None:
+        _add_traffic(facts, model.traffic)
     facts.add_row("found", ", ".join(map(str, model.found_versions)) or "-")
     if model.source_failure:
         facts.add_row("last look failed", f"{model.source_failure.code}: {model.source_failure.message}")
     return facts
+
+
+def _add_traffic(facts: Table, traffic: TrafficView) -> None:
+    if len(traffic.shares) > 1:
+        facts.add_row("split", describe_shares(traffic))
+    if traffic.weights_by is not None:
+        facts.add_row("split by", traffic.weights_by)
+    for overlay in traffic.overlays:
+        facts.add_row(f"version {overlay.version}", show_sentence(overlay.reason))

@@ -1,6 +1,7 @@
 """`understudy versions`: every version of one model, and how long each step of its life took."""
 
 import click
+from rich.table import Table
 
 from understudy.admin.view import ModelView, VersionView
 from understudy.cli.admin_client import admin_url_option, ask_model, json_option, print_json
@@ -27,7 +28,8 @@ def versions(model: str, admin_url: str, *, as_json: bool) -> None:
 
     WAITED is for its turn to load, LOADED the last attempt, SERVED the time it was ready, DRAINED from the
     last new request to freed memory; dots: it is at that now. MEMORY is what is reserved for it, and by how
-    much the process grew when it was loaded. REQUESTS are answered ones, and those that hold it now.
+    much the process grew when it was loaded. REQUESTS are answered ones, and those that hold it now. ARM,
+    where there is such a column, is what it is in a rollout under way, or that it is quarantined.
     """
     found = ask_model(admin_url, model)
     if as_json:
@@ -37,16 +39,28 @@ def versions(model: str, admin_url: str, *, as_json: bool) -> None:
     if not found.versions:
         console.print(f"{found.name} has no versions. `understudy why {found.name}` says why.")
         return
-    table = new_table(
-        *("VERSION", "STATE", "FOR", "ASPIRED", "WAITED", "LOADED", "SERVED", "DRAINED"),
-        *("TRIES", "MEMORY", "REQUESTS"),
-    )
+    console.print(_build_table(found))
+    console.print()
     for version in found.versions:
+        console.print(f"{version.version}: {_explain(found, version)}", soft_wrap=True)
+
+
+def _build_table(model: ModelView) -> Table:
+    """A line for each version; what it is in a rollout only where it is something."""
+    has_arms = any(version.arm or version.quarantined for version in model.versions)
+    table = new_table(
+        *("VERSION", "STATE", "FOR", "ASPIRED"),
+        *(("ARM",) if has_arms else ()),
+        *("WAITED", "LOADED", "SERVED", "DRAINED", "TRIES", "MEMORY", "REQUESTS"),
+    )
+    for version in model.versions:
+        arm = "quarantined" if version.quarantined else version.arm or "-"
         table.add_row(
             str(version.version),
             show_state(version.state),
             show_elapsed(version.in_state_s),
             "yes" if version.aspired else "no",
+            *((arm,) if has_arms else ()),
             show_seconds(version.waiting_s),
             _show_loaded(version),
             show_seconds(version.serving_s),
@@ -55,10 +69,7 @@ def versions(model: str, admin_url: str, *, as_json: bool) -> None:
             _show_memory(version),
             _show_requests(version),
         )
-    console.print(table)
-    console.print()
-    for version in found.versions:
-        console.print(f"{version.version}: {_explain(found, version)}", soft_wrap=True)
+    return table
 
 
 def _show_loaded(version: VersionView) -> str:
@@ -94,6 +105,8 @@ def _explain(model: ModelView, version: VersionView) -> str:
     if version.files_changed_at is not None:
         changed_at = f"{version.files_changed_at.astimezone():%b %d %H:%M:%S}"
         said.append(f"its files were seen at {changed_at} to be changed in place")
+    overlays = model.traffic.overlays if model.traffic else ()
+    said += [show_sentence(each.reason) for each in overlays if each.version == version.version]
     for label in model.labels:
         if label.version == version.version:
             said.append(f"label {show_label(label)} leads here")
