@@ -99,6 +99,8 @@ pub struct Executor {
     limits: Limits,
     in_flight: Allowance,
     run_threads: Arc<Allowance>,
+    /// Requests of all versions that wait for a run thread.
+    waiting: Arc<Allowance>,
     inline: Arc<Inline>,
     panics: Arc<AtomicU64>,
 }
@@ -135,6 +137,7 @@ impl Executor {
             limits,
             in_flight: Allowance::new(limits.in_flight_max),
             run_threads: Arc::new(Allowance::new(run_threads_max)),
+            waiting: Arc::new(Allowance::new(usize::MAX)), // each version's own is the limit
             inline: Inline::start(limits.io_threads - 1)
                 .map_err(|error| Error::internal(format!("cannot start a thread: {error}")))?,
             panics: Arc::default(),
@@ -184,6 +187,11 @@ impl Executor {
     /// What batches use, too: the allowance of run threads, and the count of panics.
     pub(crate) fn shared(&self) -> (Arc<Allowance>, Arc<AtomicU64>) {
         (Arc::clone(&self.run_threads), Arc::clone(&self.panics))
+    }
+
+    /// Requests of all versions that wait for a run thread.
+    pub(crate) fn waiting(&self) -> Arc<Allowance> {
+        Arc::clone(&self.waiting)
     }
 
     /// Run threads in use, abandoned runs included.
@@ -287,8 +295,9 @@ impl Executor {
                             slot.name()
                         ))
                     })?;
+                let among_all = Allowance::take(&*self.waiting);
                 let run = Arc::clone(&lane.runs).acquire_owned().await;
-                drop(waiting);
+                drop((waiting, among_all));
                 run.map_err(|_| Error::unavailable("the version is closed"))?
             }
         };

@@ -13,8 +13,9 @@ use crate::{
     metrics::{CountedApi, Entry},
     request_log,
     route::Router,
-    runtime::{GraphRun, Model, RunOptions},
+    runtime::{GraphRun, Head, Model, RunOptions},
     servable::Handle,
+    shadow::{Asked, Mirrored},
     signature::{CLASSIFY_METHOD, PREDICT_METHOD, REGRESS_METHOD, Signature, Signatures},
     stats::{Gauges, Ledger, Method, Rows},
     tensor::Tensor,
@@ -134,6 +135,14 @@ pub trait Run: Send + 'static {
     fn batchable(&self) -> Option<&SignatureRun> {
         None
     }
+
+    /// The same as what another version can be asked, too; none when it means this version's own graph.
+    fn into_asked(self) -> Option<Asked>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 /// One signature on the tensors of one request.
@@ -158,6 +167,11 @@ impl Run for SignatureRun {
 
     fn batchable(&self) -> Option<&SignatureRun> {
         Some(self)
+    }
+
+    fn into_asked(self) -> Option<Asked> {
+        let Self { signature, inputs: Inputs { tensors, outputs } } = self;
+        Some(Asked { heads: vec![Head { signature, outputs }], inputs: tensors })
     }
 }
 
@@ -307,8 +321,41 @@ fn work<C: Codec>(
     options: RunOptions,
 ) -> Result<Bytes, Error> {
     let run = codec.decode(handle.model().signatures())?;
-    let outputs = run_counted(handle, &codec, &run, options)?;
-    encode(handle, Decoded { codec, message, run }, outputs)
+    answer_alone(handle, Decoded { codec, message, run }, options)
+}
+
+/// Runs a request by itself and makes its answer.
+pub(crate) fn answer_alone<C: Codec>(
+    handle: &Handle,
+    decoded: Decoded<C>,
+    options: RunOptions,
+) -> Result<Bytes, Error> {
+    match run_counted(handle, &decoded.codec, &decoded.run, options) {
+        Ok(outputs) => encode(handle, decoded, outputs),
+        Err(error) => Err(fail(handle, decoded, error)),
+    }
+}
+
+/// A request whose run failed: its shadow is told, too.
+pub(crate) fn fail<C: Codec>(handle: &Handle, decoded: Decoded<C>, error: Error) -> Error {
+    mirror(handle, decoded.run, Err(&error));
+    error
+}
+
+/// Whether a request was drawn for a shadow.
+fn is_mirrored(handle: &Handle) -> bool {
+    handle.assignment().is_some_and(|assignment| assignment.shadow().is_some())
+}
+
+/// Hands a request over to the shadow that it was drawn for, if it was. What failed before its model ran is no run.
+fn mirror<R: Run>(handle: &Handle, run: R, outcome: Result<Vec<Tensor>, &Error>) {
+    let Some(assignment) = handle.assignment().filter(|assignment| assignment.has_begun_run()) else {
+        return;
+    };
+    if let Some(shadow) = assignment.shadow() {
+        let outcome = outcome.map_err(Clone::clone);
+        shadow.offer(Mirrored { asked: run.into_asked(), outcome, who: assignment.who() });
+    }
 }
 
 /// A request between decode and encode.
@@ -319,7 +366,7 @@ pub(crate) struct Decoded<C: Codec> {
 }
 
 /// Does a request's run by itself, and counts it.
-pub(crate) fn run_counted<C: Codec>(
+fn run_counted<C: Codec>(
     handle: &Handle,
     codec: &C,
     run: &C::Run,
@@ -365,7 +412,7 @@ fn count_run<C: Codec>(handle: &Handle, codec: &C, took: Duration) {
     }
 }
 
-/// The answer's body, and what the request log keeps.
+/// The answer's body, what the request log keeps, and what its shadow is given. A tensor's copy shares its elements.
 pub(crate) fn encode<C: Codec>(
     handle: &Handle,
     decoded: Decoded<C>,
@@ -373,10 +420,15 @@ pub(crate) fn encode<C: Codec>(
 ) -> Result<Bytes, Error> {
     let Decoded { codec, message, run } = decoded;
     let answered = Answered { version: handle.slot().version(), signatures: handle.model().signatures() };
-    match handle.log() {
+    let mirrored = is_mirrored(handle).then(|| outputs.clone());
+    let answer = match handle.log() {
         None => codec.encode(answered, &run, outputs),
         Some(log) => log.encode(codec, message, answered, &run, outputs),
+    };
+    if let Some(outputs) = mirrored {
+        mirror(handle, run, Ok(outputs));
     }
+    answer
 }
 
 /// Counts one request when it is dropped: a future that is dropped before its end was cancelled by the client.

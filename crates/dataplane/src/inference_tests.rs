@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::{
+    batching::BatchingOptions,
     execute::Limits,
     plane::{LoadReport, LoadRequest, Plane, Platform},
     route::{ModelUpdate, ReadyVersion, RouteUpdate},
@@ -33,12 +34,34 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) fn new(limits: Limits) -> Self {
-        let plane = Arc::new(Plane::new(limits).unwrap());
-        Self { plane, folder: TempDir::new().unwrap(), generation: AtomicU64::new(0) }
+        Self::of(Plane::new(limits).unwrap())
+    }
+
+    pub(crate) fn of(plane: Plane) -> Self {
+        Self { plane: Arc::new(plane), folder: TempDir::new().unwrap(), generation: AtomicU64::new(0) }
     }
 
     pub(crate) fn load(&self, model: &str, version: i64, json: &str) -> Result<LoadReport, Error> {
         self.load_incarnation(ServableId::first(model, version), json)
+    }
+
+    /// Loads a version whose requests are batched as they come.
+    pub(crate) fn load_batched(&self, model: &str, version: i64, json: &str) {
+        let batching = BatchingOptions {
+            adaptive: true,
+            max_batch_size: 64,
+            batch_timeout_micros: 0,
+            max_enqueued_batches: 0,
+            allowed_batch_sizes: Vec::new(),
+            pad_variable_length_inputs: false,
+            max_execution_batch_size: None,
+        };
+        let path = self.folder.path().join(model).join(version.to_string());
+        write_version(&path, json).unwrap();
+        let (name, platform, incarnation) = (model.to_owned(), Platform::Synthetic, 0);
+        let (tags, warmup, batching) = (Vec::new(), None, Some(batching));
+        let request = LoadRequest { name, version, incarnation, path, platform, tags, warmup, batching };
+        self.plane.load(&request).unwrap();
     }
 
     /// Loads from a base path of the incarnation's own.

@@ -17,6 +17,7 @@ use crate::{
     route::{RouteUpdate, Router},
     runtime::{Model, litert, synthetic, tensorflow},
     servable::{Fittings, ServableId, Slot},
+    shadow::{ShadowOptions, Shadows},
     snapshot::{ServableStatistics, Statistics},
     stats::{Gauges, Ledger},
     trial::Trials,
@@ -238,7 +239,7 @@ impl Plane {
             Reaper::start().map_err(|error| Error::internal(format!("cannot start a thread: {error}")))?;
         Ok(Self {
             path: Path {
-                routes: Router::default(),
+                routes: Router::new(Shadows::new(ShadowOptions::default(), &executor)),
                 executor,
                 batcher,
                 ledger: Ledger::default(),
@@ -262,6 +263,13 @@ impl Plane {
     #[must_use]
     pub fn with_rules(self, rules: Rules) -> Self {
         Self { rules, ..self }
+    }
+
+    /// The same plane, whose shadows have this patience. Before anything is published.
+    #[must_use]
+    pub fn with_shadows(mut self, options: ShadowOptions) -> Self {
+        self.path.routes = Router::new(Shadows::new(options, &self.path.executor));
+        self
     }
 
     /// The same plane, whose requests may be logged.

@@ -8,8 +8,9 @@ use crate::{
     inference::{Target, VersionChoice},
     request_log::{LogSettings, ModelLog},
     servable::{Handle, ServableId, Slot},
+    shadow::{Mirroring, Shadow, Shadows},
     stats::{Ledger, Rows},
-    traffic::{Asker, Split, TrafficSettings},
+    traffic::{Asker, ShadowSettings, Split, TrafficSettings},
     trial::Trials,
     wire::tensorflow::serving::ModelVersionStatus,
 };
@@ -52,6 +53,12 @@ pub struct ModelUpdate {
     pub log: Option<LogSettings>,
     /// How requests that name neither version nor label are split; none: the default version answers all.
     pub traffic: Option<TrafficSettings>,
+}
+
+impl ModelUpdate {
+    fn has_shadow(&self) -> bool {
+        self.traffic.as_ref().is_some_and(|traffic| traffic.shadow.is_some())
+    }
 }
 
 /// A version that answers. Requests choose it by its number; which of the incarnations of that number they reach
@@ -194,16 +201,23 @@ pub struct Router {
     table: ArcSwap<RouteTable>,
     publishing: Mutex<()>,
     trials: Trials,
+    shadows: Shadows,
 }
 
 impl Default for Router {
     fn default() -> Self {
-        let table = ArcSwap::from_pointee(RouteTable::default());
-        Self { table, publishing: Mutex::new(()), trials: Trials::default() }
+        Self::new(Shadows::default())
     }
 }
 
 impl Router {
+    /// An empty table, and who runs what its models' shadows are given.
+    #[must_use]
+    pub fn new(shadows: Shadows) -> Self {
+        let table = ArcSwap::from_pointee(RouteTable::default());
+        Self { table, publishing: Mutex::new(()), trials: Trials::default(), shadows }
+    }
+
     /// A hold on the version that answers this target; of a split model the default one.
     pub fn acquire(&self, target: &Target) -> Result<Handle, Error> {
         self.hold(target, None)
@@ -273,6 +287,9 @@ impl Router {
             check_traffic(model, present.model(&model.name))?;
             checked.push((model, check_model(model, &loaded)?, log.map_err(|error| refused(error.message))?));
         }
+        if update.changed.iter().any(ModelUpdate::has_shadow) {
+            self.shadows.start().map_err(|error| refused(error.message))?;
+        }
         // Nothing below can fail, so that a refused update has left no trace.
         let mut models = present.models.clone();
         for name in &update.removed {
@@ -287,7 +304,7 @@ impl Router {
                 || newcomer(&model.name, ledger),
                 |(name, before)| (Arc::clone(name), Arc::clone(&before.rows)),
             );
-            let split = self.open_split(&name, model.traffic.as_ref(), &ready);
+            let split = self.open_split(&name, model, &ready);
             models.insert(name, Arc::new(build_model(model, ready, Kept { log, split, rows })));
         }
         self.table.store(Arc::new(RouteTable { generation: update.generation, models }));
@@ -295,17 +312,23 @@ impl Router {
     }
 
     /// The model's split, whose requests add to its trial; without one, its trial is over.
-    fn open_split(
-        &self,
-        model: &Arc<str>,
-        traffic: Option<&TrafficSettings>,
-        ready: &[Arc<Slot>],
-    ) -> Option<Split> {
-        let Some(traffic) = traffic else {
-            self.trials.close(model);
+    fn open_split(&self, name: &Arc<str>, model: &ModelUpdate, ready: &[Arc<Slot>]) -> Option<Split> {
+        let Some(traffic) = &model.traffic else {
+            self.trials.close(name);
             return None;
         };
-        Some(Split::new(traffic, ready, self.trials.open(model, traffic)))
+        let split = Split::new(traffic, ready, self.trials.open(name, traffic));
+        Some(split.with_shadow(self.open_shadow(name, model, ready)))
+    }
+
+    /// The shadow of the model's default version, if it is to have one and both versions are ready.
+    fn open_shadow(&self, name: &str, model: &ModelUpdate, ready: &[Arc<Slot>]) -> Option<Arc<Shadow>> {
+        let settings = model.traffic.as_ref()?.shadow?;
+        let find = |version| ready.iter().find(|slot| slot.version() == version);
+        let (baseline, candidate) = (find(model.default_version?)?, find(settings.version)?);
+        let tally = Arc::clone(self.trials.of(name)?.shadow());
+        let ShadowSettings { share, tolerance, .. } = settings;
+        self.shadows.open(baseline, candidate, Mirroring { share, tolerance, tally })
     }
 }
 

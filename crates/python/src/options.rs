@@ -18,9 +18,8 @@ use dataplane::{
         socket_file::SocketFileOptions,
         tls::{Inside, Tls, TlsPem},
     },
-    shadow,
     tensor_proto::TensorEncoding,
-    warmup,
+    traffic, warmup,
 };
 use pyo3::{FromPyObject, PyResult};
 use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
@@ -257,7 +256,7 @@ pub(crate) struct Tolerance {
     top_1: bool,
 }
 
-impl From<Tolerance> for shadow::Tolerance {
+impl From<Tolerance> for traffic::Tolerance {
     fn from(tolerance: Tolerance) -> Self {
         let Tolerance { absolute, relative, top_1 } = tolerance;
         Self { absolute, relative, top_1 }

@@ -5,7 +5,7 @@ use super::batcher::{Batcher, Request};
 use crate::{
     error::Error,
     execute::{Executor, Prospect, Size},
-    inference::{Codec, Decoded, Run, encode, end_run, run_counted},
+    inference::{Codec, Decoded, Run, answer_alone, encode, end_run, fail},
     lane::Class,
     servable::Handle,
     tensor::{Data, Tensor},
@@ -43,10 +43,7 @@ pub(crate) async fn answer<C: Codec>(
     let decoded = executor.convert(Arc::clone(&handle), Size { bytes: body_bytes, deadline }, decode).await?;
     let (Some(batchable), Some(batching)) = (decoded.run.batchable(), handle.slot().batching()) else {
         let prospect = Prospect { class: Class::UNKNOWN, deadline };
-        let job = move |handle: &Handle, options| {
-            let outputs = run_counted(handle, &decoded.codec, &decoded.run, options)?;
-            encode(handle, decoded, outputs)
-        };
+        let job = move |handle: &Handle, options| answer_alone(handle, decoded, options);
         return executor.execute(handle, prospect, job).await;
     };
     let request =
@@ -54,7 +51,10 @@ pub(crate) async fn answer<C: Codec>(
     let begun = Instant::now();
     let outcome = means.batcher.run(batching, request).await;
     end_run(&handle, &decoded.codec, &decoded.run, &outcome, begun.elapsed());
-    let outputs = outcome?;
+    let outputs = match outcome {
+        Ok(outputs) => outputs,
+        Err(error) => return Err(fail(&handle, decoded, error)),
+    };
     let bytes = outputs.iter().map(size).sum();
     let encode = move |handle: &Handle| encode(handle, decoded, outputs);
     executor.convert(Arc::clone(&handle), Size { bytes, deadline }, encode).await

@@ -4,6 +4,7 @@ use crate::{
     error::Error,
     inference::{Api, Inputs, Rules, Run, SignatureRun},
     runtime::{Head, Model, RunOptions},
+    shadow::Asked,
     signature::{CLASSIFY_METHOD, DEFAULT_SIGNATURE, REGRESS_METHOD, Signature, Signatures, TensorSpec},
     tensor::Tensor,
 };
@@ -155,5 +156,9 @@ impl Run for HeadsRun {
         } else {
             Err(Error::unknown("MultiInference internal error"))
         }
+    }
+
+    fn into_asked(self) -> Option<Asked> {
+        Some(Asked { heads: self.heads, inputs: vec![self.examples] })
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     error::{Code, Error},
     inference::Rules,
     runtime::Model,
-    shadow::Tolerance,
+    traffic::Tolerance,
 };
 use std::{
     path::Path,

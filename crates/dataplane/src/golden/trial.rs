@@ -18,8 +18,9 @@ use crate::{
         predict_request::RestPredict,
     },
     runtime::{Model, Placement, RunOptions},
-    shadow::{Tolerance, compare::Difference as Between, elements},
+    shadow::{compare::Difference as Between, elements},
     tensor::Tensor,
+    traffic::Tolerance,
     wire::tensorflow::serving::{MultiInferenceResponse, prediction_log::LogType},
 };
 use bytes::Bytes;

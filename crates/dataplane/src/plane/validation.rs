@@ -5,7 +5,7 @@ use crate::{
     error::Error,
     golden::{self, ValidationReport},
     servable::{Handle, ServableId},
-    shadow::Tolerance,
+    traffic::Tolerance,
     wire::tensorflow::serving::SignatureDefMap,
 };
 use prost::Message;

@@ -1,22 +1,14 @@
 //! How two versions' answers to one request differ, output by output. Pure.
 //!
 //! Integers, booleans and strings agree when they are equal. Floats agree within a tolerance:
-//! `|baseline - candidate| <= absolute + relative * |baseline|`, which is `numpy.allclose` with the baseline as
+//! `|baseline - candidate| <= absolute + relative * |baseline|`, which is `NumPy`'s `allclose` with the baseline as
 //! reference. What is not finite agrees with itself alone: a NaN with a NaN, an infinity with the same one.
 
 use super::elements::Elements;
-use crate::tensor::{Data, Tensor};
-
-/// How far apart floats may be and still agree.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tolerance {
-    /// Of any float.
-    pub absolute: f64,
-    /// Of the baseline's.
-    pub relative: f64,
-    /// Of an output of scores it is enough that the highest score of each row is at the same place.
-    pub top_1: bool,
-}
+use crate::{
+    tensor::{Data, Tensor},
+    traffic::Tolerance,
+};
 
 /// How far apart two numbers are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,9 +19,22 @@ pub(crate) struct Gap {
     pub(crate) relative: f64,
 }
 
+/// What is so on one side, on the other, on both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sides {
+    pub(crate) baseline: bool,
+    pub(crate) candidate: bool,
+}
+
+impl Sides {
+    pub(crate) fn or(self, other: Self) -> Self {
+        let Self { baseline, candidate } = self;
+        Self { baseline: baseline || other.baseline, candidate: candidate || other.candidate }
+    }
+}
+
 /// How the two tensors of one output differ.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(clippy::struct_excessive_bools)] // each says something of its own
 pub(crate) struct Difference {
     /// Within the tolerance, or equal where there is none.
     pub(crate) agrees: bool,
@@ -45,10 +50,8 @@ pub(crate) struct Difference {
     pub(crate) worst: Option<usize>,
     /// They have not the same kind of type, or not the same shape.
     pub(crate) is_unlike: bool,
-    /// The baseline's has an element that is not finite.
-    pub(crate) is_baseline_invalid: bool,
-    /// The candidate's has one.
-    pub(crate) is_candidate_invalid: bool,
+    /// Whether each has an element that is not finite.
+    pub(crate) invalid: Sides,
 }
 
 impl Difference {
@@ -60,8 +63,7 @@ impl Difference {
         severity: 0.0,
         worst: None,
         is_unlike: false,
-        is_baseline_invalid: false,
-        is_candidate_invalid: false,
+        invalid: Sides { baseline: false, candidate: false },
     };
 
     /// Of a baseline's tensor and a candidate's.
@@ -96,8 +98,7 @@ impl Difference {
         let is_number = matches!(tensor.data(), Data::Packed(_));
         let is_invalid = is_invalid(tensor);
         Self {
-            is_baseline_invalid: is_invalid,
-            is_candidate_invalid: is_invalid,
+            invalid: Sides { baseline: is_invalid, candidate: is_invalid },
             top_1_agrees: score_width(tensor).map(|_| true),
             largest: is_number.then_some(Gap { absolute: 0.0, relative: 0.0 }),
             ..Self::NONE
@@ -109,8 +110,7 @@ impl Difference {
             agrees: false,
             severity: f64::INFINITY,
             is_unlike: true,
-            is_baseline_invalid: is_invalid(baseline),
-            is_candidate_invalid: is_invalid(candidate),
+            invalid: Sides { baseline: is_invalid(baseline), candidate: is_invalid(candidate) },
             ..Self::NONE
         }
     }
@@ -186,8 +186,8 @@ impl Floats {
 
     fn look(&mut self, index: usize, pair: (f64, f64)) {
         let (mine, theirs) = pair;
-        self.found.is_baseline_invalid |= !mine.is_finite();
-        self.found.is_candidate_invalid |= !theirs.is_finite();
+        self.found.invalid.baseline |= !mine.is_finite();
+        self.found.invalid.candidate |= !theirs.is_finite();
         if let Some(rows) = &mut self.rows {
             rows.look(index, pair);
         }

@@ -5,6 +5,7 @@ use crate::{
     error::{Code, Error},
     inference::SignatureRun,
     servable::Handle,
+    shadow::{Shadow, Who},
     tensor::Tensor,
     trial::{Answerer, Ended, Epoch, Observed},
 };
@@ -89,6 +90,8 @@ pub struct Assignment {
     pub(super) stage: AtomicU8,
     /// An output was not a number, or infinite.
     pub(super) is_invalid: AtomicBool,
+    /// None: it was not drawn for one.
+    pub(super) shadow: Option<Arc<Shadow>>,
 }
 
 impl Assignment {
@@ -114,6 +117,21 @@ impl Assignment {
     #[must_use]
     pub fn key(&self) -> Option<u64> {
         self.key
+    }
+
+    /// The shadow that it was drawn for; none for most.
+    pub(crate) fn shadow(&self) -> Option<&Arc<Shadow>> {
+        self.shadow.as_ref()
+    }
+
+    /// Whose request it is, for whom its answers are told from others.
+    pub(crate) fn who(&self) -> Who {
+        Who { request_id: self.request_id.as_str().to_owned(), key: self.key }
+    }
+
+    /// Whether its model was asked.
+    pub(crate) fn has_begun_run(&self) -> bool {
+        self.stage() > Stage::Chosen
     }
 
     /// From here on what goes wrong is the model's doing.

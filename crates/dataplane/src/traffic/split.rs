@@ -7,7 +7,7 @@ use super::{
     key::Key,
     settings::{BucketRange, TrafficSettings},
 };
-use crate::{error::Error, servable::Slot, trial::Epoch};
+use crate::{error::Error, servable::Slot, shadow::Shadow, trial::Epoch};
 use http::HeaderName;
 use std::{fmt, sync::Arc};
 
@@ -33,6 +33,7 @@ pub(crate) struct Split {
     /// Ascending.
     parts: Box<[Part]>,
     epoch: Arc<Epoch>,
+    shadow: Option<Arc<Shadow>>,
 }
 
 /// A range of buckets.
@@ -69,7 +70,13 @@ impl Split {
             parts: settings.ascending().into_iter().map(part).collect(),
             settings: settings.clone(),
             epoch,
+            shadow: None,
         }
+    }
+
+    /// The same split, whose default version has this shadow, or none.
+    pub(crate) fn with_shadow(self, shadow: Option<Arc<Shadow>>) -> Self {
+        Self { shadow, ..self }
     }
 
     pub(crate) fn settings(&self) -> &TrafficSettings {
@@ -117,7 +124,16 @@ impl Split {
             request_id: caller.request_id(),
             stage: 0.into(),
             is_invalid: false.into(),
+            shadow: self.shadow(slot, default, reason).cloned(),
         }
+    }
+
+    /// The shadow that this request is drawn for: of those that the default version answers, and that did not ask who
+    /// answers them.
+    fn shadow(&self, slot: &Arc<Slot>, default: &Arc<Slot>, reason: Reason) -> Option<&Arc<Shadow>> {
+        let shadow = self.shadow.as_ref()?;
+        let may_be = reason != Reason::Override && slot.version() == default.version();
+        (may_be && shadow.draws()).then_some(shadow)
     }
 
     fn bucket(&self, asker: &Asker<'_>) -> (u16, Reason, Option<u64>) {

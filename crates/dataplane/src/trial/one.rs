@@ -8,7 +8,10 @@ use super::{
     profile::{Observed, OutputProfile, Profiles},
     remembered,
 };
-use crate::traffic::{Arm, Remembering, TrafficSettings};
+use crate::{
+    shadow::{ShadowReport, Tally},
+    traffic::{Arm, Remembering, TrafficSettings},
+};
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -34,6 +37,7 @@ pub struct Trial {
     candidate: Option<i64>,
     epochs: Mutex<Vec<Arc<Epoch>>>,
     shared: Arc<Shared>,
+    shadow: Arc<Tally>,
 }
 
 /// What its epochs share.
@@ -86,6 +90,8 @@ pub struct TrialSnapshot {
     pub baseline: Vec<OutputProfile>,
     /// See `baseline`.
     pub candidate: Vec<OutputProfile>,
+    /// What came of its shadow traffic.
+    pub shadow: ShadowReport,
     /// Predictions that wait for their truth.
     pub predictions: PredictionCounts,
     /// Of those, which could not be kept: the output is missing, or too large.
@@ -119,7 +125,7 @@ impl Trial {
             unfit: AtomicU64::default(),
         };
         let (name, candidate) = (settings.trial.as_str().into(), settings.candidate);
-        Self { name, candidate, epochs: Mutex::default(), shared: Arc::new(shared) }
+        Self { name, candidate, epochs: Mutex::default(), shared: Arc::new(shared), shadow: Arc::default() }
     }
 
     /// What the control plane calls it.
@@ -132,6 +138,12 @@ impl Trial {
     #[must_use]
     pub fn candidate(&self) -> Option<i64> {
         self.candidate
+    }
+
+    /// Where its shadow traffic is counted.
+    #[must_use]
+    pub fn shadow(&self) -> &Arc<Tally> {
+        &self.shadow
     }
 
     /// Its epochs, in order.
@@ -148,6 +160,7 @@ impl Trial {
             epochs: self.epochs().iter().map(|epoch| epoch.read()).collect(),
             baseline: self.shared.baseline.read(),
             candidate: self.shared.candidate.read(),
+            shadow: self.shadow.report(),
             predictions: self.shared.predictions.read(),
             unfit: self.shared.unfit.load(Ordering::Relaxed),
             truths: self.shared.truths.read(),
