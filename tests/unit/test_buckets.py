@@ -7,9 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from understudy.buckets import (
+    BUCKETS,
+    KEY_BYTES_MAX,
+    RANGES_MAX,
+    BucketRange,
+    Ranges,
+    bucket_of,
+    key_bytes,
+    owner,
+    remainder,
+    reweigh,
+    weights_of,
+)
 from understudy.rollout.weights import Split, resplit
-from understudy.routing.buckets import Ranges, bucket_of, key_bytes, owner, remainder, reweigh, weights_of
-from understudy.routing.traffic import BUCKETS, KEY_BYTES_MAX, RANGES_MAX, BucketRange
 
 VECTORS = Path(__file__).parents[2] / "docs" / "reference" / "traffic-assignment.json"
 

@@ -24,7 +24,18 @@ from understudy.client import (
 )
 from understudy.client.asking import Target, Terms
 from understudy.client.call import Call
-from understudy.client.exchange import Answer, Chance, Exchange, Failure, Outcome, Pause, Send, Step, Steps
+from understudy.client.exchange import (
+    Answer,
+    Chance,
+    Exchange,
+    Failure,
+    Outcome,
+    Pause,
+    Reply,
+    Send,
+    Step,
+    Steps,
+)
 from understudy.client.readiness import POLL_S, wait_until_ready
 from understudy.testing import ManualClock
 from understudy.wire import message_class
@@ -47,17 +58,18 @@ class Play:
         self.call_s = 0.0
         self.oversleep_s = 0.0
 
-    def run(self, steps: Steps[Answer], outcomes: Iterable[Outcome]) -> Answer:
+    def run(self, steps: Steps[Answer], outcomes: Iterable[Outcome | bytes]) -> Answer:
         left = iter(outcomes)
         step = next(steps)
         while True:
             self.steps.append(step)
             if isinstance(step, Pause):
                 self.clock.advance(step.seconds + self.oversleep_s)
-                outcome: Outcome = b""
+                outcome: Outcome = Reply()
             else:
                 self.clock.advance(self.call_s)
-                outcome = next(left)
+                came = next(left)
+                outcome = Reply(came) if isinstance(came, bytes) else came
             try:
                 step = steps.send(outcome)
             except StopIteration as end:

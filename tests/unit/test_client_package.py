@@ -9,7 +9,7 @@ import pytest
 from understudy.client import AsyncClient, Client
 
 ALLOWED = {
-    "understudy", "understudy.dataplane", "understudy.dataplane._native", "understudy.dataplane.descriptors",
+    "understudy", "understudy.buckets", "understudy.dataplane", "understudy.dataplane._native", "understudy.dataplane.descriptors",
     "understudy.errors", "understudy.signatures", "understudy.wire",
 }  # fmt: skip
 """Of Understudy, beside the client itself."""

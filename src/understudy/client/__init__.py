@@ -11,6 +11,7 @@ except ImportError as error:
         f"understudy.client needs the package {error.name}: pip install 'understudy[client]'", name=error.name
     ) from error
 
+from understudy.buckets import BucketRange
 from understudy.client.answers import (
     Class,
     Classification,
@@ -20,10 +21,12 @@ from understudy.client.answers import (
     ModelStatus,
     Prediction,
     Regression,
+    Served,
     VersionState,
     VersionStatus,
 )
 from understudy.client.asking import ROUTING_KEY_METADATA
+from understudy.client.assignment import Assignment
 from understudy.client.asynchronous import AsyncClient
 from understudy.client.blocking import Client
 from understudy.client.channel import Tls
@@ -53,7 +56,9 @@ __all__ = [
     "ROUTING_KEY_METADATA",
     "AccessDeniedError",
     "AnswerError",
+    "Assignment",
     "AsyncClient",
+    "BucketRange",
     "CallCancelledError",
     "Class",
     "Classification",
@@ -74,6 +79,7 @@ __all__ = [
     "Prediction",
     "Regression",
     "RetryPolicy",
+    "Served",
     "ServerError",
     "Signature",
     "Tensor",

@@ -10,6 +10,22 @@ from understudy.errors import Code
 from understudy.signatures import Signature
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Why a version answered, of a model whose traffic is split.
+
+    Attributes:
+        arm: `baseline`, `candidate`, or `other`.
+        reason: `sticky`: by the routing key; `random`: there was none; `override`: the request asked for it;
+            `fallback`: the version that it belongs to could not answer.
+        request_id: what to call the request when the truth is known.
+    """
+
+    arm: str
+    reason: str
+    request_id: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction(Mapping[str, Array]):
     """The outputs of a prediction, by name.
@@ -21,12 +37,14 @@ class Prediction(Mapping[str, Array]):
         model: that was asked.
         version: that answered.
         signature: that was called.
+        served: why that version; none where traffic is not split, or the call named the version.
     """
 
     outputs: Mapping[str, Array]
     model: str
     version: int
     signature: str
+    served: Served | None = None
 
     __eq__ = object.__eq__  # a mapping's would compare arrays, which is no yes or no
     __hash__ = object.__hash__
@@ -63,12 +81,14 @@ class Classification:
         model: that was asked.
         version: that answered.
         signature: that was called.
+        served: why that version; none where traffic is not split, or the call named the version.
     """
 
     examples: tuple[tuple[Class, ...], ...]
     model: str
     version: int
     signature: str
+    served: Served | None = None
 
     def __getitem__(self, index: int) -> tuple[Class, ...]:
         return self.examples[index]
@@ -89,12 +109,14 @@ class Regression:
         model: that was asked.
         version: that answered.
         signature: that was called.
+        served: why that version; none where traffic is not split, or the call named the version.
     """
 
     values: tuple[float, ...]
     model: str
     version: int
     signature: str
+    served: Served | None = None
 
     def __getitem__(self, index: int) -> float:
         return self.values[index]

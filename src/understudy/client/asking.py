@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from understudy.buckets import KEY_BYTES_MAX
 from understudy.client.errors import InvalidRequestError
 from understudy.client.messages import ModelSpec
 from understudy.errors import Code
 
-ROUTING_KEY_METADATA: Final = "x-understudy-routing-key"
-"""gRPC metadata that carries the routing key."""
-ROUTING_KEY_BYTES_MAX: Final = 1_024
+ROUTING_KEY_METADATA: Final = "x-routing-key"
+"""gRPC metadata that carries the routing key, unless a model has it elsewhere."""
 TIMEOUT_S: Final = 30.0
 """Of a call that names none."""
 _METADATA_KEY: Final = re.compile(r"[a-z0-9_.-]+")
@@ -80,11 +80,11 @@ class Terms:
             check_timeout(self.timeout_s)
         key = self.routing_key
         if key is not None and not (
-            key and key.isascii() and key.isprintable() and len(key) <= ROUTING_KEY_BYTES_MAX
+            key and key.isascii() and key.isprintable() and len(key) <= KEY_BYTES_MAX
         ):
             raise InvalidRequestError(
                 Code.INVALID_ARGUMENT,
-                f"A routing key is from 1 to {ROUTING_KEY_BYTES_MAX} printable ASCII characters.",
+                f"A routing key is from 1 to {KEY_BYTES_MAX} printable ASCII characters.",
             )
 
 

@@ -29,10 +29,11 @@ from understudy.client.channel import (
     build_credentials,
     build_failure,
     build_options,
+    build_reply,
 )
 from understudy.client.errors import ClosedError
 from understudy.client.examples import ExampleLike
-from understudy.client.exchange import Chance, Exchange, Failure, Outcome, Pause, Step, Steps
+from understudy.client.exchange import Chance, Exchange, Failure, Outcome, Pause, Reply, Step, Steps
 from understudy.client.inference import Head
 from understudy.client.readiness import READY_TIMEOUT_S, wait_until_ready
 from understudy.client.retry import DEFAULT_RETRIES, RetryPolicy
@@ -307,10 +308,12 @@ class AsyncClient:
     async def _perform(self, step: Step) -> Outcome:
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
-            return b""
+            return Reply()
         send: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = self._open().unary_unary(step.path)
         try:
-            answer: bytes = await send(step.request, timeout=step.timeout_s, metadata=step.metadata)
+            call = send(step.request, timeout=step.timeout_s, metadata=step.metadata)
+            message: bytes = await call
+            return build_reply(message, await call.initial_metadata())
         except grpc.aio.AioRpcError as error:
             return build_failure(error)
         except asyncio.CancelledError:
@@ -318,7 +321,6 @@ class AsyncClient:
             if self._closed and task is not None and not task.cancelling():
                 return Failure(Code.CANCELLED, "The client was closed.")
             raise
-        return answer
 
     def _open(self) -> grpc.aio.Channel:
         """The channel, made in the loop that uses it."""

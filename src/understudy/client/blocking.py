@@ -28,10 +28,11 @@ from understudy.client.channel import (
     build_credentials,
     build_failure,
     build_options,
+    build_reply,
 )
 from understudy.client.errors import ClosedError
 from understudy.client.examples import ExampleLike
-from understudy.client.exchange import Chance, Exchange, Outcome, Pause, Step, Steps
+from understudy.client.exchange import Chance, Exchange, Outcome, Pause, Reply, Step, Steps
 from understudy.client.inference import Head
 from understudy.client.readiness import READY_TIMEOUT_S, wait_until_ready
 from understudy.client.retry import DEFAULT_RETRIES, RetryPolicy
@@ -304,10 +305,11 @@ class Client:
         if isinstance(step, Pause):
             if self._closed.wait(step.seconds):
                 raise ClosedError
-            return b""
+            return Reply()
         send: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(step.path)
         try:
-            return send(step.request, timeout=step.timeout_s, metadata=step.metadata)
+            message, call = send.with_call(step.request, timeout=step.timeout_s, metadata=step.metadata)
+            return build_reply(message, call.initial_metadata())
         except grpc.RpcError as error:
             return build_failure(error)
         except ValueError:

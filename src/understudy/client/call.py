@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from understudy.client.answers import Served
+
 Answer = TypeVar("Answer")
 
 PREDICTION_SERVICE: Final = "/tensorflow.serving.PredictionService/"
@@ -21,6 +23,7 @@ class Call(Generic[Answer]):
         decode: the answer's bytes to what the caller gets; raises AnswerError.
         model: that is asked; empty for a question about the server.
         is_repeatable: whether asking twice is the same as asking once.
+        explain: puts into the answer why that version gave it; none: nobody asks.
     """
 
     path: str
@@ -28,3 +31,4 @@ class Call(Generic[Answer]):
     decode: Callable[[bytes], Answer]
     model: str = ""
     is_repeatable: bool = True
+    explain: Callable[[Answer, Served], Answer] | None = None

@@ -1,13 +1,14 @@
 """How a server is reached: gRPC's channel arguments, TLS, and its failures in our words."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import grpc
 
-from understudy.client.exchange import Failure
+from understudy.client.answers import Served
+from understudy.client.exchange import Failure, Reply
 from understudy.errors import Code
 
 DEFAULT_ADDRESS: Final = "localhost:8500"
@@ -16,6 +17,9 @@ MESSAGE_BYTES_MAX: Final = (1 << 31) - 1
 _RECONNECT_FIRST_MS: Final = 100
 _RECONNECT_MAX_MS: Final = 2_000
 """Between attempts to connect; gRPC's own two minutes are longer than any restart."""
+
+_SERVED: Final = ("x-understudy-arm", "x-understudy-reason", "x-request-id")
+"""Metadata of an answer from a model whose traffic is split."""
 
 Options: TypeAlias = Mapping[str, str | int]
 
@@ -73,6 +77,15 @@ def build_failure(error: grpc.RpcError) -> Failure:
     """What gRPC raised, as a value."""
     number = error.code().value[0]
     return Failure(Code(number) if number in set(Code) else Code.UNKNOWN, error.details() or "")
+
+
+def build_reply(message: bytes, metadata: Iterable[tuple[str, str | bytes]] | None) -> Reply:
+    """What gRPC received, with what the server says of it."""
+    said = {key: value for key, value in metadata or () if isinstance(value, str)}
+    arm, reason, request_id = (said.get(key) for key in _SERVED)
+    if arm is None or reason is None or request_id is None:
+        return Reply(message)
+    return Reply(message, Served(arm, reason, request_id))
 
 
 def _pem(given: bytes | str | Path | None) -> bytes | None:

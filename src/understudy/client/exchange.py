@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
-from understudy.client.answers import ClientCounts
+from understudy.client.answers import ClientCounts, Served
 from understudy.client.asking import ROUTING_KEY_METADATA, Terms, check_metadata, check_timeout
 from understudy.client.call import Call
 from understudy.client.errors import ClientError, build_error
@@ -21,7 +21,7 @@ Metadata: TypeAlias = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a request, and answer with the response's bytes or with a Failure.
+    """Send a request, and answer with a Reply or with a Failure.
 
     Attributes:
         path: of the method.
@@ -38,9 +38,22 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Wait, and answer with nothing."""
+    """Wait, and answer with an empty Reply."""
 
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an attempt was answered.
+
+    Attributes:
+        message: serialized.
+        served: why the version that answered did, if the server says so.
+    """
+
+    message: bytes = b""
+    served: Served | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +70,7 @@ class Failure:
 
 
 Step: TypeAlias = Send | Pause
-Outcome: TypeAlias = bytes | Failure
+Outcome: TypeAlias = Reply | Failure
 Steps: TypeAlias = Generator[Step, Outcome, Answer]
 
 
@@ -118,9 +131,12 @@ class Exchange:
         while True:
             tries.begin()
             outcome = yield Send(call.path, call.request, left_s, metadata)
-            if isinstance(outcome, bytes):
+            if isinstance(outcome, Reply):
                 self._budget.earn()
-                return call.decode(outcome)
+                answer = call.decode(outcome.message)
+                if call.explain is None or outcome.served is None:
+                    return answer
+                return call.explain(answer, outcome.served)
             left_s = ends_s - clock()
             pause_s = tries.pause_s(outcome.code, left_s=left_s, draw=self.chance.draw())
             if pause_s is not None:

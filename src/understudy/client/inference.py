@@ -1,10 +1,11 @@
 """Calls that run a model: a caller's arguments to a request's bytes, an answer's bytes to an answer. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Literal, TypeAlias, cast
+from dataclasses import replace
+from typing import Final, Literal, TypeAlias, TypeVar, cast
 
 from understudy.client import messages
-from understudy.client.answers import Class, Classification, Inferences, Prediction, Regression
+from understudy.client.answers import Class, Classification, Inferences, Prediction, Regression, Served
 from understudy.client.asking import Target
 from understudy.client.call import PREDICTION_SERVICE, Call
 from understudy.client.errors import AnswerError, TensorError
@@ -12,6 +13,7 @@ from understudy.client.examples import ExampleLike, write_input
 from understudy.client.messages import build_message, parse_message, serialize
 from understudy.client.tensors import TensorLike, read_tensor, write_tensor
 
+Explained = TypeVar("Explained", Prediction, Classification, Regression)
 Head: TypeAlias = Literal["classify", "regress"]
 """What one signature of several is asked to do."""
 
@@ -43,7 +45,7 @@ def predict(
         spec = response.model_spec
         return Prediction(arrays, spec.name, spec.version.value, spec.signature_name)
 
-    return Call(PREDICTION_SERVICE + "Predict", serialize(request), decode, target.model)
+    return Call(PREDICTION_SERVICE + "Predict", serialize(request), decode, target.model, explain=_explain)
 
 
 def classify(
@@ -57,7 +59,7 @@ def classify(
         return _classification(response.result, response.model_spec)
 
     request = _examples_request("tensorflow.serving.ClassificationRequest", target, examples, context)
-    return Call(PREDICTION_SERVICE + "Classify", request, decode, target.model)
+    return Call(PREDICTION_SERVICE + "Classify", request, decode, target.model, explain=_explain)
 
 
 def regress(target: Target, examples: Iterable[ExampleLike], context: ExampleLike | None) -> Call[Regression]:
@@ -69,7 +71,7 @@ def regress(target: Target, examples: Iterable[ExampleLike], context: ExampleLik
         return _regression(response.result, response.model_spec)
 
     request = _examples_request("tensorflow.serving.RegressionRequest", target, examples, context)
-    return Call(PREDICTION_SERVICE + "Regress", request, decode, target.model)
+    return Call(PREDICTION_SERVICE + "Regress", request, decode, target.model, explain=_explain)
 
 
 def multi_inference(
@@ -92,7 +94,15 @@ def multi_inference(
         response = cast(messages.MultiInferenceResponse, parse_message(name, payload))
         return {each.model_spec.signature_name: _inference(each) for each in response.results}
 
-    return Call(PREDICTION_SERVICE + "MultiInference", serialize(request), decode, target.model)
+    def explain(answers: Inferences, served: Served) -> Inferences:
+        return {name: replace(answer, served=served) for name, answer in answers.items()}
+
+    path = PREDICTION_SERVICE + "MultiInference"
+    return Call(path, serialize(request), decode, target.model, explain=explain)
+
+
+def _explain(answer: Explained, served: Served) -> Explained:
+    return replace(answer, served=served)
 
 
 def _examples_request(

@@ -38,7 +38,7 @@ def wait_until_ready(exchange: Exchange, target: Target | None, timeout_s: float
     heard = "nothing"
     while (left_s := ends_s - clock()) > 0:
         outcome = yield Send(question.path, question.request, left_s, exchange.metadata)
-        heard = _excuse(outcome, target) if isinstance(outcome, Failure) else question.decode(outcome)
+        heard = _excuse(outcome, target) if isinstance(outcome, Failure) else question.decode(outcome.message)
         if not heard:
             return
         yield Pause(max(min(POLL_S, ends_s - clock()), 0.0))

@@ -7,8 +7,10 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from understudy.buckets import KEY_BYTES_MAX
 from understudy.client import answers, errors, retry, tensors
-from understudy.client.asking import ROUTING_KEY_BYTES_MAX, TIMEOUT_S
+from understudy.client.asking import TIMEOUT_S
+from understudy.client.assignment import Assignment
 from understudy.client.blocking import Client
 from understudy.client.channel import DEFAULT_ADDRESS, MESSAGE_BYTES_MAX, Tls
 from understudy.client.readiness import READY_TIMEOUT_S
@@ -23,11 +25,11 @@ with `async with`.
 
 `DEFAULT_ADDRESS` is `{DEFAULT_ADDRESS}`, `TIMEOUT_S` {TIMEOUT_S:g}, `READY_TIMEOUT_S` {READY_TIMEOUT_S:g},
 `DEFAULT_RETRIES` a `RetryPolicy()`; a `TensorLike` is what `numpy.asarray` takes, or a `Tensor`. A message
-has at most {MESSAGE_BYTES_MAX} bytes, a routing key {ROUTING_KEY_BYTES_MAX}.
+has at most {MESSAGE_BYTES_MAX} bytes, a routing key {KEY_BYTES_MAX}.
 """
 _DATA: Final = (
     Tls, retry.RetryPolicy, tensors.Tensor, answers.Prediction, answers.Classification, answers.Class,
-    answers.Regression, answers.ModelMetadata, answers.ModelStatus, answers.VersionStatus,
+    answers.Regression, answers.Served, answers.ModelMetadata, answers.ModelStatus, answers.VersionStatus,
     answers.ClientCounts,
 )  # fmt: skip
 _SECTION: Final = re.compile(r"^(Args|Attributes|Raises|Returns):$", re.MULTILINE)
@@ -37,16 +39,22 @@ _LINE_LENGTH: Final = 100
 
 def build_reference() -> str:
     """The page."""
-    parts = [_HEAD, f"## Client\n\n{_words(Client)}", _method("Client", Client.__init__)]
-    for name, member in Client.__dict__.items():
+    parts = [_HEAD, *_class(Client), *_class(Assignment)]
+    parts += [f"## {kind.__name__}\n\n{_words(kind)}" for kind in _DATA]
+    return "\n".join([*parts, _errors()])
+
+
+def _class(kind: type) -> Iterator[str]:
+    """A class with its constructor and what it can do."""
+    yield f"## {kind.__name__}\n\n{_words(kind)}"
+    yield _method(kind.__name__, vars(kind)["__init__"])
+    for name, member in vars(kind).items():
         if name.startswith("_"):
             continue
         if isinstance(member, property):
-            parts.append(f"### `{name}`\n\n{inspect.getdoc(member)}\n")
+            yield f"### `{name}`\n\n{inspect.getdoc(member)}\n"
         else:
-            parts.append(_method(name, member))
-    parts += [f"## {kind.__name__}\n\n{_words(kind)}" for kind in _DATA]
-    return "\n".join([*parts, _errors()])
+            yield _method(name, member)
 
 
 def _method(name: str, function: Callable[..., object]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from understudy.routing.buckets import Ranges, remainder, reweigh
+from understudy.buckets import Ranges, remainder, reweigh
 
 
 @dataclass(frozen=True, slots=True)

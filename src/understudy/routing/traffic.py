@@ -2,29 +2,26 @@
 
 Requests that name neither version nor label are assigned to one of `BUCKETS` buckets: by a salted hash of
 their key, or by chance when they bring none. Buckets that no range names belong to the model's default
-version. buckets.py says who gets which bucket.
+version. understudy.buckets says who gets which bucket.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-BUCKETS: Final = 10_000
-"""A weight of one bucket is a hundredth of a per cent."""
-KEY_BYTES_MAX: Final = 1_024
-"""A longer key is none."""
-RANGES_MAX: Final = 64
-"""Of one model; the data plane refuses more."""
+from understudy.buckets import BUCKETS, BucketRange
+
+__all__ = [
+    "BUCKETS",
+    "KEY_HEADER",
+    "BucketRange",
+    "Remembering",
+    "ShadowRoute",
+    "Tolerance",
+    "Traffic",
+]
+
 KEY_HEADER: Final = "x-routing-key"
 """Where a request's routing key is unless its model says otherwise: gRPC metadata, or an HTTP header."""
-
-
-@dataclass(frozen=True, slots=True)
-class BucketRange:
-    """Buckets from `start` up to and without `stop`, which `version` answers."""
-
-    version: int
-    start: int
-    stop: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,28 @@ to them, with vectors, and crates/dataplane/src/traffic/bucket.rs is the data pl
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import chain
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import xxhash
 
-from understudy.routing.traffic import BUCKETS, KEY_BYTES_MAX, RANGES_MAX, BucketRange
+BUCKETS: Final = 10_000
+"""A weight of one bucket is a hundredth of a per cent."""
+KEY_BYTES_MAX: Final = 1_024
+"""A longer key is none."""
+RANGES_MAX: Final = 64
+"""Of one model; the data plane refuses more."""
+
+
+@dataclass(frozen=True, slots=True)
+class BucketRange:
+    """Buckets from `start` up to and without `stop`, which `version` answers."""
+
+    version: int
+    start: int
+    stop: int
+
 
 Ranges: TypeAlias = tuple[BucketRange, ...]
 Pieces: TypeAlias = list[tuple[int, int]]
