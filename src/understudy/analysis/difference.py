@@ -20,10 +20,11 @@ at least d implies. At its first request a key is bad with at least that probabi
 only makes the bet smaller: what is counted stays below a fair bet on first requests.
 """
 
+from functools import lru_cache
 from math import log1p
 from typing import Final
 
-from understudy.analysis.ratio import Logs
+from understudy.analysis.ratio import Logs, add_logs
 from understudy.analysis.strata import Strata, Stratum
 
 STAKES: Final = (0.05, 0.2, 0.5, 0.95)
@@ -33,20 +34,21 @@ STAKE_WEIGHTS: Final = (0.1, 0.1, 0.15, 0.65)
 """Of these in the mean: a candidate without any bad event is the usual one, and must not wait long."""
 RISES: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Stakes on a larger difference, as lambda / w: near 1 + rise times the null's rate the bet does best."""
+_REMEMBERED_MAX: Final = 2_048
+"""Bets on strata that are kept: those of weights that are over do not change any more."""
 _STAKE_MAX: Final = 0.95
 """Of what may be lost at once: the whole of it would end the bet."""
 
 
 def weigh_closeness(strata: Strata, floor: float) -> Logs:
     """Evidence against "the candidate's rate is at least `floor` above the baseline's", for each stake."""
-    drawn = [stratum for stratum in strata if not stratum.is_keyed]
+    each = [_bet(stratum, floor) for stratum in strata if not stratum.is_keyed]
     keyed = [stratum for stratum in strata if stratum.is_keyed]
-    bad = sum(stratum.candidate.bad for stratum in keyed)
-    clean = max((stratum.candidate.total for stratum in keyed), default=0) - bad
-    return tuple(
-        sum(_bet(stratum, floor, stake) for stratum in drawn) + _bet_on_keys(bad, max(clean, 0), floor, stake)
-        for stake in STAKES
-    )
+    if keyed:
+        bad = sum(stratum.candidate.bad for stratum in keyed)
+        clean = max(stratum.candidate.total for stratum in keyed) - bad
+        each.append(tuple(_bet_on_keys(bad, max(clean, 0), floor, stake) for stake in STAKES))
+    return add_logs(each, len(STAKES))
 
 
 def weigh_gap(strata: Strata, floor: float) -> Logs:
@@ -55,7 +57,7 @@ def weigh_gap(strata: Strata, floor: float) -> Logs:
     Of keys this holds as long as neither version makes any key bad that the other would not; that is the null
     hypothesis that a false abort is about.
     """
-    return tuple(sum(_bet_on_gap(stratum, floor, rise) for stratum in strata) for rise in RISES)
+    return add_logs([_bet_on_gap(stratum, floor) for stratum in strata], len(RISES))
 
 
 def measure_difference(strata: Strata) -> float:
@@ -76,30 +78,34 @@ def measure_difference(strata: Strata) -> float:
     )
 
 
-def _bet(stratum: Stratum, floor: float, stake: float) -> float:
+@lru_cache(_REMEMBERED_MAX)
+def _bet(stratum: Stratum, floor: float) -> Logs:
     """What speaks for the candidate counts only as far as it answered its part: silence is no proof."""
     weight, candidate, baseline = stratum.weight, stratum.candidate, stratum.baseline
     total = candidate.total + baseline.total
     if total == 0:
-        return 0.0
+        return (0.0,) * len(STAKES)
     reached = min(candidate.total / (weight * total), 1.0)
-    part = stake * weight / (1 - weight * floor)
-    gain = (total - candidate.bad - baseline.bad) * log1p(part * floor) + baseline.bad * log1p(
-        part * (floor + 1 / (1 - weight))
-    )
-    return reached * gain + candidate.bad * log1p(part * (floor - 1 / weight))
+    clean = total - candidate.bad - baseline.bad
+    logs = []
+    for stake in STAKES:
+        part = stake * weight / (1 - weight * floor)
+        gain = clean * log1p(part * floor) + baseline.bad * log1p(part * (floor + 1 / (1 - weight)))
+        logs.append(reached * gain + candidate.bad * log1p(part * (floor - 1 / weight)))
+    return tuple(logs)
 
 
-def _bet_on_gap(stratum: Stratum, floor: float, rise: float) -> float:
+@lru_cache(_REMEMBERED_MAX)
+def _bet_on_gap(stratum: Stratum, floor: float) -> Logs:
     weight, candidate, baseline = stratum.weight, stratum.candidate, stratum.baseline
     loss = 1 / (1 - weight) + floor
-    part = min(rise * weight, _STAKE_MAX / loss)
-    clean = candidate.total + baseline.total - candidate.bad - baseline.bad
-    return (
-        max(clean, 0) * log1p(-part * floor)
-        + candidate.bad * log1p(part * (1 / weight - floor))
-        + baseline.bad * log1p(-part * loss)
-    )
+    clean = max(candidate.total + baseline.total - candidate.bad - baseline.bad, 0)
+    logs = []
+    for rise in RISES:
+        part = min(rise * weight, _STAKE_MAX / loss)
+        gain = candidate.bad * log1p(part * (1 / weight - floor))
+        logs.append(gain + clean * log1p(-part * floor) + baseline.bad * log1p(-part * loss))
+    return tuple(logs)
 
 
 def _bet_on_keys(bad: int, clean: int, floor: float, stake: float) -> float:

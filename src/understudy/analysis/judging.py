@@ -140,9 +140,7 @@ def _answer(question: _Question, division: _Division, *, is_brief: bool) -> Metr
     needed = None if is_brief else count_needed(weighed, limits, candidate.total)
     sentence = ""
     if not is_brief:
-        meaning = describe_finding(
-            finding, settings, weighed.log_abort_e(), needed=needed, unit=question.unit
-        )
+        meaning = describe_finding(finding, settings, weighed.evident.harm, needed=needed, unit=question.unit)
         sentence = f"{describe_counts(settings.name, candidate, baseline, interval)}: {meaning}"
     return MetricVerdict(
         metric=settings.name,
@@ -156,12 +154,12 @@ def _answer(question: _Question, division: _Division, *, is_brief: bool) -> Metr
         ratio=interval.ratio,
         ratio_low=interval.low,
         ratio_high=interval.high,
-        log_abort_e=weighed.log_abort_e(),
-        log_pass_e=weighed.log_pass_e(),
+        log_abort_e=weighed.evident.harm,
+        log_pass_e=weighed.evident.safety,
         needed=needed,
         sentence=sentence,
         difference=weighed.difference,
-        log_gap_e=weighed.log_gap_e(),
+        log_gap_e=weighed.evident.gap,
     )
 
 

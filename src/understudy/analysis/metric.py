@@ -7,6 +7,7 @@ candidate beyond margin and floor passes with probability beta at most: both way
 hypothesis, and so does the mean of their e-values.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, log
@@ -40,79 +41,102 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weighed:
-    """The evidence of one metric, as logarithms of e-values for each alternative.
+class Evident:
+    """How strong the evidence is, as logarithms of e-values.
 
     Attributes:
         harm: that the ratio is above what is tolerated.
         gap: that the difference is above the floor.
+        safety: for no harm, by either way.
+    """
+
+    harm: float
+    gap: float
+    safety: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """The evidence of one metric.
+
+    Attributes:
+        harm: that the ratio is above what is tolerated, for each alternative.
+        gap: that the difference is above the floor.
         safety: that the ratio is below the margin.
         closeness: that the difference is below the floor.
-        difference: of the rates, as measured.
-        floor: of the difference.
+        is_above_floor: the difference as measured is.
+        difference: that one.
+        evident: all of it, mixed.
     """
 
     harm: Logs
     gap: Logs
     safety: Logs
     closeness: Logs
+    is_above_floor: bool
     difference: float
-    floor: float
+    evident: Evident
 
-    def log_abort_e(self, growth: float = 1.0) -> float:
-        """The evidence for harm, were the counts so many times as large."""
-        return _mix_grown(self.harm, growth)
+    def grown(self, growth: float) -> Evident:
+        """The evidence, were the counts so many times as large: logarithms grow in proportion."""
+        harm, gap, safety, closeness = (
+            [value * growth for value in logs] for logs in (self.harm, self.gap, self.safety, self.closeness)
+        )
+        return _mix_all(harm, gap, safety, closeness)
 
-    def log_gap_e(self, growth: float = 1.0) -> float:
-        """The evidence that the difference exceeds the floor."""
-        return _mix_grown(self.gap, growth)
-
-    def log_pass_e(self, growth: float = 1.0) -> float:
-        """The evidence for no harm, by either way."""
-        grown = [value * growth for value in self.closeness]
-        return mix((_mix_grown(self.safety, growth), mix(grown, STAKE_WEIGHTS)), _WAYS)
-
-    def find(self, limits: Limits, growth: float = 1.0) -> Finding:
-        """What it says."""
-        harm = self.log_abort_e(growth)
-        if harm >= limits.harm and self.log_gap_e(growth) >= limits.safe:
+    def find(self, limits: Limits, evident: Evident | None = None) -> Finding:
+        """What it says, or would say with other evidence."""
+        evident = evident or self.evident
+        if evident.harm >= limits.harm and evident.gap >= limits.safe:
             return Finding.HARM
-        if harm >= min(SUSPICIOUS, limits.harm) and self.difference > self.floor:
+        if evident.harm >= min(SUSPICIOUS, limits.harm) and self.is_above_floor:
             return Finding.SUSPICION
-        return Finding.NO_HARM if self.log_pass_e(growth) >= limits.safe else Finding.UNDECIDED
+        return Finding.NO_HARM if evident.safety >= limits.safe else Finding.UNDECIDED
 
 
 @lru_cache(4_096)
 def weigh(strata: Strata, settings: MetricSettings) -> Weighed:
     """The evidence of one metric. Most counts are those of a quarter of a second ago."""
+    harm = weigh_harm(strata, settings.tolerated)
+    gap = weigh_gap(strata, settings.floor)
+    safety = weigh_safety(strata, settings.margin)
+    closeness = weigh_closeness(strata, settings.floor)
+    difference = measure_difference(strata)
     return Weighed(
-        harm=weigh_harm(strata, settings.tolerated),
-        gap=weigh_gap(strata, settings.floor),
-        safety=weigh_safety(strata, settings.margin),
-        closeness=weigh_closeness(strata, settings.floor),
-        difference=measure_difference(strata),
-        floor=settings.floor,
+        harm=harm,
+        gap=gap,
+        safety=safety,
+        closeness=closeness,
+        is_above_floor=difference > settings.floor,
+        difference=difference,
+        evident=_mix_all(harm, gap, safety, closeness),
     )
 
 
 def count_needed(weighed: Weighed, limits: Limits, candidate_total: int) -> int | None:
     """How many more of the candidate's units would decide, if all goes on at the present rates.
 
-    The logarithms grow in proportion to the counts; the smallest growth is looked for that decides.
+    The smallest growth of the counts is looked for that decides.
     """
     decided = (Finding.HARM, Finding.NO_HARM)
     if candidate_total == 0:
         return None
     low, high = 1.0, 1.0
-    while weighed.find(limits, high) not in decided:
+    while weighed.find(limits, weighed.grown(high)) not in decided:
         low, high = high, high * 2
         if high > _GROWTH_MAX:
             return None
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        low, high = (low, middle) if weighed.find(limits, middle) in decided else (middle, high)
+        low, high = (
+            (low, middle) if weighed.find(limits, weighed.grown(middle)) in decided else (middle, high)
+        )
     return ceil((high - 1) * candidate_total)
 
 
-def _mix_grown(logs: Logs, growth: float) -> float:
-    return mix([value * growth for value in logs])
+def _mix_all(
+    harm: Sequence[float], gap: Sequence[float], safety: Sequence[float], closeness: Sequence[float]
+) -> Evident:
+    return Evident(
+        harm=mix(harm), gap=mix(gap), safety=mix((mix(safety), mix(closeness, STAKE_WEIGHTS)), _WAYS)
+    )

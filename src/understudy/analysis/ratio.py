@@ -15,6 +15,7 @@ it is set before.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from math import exp, log, log1p, sqrt
 from typing import Final
 
@@ -24,6 +25,8 @@ HARM_STEPS: Final = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 """Alternatives to a tolerated ratio, as multiples of it."""
 SAFE_STEPS: Final = (0.1, 0.3, 0.5, 0.667)
 """Alternatives to a margin, likewise."""
+_REMEMBERED_MAX: Final = 4_096
+"""Strata whose evidence is kept: those of weights that are over do not change any more."""
 RATIO_MIN: Final = 1e-4
 RATIO_MAX: Final = 1e4
 """Ratios are looked for between these."""
@@ -97,20 +100,29 @@ def _reached(stratum: Stratum) -> float:
     return min(stratum.weight, stratum.candidate.total / total) if total else 0.0
 
 
-def _weigh(weighted: Iterable[tuple[float, Stratum]], ratio: float, steps: Sequence[float]) -> Logs:
+def add_logs(each: Sequence[Logs], alternatives: int) -> Logs:
+    """The evidence of several strata together, for each alternative."""
+    return tuple(map(sum, zip(*each, strict=True))) if each else (0.0,) * alternatives
+
+
+def _weigh(weighted: Iterable[tuple[float, Stratum]], ratio: float, steps: tuple[float, ...]) -> Logs:
+    each = [
+        _weigh_stratum(weight, stratum.candidate.bad, stratum.baseline.bad, ratio, steps)
+        for weight, stratum in weighted
+    ]
+    return add_logs(each, len(steps))
+
+
+@lru_cache(_REMEMBERED_MAX)
+def _weigh_stratum(
+    weight: float, candidate: int, baseline: int, ratio: float, steps: tuple[float, ...]
+) -> Logs:
     """For each alternative r1 = step * ratio: the sum of logarithms of its factors over all bad events.
 
     q(r1)/q(r0) = step d, and (1 - q(r1))/(1 - q(r0)) = d, where d = (1 - w + w r0)/(1 - w + w r1).
     """
-    counts = [
-        (weight, stratum.candidate.bad, stratum.candidate.bad + stratum.baseline.bad)
-        for weight, stratum in weighted
-    ]
-    logs = []
-    for step in steps:
-        shrink = sum(
-            bad * (log1p(weight * (ratio - 1)) - log1p(weight * (ratio * step - 1)))
-            for weight, _, bad in counts
-        )
-        logs.append(sum(bad for _, bad, _ in counts) * log(step) + shrink)
-    return tuple(logs)
+    null = log1p(weight * (ratio - 1))
+    return tuple(
+        candidate * log(step) + (candidate + baseline) * (null - log1p(weight * (ratio * step - 1)))
+        for step in steps
+    )
