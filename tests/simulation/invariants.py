@@ -259,13 +259,14 @@ def _is_aspired(model: ModelSnapshot, servable: ServableId) -> bool:
 def expected_versions(config: ModelConfig, look: FoundVersions, overlay: Overlay) -> set[int]:
     """The rule for what is aspired, in its plainest form."""
     found = {version.version for version in look.versions} - overlay.quarantined
+    free = found - overlay.held
     match config.version_policy:
         case Latest(count):
-            chosen = {v for v in found if sum(other > v for other in found) < count}
+            chosen = {v for v in free if sum(other > v for other in free) < count}
         case All():
-            chosen = found
+            chosen = free
         case specific:
-            chosen = {v for v in found if v in specific.versions}
+            chosen = {v for v in free if v in specific.versions}
     return chosen | (overlay.pinned & found)
 
 

@@ -353,13 +353,13 @@ def mend_base_path(world: World) -> None:
 
 
 def change_overlay(world: World) -> None:
-    """Pins and quarantine change."""
-    pinned, quarantined = (
-        frozenset(v for v in range(1, VERSION_MAX + 1) if world.random.random() < 0.15) for _ in range(2)
+    """Pins, quarantine and what waits change."""
+    pinned, held, quarantined = (
+        frozenset(v for v in range(1, VERSION_MAX + 1) if world.random.random() < 0.15) for _ in range(3)
     )
     name = world.random.choice(MODELS)
-    world.trace(f"{name}: pinned {set(pinned)}, quarantined {set(quarantined)}")
-    world.driver.overlays[name] = Overlay(pinned=pinned, quarantined=quarantined)
+    world.trace(f"{name}: pinned {set(pinned)}, held {set(held)}, quarantined {set(quarantined)}")
+    world.driver.overlays[name] = Overlay(pinned=pinned, held=held, quarantined=quarantined)
 
 
 def do_nothing(world: World) -> None:

@@ -83,6 +83,13 @@ def test_a_pinned_version_is_aspired_beside_the_policys_choice_if_it_is_there() 
     assert [v.version for v in chosen] == [1, 3]
 
 
+def test_a_held_version_leaves_its_place_to_the_next_unless_it_is_pinned() -> None:
+    held = Overlay(held=frozenset({3}))
+    assert [v.version for v in aspired_versions(Latest(1), found(1, 2, 3), held)] == [2]
+    pinned = Overlay(held=frozenset({3}), pinned=frozenset({3}))
+    assert [v.version for v in aspired_versions(Latest(1), found(1, 2, 3), pinned)] == [2, 3]
+
+
 @given(POLICIES, NUMBERS, NUMBERS, NUMBERS)
 def test_whatever_the_policy_only_found_and_never_quarantined_versions_are_aspired(
     policy: VersionPolicy, there: frozenset[int], pinned: frozenset[int], quarantined: frozenset[int]
@@ -204,3 +211,23 @@ def test_one_models_failure_says_nothing_about_another() -> None:
     bad = FoundVersions("a", (), GONE, "/models/a")
     good = FoundVersions("b", found(1), None, "/models/b")
     assert numbers_of(Aspirer().step(0.0, server, [bad, good])) == {"b": [1]}
+
+
+def test_a_kept_version_goes_on_without_its_files_where_it_was_found() -> None:
+    aspirer, overlay = Aspirer(), {"m": Overlay(kept=frozenset({1}))}
+    aspirer.step(0.0, config(), [look(1)], overlay)
+    result = aspirer.step(1.0, config(), [look(2)], overlay)
+    assert numbers_of(result) == {"m": [1, 2]}
+    assert result.aspired[0].versions[0].path == "/models/m/1"
+    assert numbers_of(aspirer.step(2.0, config(), [look(3)], overlay)) == {"m": [1, 3]}
+    assert numbers_of(aspirer.step(3.0, config())) == {"m": [3]}
+    assert numbers_of(aspirer.step(4.0, config(), (), overlay)) == {"m": [3]}, "nothing was kept of it"
+
+
+def test_what_was_never_found_at_the_present_base_path_is_not_kept() -> None:
+    aspirer, overlay = Aspirer(), {"m": Overlay(kept=frozenset({1}))}
+    assert numbers_of(aspirer.step(0.0, config(), [look(2)], overlay)) == {"m": [2]}
+    aspirer.step(1.0, config(), [look(1, 2)], overlay)
+    moved = config(base_path="/other/m")
+    result = aspirer.step(2.0, moved, [look(2, where="/other/m")], overlay)
+    assert numbers_of(result) == {"m": [2]}
