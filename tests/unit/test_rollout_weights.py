@@ -45,3 +45,21 @@ def test_any_change_gives_the_shares(seed: int) -> None:
         weights = {each: stop - start for each, start, stop in zip(versions, cuts, cuts[1:], strict=False)}
         split = resplit(split, weights, random.choice(versions))
         assert shares(split) == weights
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whoever_does_not_get_less_keeps_its_callers(seed: int) -> None:
+    random = Random(seed)  # noqa: S311 - a test, not a secret
+    split = Split(1)
+    for _ in range(5):
+        cuts = [0, *sorted(random.sample(range(1, BUCKETS), 2)), BUCKETS]
+        weights = {each: stop - start for each, start, stop in zip((1, 2, 3), cuts, cuts[1:], strict=False)}
+        before, had, rest = owners(split), shares(split), split.rest
+        split = resplit(split, weights, random.choice((1, 2, 3)))
+        after = owners(split)
+        assert shares(split) == weights
+        for version in weights.keys() - {rest, split.rest}:
+            if weights[version] < had.get(version, 0):
+                continue
+            lost = [b for b in range(BUCKETS) if before[b] == version and after[b] != version]
+            assert lost == [], f"version {version} gave {len(lost)} of its callers away"

@@ -53,8 +53,7 @@ PAUSES: dict[Pause, tuple[str, str]] = {
         "`resume` (counting begins anew), `promote`",
     ),
     Pause.BASELINE_GONE: (
-        "the baseline does not serve and is not on its way: the candidate gets no traffic, and is not "
-        "promoted by accident",
+        "the baseline does not serve and is not on its way: the candidate gets no traffic meanwhile",
         "by itself, when the baseline serves again; `promote`",
     ),
 }

@@ -22,15 +22,16 @@ class Split:
 def resplit(before: Split, weights: Mapping[int, int], rest: int) -> Split:
     """The split by new weights, by the rule of `reweigh`.
 
-    Another version may answer the rest from now on: the one that did keeps the buckets it had.
+    Another version may answer the rest from now on: both keep the buckets they had, as far as weights go.
 
     Args:
         before: who answers so far.
         weights: of each version, in buckets; together all of them.
         rest: the version that is to answer the rest.
     """
-    ranges = before.ranges
-    if rest != before.rest:
-        ranges = (*remainder(before.rest, ranges), *(each for each in ranges if each.version != rest))
     named = {version: weight for version, weight in weights.items() if version != rest}
-    return Split(rest, reweigh(ranges, named))
+    if rest == before.rest:
+        return Split(rest, reweigh(before.ranges, named))
+    whole = (*before.ranges, *remainder(before.rest, before.ranges))
+    ranges = reweigh(whole, {**named, rest: weights.get(rest, 0)})
+    return Split(rest, tuple(each for each in ranges if each.version != rest))
