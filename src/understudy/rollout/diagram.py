@@ -34,7 +34,7 @@ TRIGGERS: dict[Trigger, str] = {
     "plan wants that",
     Trigger.PASSED: "no harm at the last step; or the plan has no steps, and what came before is passed",
     Trigger.PROMOTED: "an operator said so, or approved it",
-    Trigger.WATCHED: "`keep_baseline_for` is over",
+    Trigger.WATCHED: "`keep_baseline` is over",
     Trigger.FAILED: "harm, a limit that was passed, a failed load or validation, time that ran out, files "
     "that were deleted, too many crashes",
     Trigger.ABORTED: "an operator aborted it, undid it, or put the candidate in quarantine",
