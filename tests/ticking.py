@@ -13,6 +13,7 @@ from understudy.errors import Code
 from understudy.lifecycle.manager import Manager, ManagerOptions
 from understudy.model_config import Latest, ModelConfig, ServerConfig, VersionPolicy
 from understudy.rollout.plan import Strategy
+from understudy.routing.traffic import Traffic
 from understudy.servable import Failure, FoundVersion, FoundVersions, Inspected, Loaded, ServableId
 from understudy.server.state import resume_traffic
 from understudy.store.revision import Draft, Origin
@@ -49,6 +50,7 @@ class Ticking:
         strategies: Mapping[str, Strategy] | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
+        self._splits: dict[str, Traffic] = {}
         self.store = Store(self.clock, directory)
         self.ledger = self.store.revisions
         self._directory, self._strategies = directory, strategies
@@ -90,9 +92,21 @@ class Ticking:
     def _turn(self) -> Turn:
         turn = self.desk.decide(self.now)
         if turn.routes is not None:
+            for route in turn.routes.changed:
+                self._check_epoch(route.traffic)
             self.desk.note_published(turn.routes)
         self.desk.answer_orders(self.now)
         return turn
+
+    def _check_epoch(self, traffic: Traffic | None) -> None:
+        """As the data plane does: counts of one epoch belong to one split."""
+        if traffic is None:
+            return
+        before = self._splits.get(traffic.trial)
+        self._splits[traffic.trial] = traffic
+        if before is not None and traffic.epoch <= before.epoch:
+            assert traffic.epoch == before.epoch
+            assert (traffic.ranges, traffic.candidate) == (before.ranges, before.candidate)
 
     def order(self, *models: ModelConfig, origin: Origin = Origin.RPC) -> ConfigOrder:
         """Orders these models; the text on record is their names."""

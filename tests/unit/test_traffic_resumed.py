@@ -18,12 +18,13 @@ from tests.steering import (
     settle,
     split,
 )
-from tests.ticking import Ticking, found, model, ready
+from tests.ticking import BROKEN, Ticking, found, model, ready
+from understudy.control.facts import RetryOrder
 from understudy.errors import StartupError
 from understudy.rollout.commands import Abort, Promote, Quarantine, Start
-from understudy.rollout.state import Phase
+from understudy.rollout.state import Pause, Phase
 from understudy.routing.traffic import BucketRange
-from understudy.servable import Loaded, ServableId
+from understudy.servable import Loaded, LoadFailed, ServableId
 from understudy.server.state import resume_traffic
 
 
@@ -72,6 +73,22 @@ def test_a_candidate_that_is_ready_first_after_a_restart_is_not_the_default(tmp_
     again.tick()
     assert route(again).default_version == 1
     assert order.answer.done()
+
+
+def test_a_candidate_whose_baseline_is_gone_gets_nothing_until_it_is_back(tmp_path: Path) -> None:
+    again = ramping(tmp_path).restarted()
+    again.order(model("m"))
+    again.see(found("m", 1, 2))
+    again.tick()
+    again.desk.finish(LoadFailed(ServableId("m", 1), 0.1, BROKEN))
+    again.desk.finish(Loaded(ServableId("m", 2), 0.1))
+    settle(again)
+    assert rollout(again).pause is Pause.BASELINE_GONE
+    assert (split(again).ranges, route(again).default_version) == ((), None)
+    again.desk.take_retry(RetryOrder(ServableId("m", 1)))
+    settle(again)
+    assert split(again).ranges == (BucketRange(2, 0, 1_000),)
+    assert route(again).default_version == 1
 
 
 def test_a_rollback_that_could_not_be_recorded_before_the_end_resumes_no_higher(tmp_path: Path) -> None:

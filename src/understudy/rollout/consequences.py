@@ -10,7 +10,7 @@ from understudy.lifecycle.aspire import NO_OVERLAY, Overlay
 from understudy.rollout.minutes import CANARY_LABEL, STABLE_LABEL
 from understudy.rollout.plan import Plan, Strategy
 from understudy.rollout.situation import Situation
-from understudy.rollout.state import ModelTraffic, Phase, Rollout, Weights
+from understudy.rollout.state import ModelTraffic, Pause, Phase, Rollout, Weights
 from understudy.routing.traffic import BucketRange, Remembering, ShadowRoute, Traffic
 
 NONE: frozenset[int] = frozenset()
@@ -48,7 +48,7 @@ def consequences(traffic: ModelTraffic, situation: Situation) -> Consequences:
     )
     if rollout is not None:
         default: int | None = rollout.candidate if rollout.phase is Phase.WATCHING else rollout.baseline
-        split: Traffic | None = _split_by_rollout(rollout, situation)
+        split: Traffic | None = _split_by_rollout(rollout)
     elif weights is not None:
         default, split = weights.default, _split_by_weights(weights, situation)
     else:
@@ -126,12 +126,16 @@ def _not_promoted(rollout: Rollout | None) -> frozenset[int]:
     return frozenset({rollout.candidate})
 
 
-def _split_by_rollout(rollout: Rollout, situation: Situation) -> Traffic | None:
-    """No split before there is traffic; no share for the candidate while it has nobody beside it."""
+def _split_by_rollout(rollout: Rollout) -> Traffic | None:
+    """No split before there is traffic; no share for the candidate while it has nobody beside it.
+
+    Only what is on record says so, and with an epoch of its own: counts of one epoch belong to one split, and
+    the data plane refuses another one.
+    """
     if rollout.traffic_at is None:
         return None
     plan = rollout.plan
-    is_comparable = rollout.phase is Phase.WATCHING or situation.is_ready(rollout.baseline)
+    is_comparable = rollout.phase is Phase.WATCHING or rollout.pause is not Pause.BASELINE_GONE
     return Traffic(
         trial=rollout.id,
         epoch=rollout.epoch,

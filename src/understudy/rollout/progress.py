@@ -83,7 +83,8 @@ def _meets_baseline(minutes: Minutes) -> bool:
     if rollout.pause is Pause.BASELINE_GONE:
         if is_ready:
             reason = f"version {rollout.baseline} serves again; the rollout goes on"
-            minutes.tell(replace(unpaused(rollout, minutes.now), reason=reason), "rollout_resumed", reason)
+            following = replace(unpaused(rollout, minutes.now), epoch=rollout.epoch + 1, reason=reason)
+            minutes.tell(following, "rollout_resumed", reason)
         return True
     is_needed = rollout.phase is not Phase.WATCHING
     if is_needed and rollout.pause is None and situation.is_lost(rollout.baseline):
@@ -92,6 +93,8 @@ def _meets_baseline(minutes: Minutes) -> bool:
             f"{rollout.candidate} with, and it gets no traffic. Bring version {rollout.baseline} back, or "
             f"promote version {rollout.candidate}"
         )
+        minutes.is_urgent = True
+        minutes.change(replace(rollout, epoch=rollout.epoch + 1))
         minutes.pause(Pause.BASELINE_GONE, reason)
         return True
     return False
