@@ -51,7 +51,12 @@ class ControlPlane:
         self._parts.loop.start(self._parts.source, self._parts.effects, self._parts.validations)
         self._parts.source.start()
         assert first.answer.result(TIMEOUT_S).unavailable == ()
-        self._admin = AdminServer(self._parts.view, self._admin_host, operator=self._parts.operator)
+        self._admin = AdminServer(
+            self._parts.view,
+            self._admin_host,
+            operator=self._parts.operator,
+            golden=self._parts.golden,
+        )
         self.address = self._admin.start()
         self.url = f"http://{self.address}"
         self.api = httpx.Client(

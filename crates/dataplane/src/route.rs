@@ -6,7 +6,7 @@
 use crate::{
     error::Error,
     inference::{Target, VersionChoice},
-    request_log::{LogSettings, ModelLog},
+    request_log::{CapturePoint, Drawn, LogSettings, ModelLog},
     servable::{Handle, ServableId, Slot},
     shadow::{Mirroring, Shadow, Shadows},
     stats::{Ledger, Rows},
@@ -81,6 +81,8 @@ pub struct ModelRoute {
     statuses: Box<[ModelVersionStatus]>,
     log: Option<Arc<ModelLog>>,
     split: Option<Split>,
+    /// The same as long as the model is routed, and so are its rows.
+    captures: Arc<CapturePoint>,
     /// What is counted of requests that reached no version.
     rows: Arc<Rows>,
 }
@@ -113,6 +115,15 @@ impl ModelRoute {
     fn label(&self, label: &str) -> Option<i64> {
         let index = self.labels.binary_search_by(|(name, _)| name.as_ref().cmp(label)).ok()?;
         self.labels.get(index).map(|(_, version)| *version)
+    }
+
+    fn lasting(&self) -> Lasting {
+        Lasting { captures: Arc::clone(&self.captures), rows: Arc::clone(&self.rows) }
+    }
+
+    /// Who keeps a request that this version answers.
+    fn draw(&self, version: i64) -> Option<Box<Drawn>> {
+        Drawn::by(self.log.as_ref().filter(|log| log.draws()).cloned(), self.captures.draw(version))
     }
 
     fn default_version(&self) -> Option<&Arc<Slot>> {
@@ -244,8 +255,8 @@ impl Router {
                 _ => slot.acquire(),
             };
             if let Some(handle) = held {
-                let log = model.and_then(|model| model.log.as_ref());
-                return Ok(handle.logged(log.filter(|log| log.draws()).cloned()));
+                let drawn = model.and_then(|model| model.draw(handle.slot().version()));
+                return Ok(handle.logged(drawn));
             }
         }
         Err(Error::unavailable(format!("the versions of {} change too fast; try again", target.model)))
@@ -267,6 +278,14 @@ impl Router {
     #[must_use]
     pub fn rows(&self, name: &str) -> Option<Arc<Rows>> {
         self.table.load().model(name).map(|model| Arc::clone(&model.rows))
+    }
+
+    /// Where requests of a model are captured, and its name; none for a model that is not routed.
+    #[must_use]
+    pub fn captures(&self, name: &str) -> Option<(Arc<str>, Arc<CapturePoint>)> {
+        let table = self.table.load();
+        let (name, model) = table.models.get_key_value(name)?;
+        Some((Arc::clone(name), Arc::clone(&model.captures)))
     }
 
     /// Replaces the table, or refuses the whole update and leaves the present one. `loaded` finds the slot of a
@@ -300,12 +319,12 @@ impl Router {
         }
         for (model, ready, log) in checked {
             let known = models.get_key_value(model.name.as_str());
-            let (name, rows) = known.map_or_else(
+            let (name, lasting) = known.map_or_else(
                 || newcomer(&model.name, ledger),
-                |(name, before)| (Arc::clone(name), Arc::clone(&before.rows)),
+                |(name, before)| (Arc::clone(name), before.lasting()),
             );
             let split = self.open_split(&name, model, &ready);
-            models.insert(name, Arc::new(build_model(model, ready, Kept { log, split, rows })));
+            models.insert(name, Arc::new(build_model(model, ready, Kept { log, split, lasting })));
         }
         self.table.store(Arc::new(RouteTable { generation: update.generation, models }));
         Ok(())
@@ -340,10 +359,16 @@ fn check_traffic(model: &ModelUpdate, present: Option<&ModelRoute>) -> Result<()
     checked.map_err(|error| refused(format!("the traffic of {}: {}", model.name, error.message)))
 }
 
-fn newcomer(name: &str, ledger: &Ledger) -> (Arc<str>, Arc<Rows>) {
+/// What stays the same from one route of a model to its next.
+struct Lasting {
+    captures: Arc<CapturePoint>,
+    rows: Arc<Rows>,
+}
+
+fn newcomer(name: &str, ledger: &Ledger) -> (Arc<str>, Lasting) {
     let name = Arc::from(name);
     let rows = ledger.open_model(&name);
-    (name, rows)
+    (name, Lasting { captures: Arc::default(), rows })
 }
 
 fn check_whole(present: &RouteTable, update: &RouteUpdate) -> Result<(), Error> {
@@ -402,18 +427,18 @@ fn refused(reason: impl fmt::Display) -> Error {
 struct Kept {
     log: Option<Arc<ModelLog>>,
     split: Option<Split>,
-    rows: Arc<Rows>,
+    lasting: Lasting,
 }
 
 fn build_model(model: &ModelUpdate, ready: Vec<Arc<Slot>>, kept: Kept) -> ModelRoute {
-    let Kept { log, split, rows } = kept;
+    let Kept { log, split, lasting: Lasting { captures, rows } } = kept;
     let default = ready.iter().find(|slot| Some(slot.version()) == model.default_version);
     let choice = default.map_or(DefaultChoice::Nobody, |slot| DefaultChoice::One(Arc::clone(slot)));
     let mut labels: Box<[_]> =
         model.labels.iter().map(|(label, version)| (Box::from(label.as_str()), *version)).collect();
     labels.sort();
     let statuses = model.statuses.as_slice().into();
-    ModelRoute { ready: ready.into(), choice, labels, statuses, log, split, rows }
+    ModelRoute { ready: ready.into(), choice, labels, statuses, log, split, captures, rows }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::{
     batching::Batching,
     lane::Lane,
     reaper::{self, Reaper},
-    request_log::ModelLog,
+    request_log::Drawn,
     runtime::Model,
     stats::Rows,
     traffic::Assignment,
@@ -163,7 +163,7 @@ impl Slot {
         }
         let hold = Hold(Arc::clone(self));
         let model = self.model.load_full()?;
-        Some(Handle { model, log: None, assignment: None, hold })
+        Some(Handle { model, drawn: None, assignment: None, hold })
     }
 
     /// Closes the slot, waits for its last handle or for the deadline, and lets the model be freed: in this
@@ -272,7 +272,7 @@ pub struct Handle {
     // Order matters: fields drop in the order they stand, and the model's copy must be gone before the hold is
     // counted off, or the copy could turn out to be the last one.
     model: Arc<Box<dyn Model>>,
-    log: Option<Arc<ModelLog>>,
+    drawn: Option<Box<Drawn>>,
     assignment: Option<Arc<Assignment>>,
     hold: Hold,
 }
@@ -292,16 +292,16 @@ impl Handle {
         self.model.as_ref().as_ref()
     }
 
-    /// The log that this request was drawn for; none for most.
+    /// Who keeps this request with its answer; none for most.
     #[must_use]
-    pub fn log(&self) -> Option<&Arc<ModelLog>> {
-        self.log.as_ref()
+    pub fn log(&self) -> Option<&Drawn> {
+        self.drawn.as_deref()
     }
 
-    /// The same hold, of a request that was drawn for this log, or for none.
+    /// The same hold, of a request that was drawn, or was not.
     #[must_use]
-    pub(crate) fn logged(self, log: Option<Arc<ModelLog>>) -> Self {
-        Self { log, ..self }
+    pub(crate) fn logged(self, drawn: Option<Box<Drawn>>) -> Self {
+        Self { drawn, ..self }
     }
 
     /// What this request is for its model's trial; none where traffic is not split, or the request named its version.

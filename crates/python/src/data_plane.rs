@@ -4,10 +4,12 @@ use crate::{
     doors::Doors,
     error::raised,
     options::{
-        DataPlaneOptions, LiteRtOptions, LoadRequest, ServableId, TensorFlowOptions, TlsOptions,
-        ValidateRequest,
+        CaptureOptions, DataPlaneOptions, LiteRtOptions, LoadRequest, ServableId, TensorFlowOptions,
+        TlsOptions, ValidateRequest,
     },
-    reports::{AdminRequest, BoundAddresses, LoadReport, RequestLogReport, UnloadReport, ValidationReport},
+    reports::{
+        AdminRequest, BoundAddresses, Capture, LoadReport, RequestLogReport, UnloadReport, ValidationReport,
+    },
     routes::RouteUpdate,
     statistics::{Statistics, seconds},
 };
@@ -73,6 +75,12 @@ impl DataPlane {
         let request = request.translate()?;
         let report = py.detach(move || self.plane.validate(servable.borrowed(), &request));
         report.map(ValidationReport::from).map_err(raised)
+    }
+
+    /// Begins to keep requests of a model with their answers.
+    fn capture(&self, py: Python<'_>, model: &str, options: CaptureOptions) -> PyResult<Capture> {
+        let options = options.into();
+        py.detach(|| self.plane.capture(model, options)).map(Capture::from).map_err(raised)
     }
 
     /// What a loaded version can be asked, as a serialized `tensorflow.serving.SignatureDefMap`.

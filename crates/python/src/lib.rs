@@ -35,6 +35,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<data_plane::DataPlane>()?;
     module.add_class::<reports::AdminRequest>()?;
     module.add_class::<reports::BoundAddresses>()?;
+    module.add_class::<reports::Capture>()?;
     module.add_class::<reports::LoadReport>()?;
     module.add_class::<reports::RequestLogReport>()?;
     module.add_class::<reports::UnloadReport>()?;

@@ -276,3 +276,17 @@ impl ValidateRequest {
         Ok(plane::ValidateRequest { path, tolerance: tolerance.into(), timeout: seconds(timeout_s)? })
     }
 }
+
+#[derive(FromPyObject)]
+pub(crate) struct CaptureOptions {
+    records: usize,
+    version: Option<i64>,
+    is_spread: bool,
+}
+
+impl From<CaptureOptions> for request_log::CaptureOptions {
+    fn from(options: CaptureOptions) -> Self {
+        let CaptureOptions { records, version, is_spread } = options;
+        Self { records, version, is_spread }
+    }
+}

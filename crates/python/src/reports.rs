@@ -2,11 +2,14 @@
 
 use dataplane::{
     admin, golden, plane,
-    request_log::{Incident, Report},
+    request_log::{CaptureProgress, Incident, OpenCapture, Report},
     warmup::Warmed,
 };
-use pyo3::prelude::*;
-use std::time::{Duration, Instant};
+use pyo3::{prelude::*, types::PyBytes};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 /// What a load found and did.
 #[pyclass(frozen, get_all, module = "understudy.dataplane._native")]
@@ -43,6 +46,53 @@ impl From<golden::ValidationReport> for ValidationReport {
             latencies_s: latencies.iter().map(Duration::as_secs_f64).collect(),
             slowest,
         }
+    }
+}
+
+/// Requests of a model that are kept with their answers, until this is finished or gone.
+#[pyclass(frozen, module = "understudy.dataplane._native")]
+pub(crate) struct Capture(Mutex<Option<OpenCapture>>);
+
+impl From<OpenCapture> for Capture {
+    fn from(open: OpenCapture) -> Self {
+        Self(Mutex::new(Some(open)))
+    }
+}
+
+#[pymethods]
+impl Capture {
+    /// How many records there are; 0 once it is finished.
+    #[getter]
+    fn records(&self) -> usize {
+        self.progress().map_or(0, |progress| progress.records)
+    }
+
+    /// How many requests could have been kept.
+    #[getter]
+    fn seen(&self) -> u64 {
+        self.progress().map_or(0, |progress| progress.seen)
+    }
+
+    /// How many were too long for what was left of the capture's bytes.
+    #[getter]
+    fn too_long(&self) -> u64 {
+        self.progress().map_or(0, |progress| progress.too_long)
+    }
+
+    /// Ends it: the records as a `TFRecord` file; empty when it was finished before.
+    fn finish<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let open = py.detach(|| self.lock().take());
+        PyBytes::new(py, &py.detach(|| open.map(OpenCapture::finish).unwrap_or_default()))
+    }
+}
+
+impl Capture {
+    fn progress(&self) -> Option<CaptureProgress> {
+        self.lock().as_ref().map(OpenCapture::progress)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<OpenCapture>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from understudy.admin.answers import HEADERS, answer
 from understudy.admin.changes import build_change_routes
+from understudy.admin.golden import GoldenRecorder, build_golden_routes
 from understudy.admin.guard import ChangesFromHere, LoopbackHosts
 from understudy.admin.openapi import build_openapi
 from understudy.admin.operator import Operator
@@ -25,7 +26,13 @@ from understudy.admin.view import AdminView, ListedView, ModelsView, ModelView, 
 PROMETHEUS_TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def build_app(view: AdminView, operator: Operator | None, *, loopback_only: bool) -> Starlette:
+def build_app(
+    view: AdminView,
+    operator: Operator | None,
+    *,
+    loopback_only: bool,
+    golden: GoldenRecorder | None = None,
+) -> Starlette:
     """The application.
 
     Args:
@@ -34,9 +41,14 @@ def build_app(view: AdminView, operator: Operator | None, *, loopback_only: bool
         loopback_only: answer only requests that name this machine by a loopback name or address. A web page
             of a stranger, opened by an operator, can make the browser ask this port under the page's own
             host name (DNS rebinding); such a request is refused.
+        golden: who keeps requests with their answers, for whoever may change the server; none: nobody.
     """
     return Starlette(
-        routes=[*(_build_operator_routes(operator) if operator else ()), *_build_routes(view)],
+        routes=[
+            *(_build_operator_routes(operator) if operator else ()),
+            *(build_golden_routes(golden) if operator and golden else ()),
+            *_build_routes(view),
+        ],
         middleware=[
             *([Middleware(LoopbackHosts)] if loopback_only else []),
             *([Middleware(ChangesFromHere)] if operator else []),

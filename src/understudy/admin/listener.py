@@ -5,8 +5,10 @@ import socket
 import threading
 
 import uvicorn
+from starlette.applications import Starlette
 
 from understudy.admin.app import build_app
+from understudy.admin.golden import GoldenRecorder
 from understudy.admin.operator import Operator
 from understudy.admin.view import AdminView
 from understudy.errors import Code, StartupError
@@ -23,7 +25,13 @@ class AdminServer:
     """Serves the API from `start` to `stop`."""
 
     def __init__(
-        self, view: AdminView, host: str = LOOPBACK, port: int = 0, *, operator: Operator | None = None
+        self,
+        view: AdminView,
+        host: str = LOOPBACK,
+        port: int = 0,
+        *,
+        operator: Operator | None = None,
+        golden: GoldenRecorder | None = None,
     ) -> None:
         """Prepares a server.
 
@@ -33,9 +41,11 @@ class AdminServer:
                 the loopback are answered.
             port: 0 picks a free one.
             operator: who takes changes; none: the API only reads.
+            golden: who keeps requests with their answers; none: nobody.
         """
         self._view = view
         self._operator = operator
+        self._golden = golden
         self._host = host
         self._port = port
         self._running: tuple[uvicorn.Server, threading.Thread, socket.socket] | None = None
@@ -47,7 +57,9 @@ class AdminServer:
             StartupError: when the address cannot be bound.
         """
         bound = self._bind()
-        server = uvicorn.Server(_build_config(self._view, self._operator, bound))
+        loopback = ipaddress.ip_address(bound.getsockname()[0]).is_loopback
+        app = build_app(self._view, self._operator, loopback_only=loopback, golden=self._golden)
+        server = uvicorn.Server(_build_config(app))
         thread = threading.Thread(target=server.run, args=([bound],), name="admin-api", daemon=True)
         self._running = server, thread, bound
         thread.start()
@@ -89,10 +101,9 @@ class AdminServer:
         )
 
 
-def _build_config(view: AdminView, operator: Operator | None, bound: socket.socket) -> uvicorn.Config:
-    loopback = ipaddress.ip_address(bound.getsockname()[0]).is_loopback
+def _build_config(app: Starlette) -> uvicorn.Config:
     return uvicorn.Config(
-        build_app(view, operator, loopback_only=loopback),
+        app,
         loop="asyncio",
         http="h11",
         ws="none",

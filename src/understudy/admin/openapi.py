@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from understudy.admin.operations import OPERATIONS, JsonValue, Operation
+from understudy.admin.operations import OPERATIONS, TFRECORD, JsonValue, Operation
 
 API_VERSION = "1"
 
@@ -69,6 +69,11 @@ def _describe(operation: Operation, by_class: dict[type, dict[str, JsonValue]]) 
 def _describe_answer(operation: Operation, by_class: dict[type, dict[str, JsonValue]]) -> JsonValue:
     if operation.answer is None:
         return _METRICS
+    if operation.answer is TFRECORD:
+        return {
+            "description": "A TFRecord file",
+            "content": {"application/octet-stream": {"schema": TFRECORD}},
+        }
     schema = by_class[operation.answer] if isinstance(operation.answer, type) else operation.answer
     return _response("The answer", schema)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from understudy.admin.golden import NewGolden
 from understudy.admin.operator import (
     ChangeView,
     ConfigView,
@@ -135,7 +136,24 @@ _TRAFFIC: Final = (
     Operation("delete", _QUARANTINE, "Releases a version", TrafficView, None, _ORDER_REFUSED, query=_BY),
 )
 
+TFRECORD: Final[dict[str, JsonValue]] = {"type": "string", "format": "binary"}
+"""A file of PredictionLog messages."""
+_GOLDEN: Final = Operation(
+    "post",
+    "/v1/models/{name}/golden",
+    "Keeps requests with their answers, as golden examples of the next version",
+    TFRECORD,
+    NewGolden,
+    (
+        (400, "What is asked cannot be taken"),
+        *_NOT_HERE,
+        (404, "There is no such model, or no such version answers"),
+        (409, "They are being recorded already"),
+    ),
+)
+
 OPERATIONS: Final = (
+    _GOLDEN,
     Operation("get", "/v1/status", "The server and all its models", ServerView),
     Operation("get", "/v1/models", "All models, a line each", ModelsView),
     Operation("get", "/v1/models/{name}", "One model", ModelView, refusals=_NO_MODEL),

@@ -26,7 +26,7 @@ from understudy.cli.outcome import NegativeAnswer, Unusable
 
 ADMIN_URL = "http://127.0.0.1:8502"
 ADMIN_URL_VARIABLE = "UNDERSTUDY_ADMIN_URL"
-_HINT = (
+HINT = (
     "Is the server running, and is this its admin port? `understudy serve` opens one at 8502 "
     "(--admin-port); name another with --admin-url or UNDERSTUDY_ADMIN_URL."
 )
@@ -170,7 +170,7 @@ def ask(admin_url: str, path: str, view: type[_View], *, timeout_s: float = TIME
         Unreachable: there is no answer.
     """
     with connect(admin_url, timeout_s=timeout_s) as client:
-        return _read(send(client, client.build_request("GET", path), hint=_HINT), view)
+        return _read(send(client, client.build_request("GET", path), hint=HINT), view)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,20 +205,28 @@ def order(admin_url: str, wanted: Order, view: type[_View]) -> _View:
             content=b"" if wanted.body is None else msgspec.json.encode(wanted.body),
             headers={"content-type": "application/json"},
         )
-        return _read(send(client, request, hint=_HINT), view)
+        return _read(send(client, request, hint=HINT), view)
 
 
 def _read(response: httpx.Response, view: type[_View]) -> _View:
     try:
         if response.status_code == HTTPStatus.OK:
             return msgspec.json.decode(response.content, type=view)
-        if response.status_code == HTTPStatus.BAD_REQUEST:
-            raise Unusable(_error_of(response))
-        if response.status_code in _REFUSALS:
-            raise NegativeAnswer(_error_of(response))
-    except (msgspec.MsgspecError, KeyError) as error:
+    except msgspec.MsgspecError as error:
         raise unexpected(response) from error
-    raise unexpected(response)
+    raise read_refusal(response)
+
+
+def read_refusal(response: httpx.Response) -> click.ClickException:
+    """How a command ends that the server answered with anything but OK."""
+    try:
+        if response.status_code == HTTPStatus.BAD_REQUEST:
+            return Unusable(_error_of(response))
+        if response.status_code in _REFUSALS:
+            return NegativeAnswer(_error_of(response))
+    except (msgspec.MsgspecError, KeyError):
+        pass
+    return unexpected(response)
 
 
 def _error_of(response: httpx.Response) -> str:

@@ -9,6 +9,7 @@ import click
 _COMMANDS: Final[Mapping[str, str]] = {
     "completion": "understudy.cli.completion",
     "config": "understudy.cli.config",
+    "golden": "understudy.cli.golden",
     "label": "understudy.cli.label",
     "models": "understudy.cli.models",
     "predict": "understudy.cli.predict",

@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from understudy.admin.view import ModelView, VersionView
 from understudy.cli.admin_client import admin_url_option, ask_model
+from understudy.cli.golden_options import tolerance_options
 from understudy.cli.outcome import NegativeAnswer, Unreachable
 from understudy.config_message import PLATFORMS
 from understudy.errors import PublishError
@@ -23,6 +24,7 @@ from understudy.model_config import TENSORFLOW_PLATFORM
 from understudy.publish import Published, PublishOptions, Reference
 from understudy.publish import publish as publish_export
 from understudy.publish.publication import LOAD_TIMEOUT_S
+from understudy.routing.traffic import Tolerance
 from understudy.servable import State
 
 ASK_INTERVAL_S = 0.2
@@ -44,6 +46,10 @@ class PublishFlags(TypedDict):
     move: bool
     dry_run: bool
     load_timeout: float
+    skip_golden: bool
+    absolute: float
+    relative: float
+    top_1: bool
     wait: float | None
     admin_url: str
     as_json: bool
@@ -94,6 +100,8 @@ class PublishFlags(TypedDict):
     metavar="SECONDS",
     help="For loading the export on trial.",
 )
+@click.option("--skip-golden", is_flag=True, help="Leave alone the golden examples that it brings.")
+@tolerance_options
 @click.option(
     "--wait",
     type=click.FloatRange(min=0, min_open=True),
@@ -105,7 +113,8 @@ class PublishFlags(TypedDict):
 def publish(**flags: Unpack[PublishFlags]) -> None:
     """Check EXPORT, and put it into place whole under the next number.
 
-    It must load, and clients of the version that serves now must miss nothing. Then it is copied beside and
+    It must load, reproduce the golden examples that it brings, and clients of the version that serves now
+    must miss nothing. Then it is copied beside and
     renamed: a server sees all of it or nothing. Any number of publishers may do this at once.
     """
     base_path = flags["base_path"]
@@ -121,6 +130,9 @@ def publish(**flags: Unpack[PublishFlags]) -> None:
             move=flags["move"],
             dry_run=flags["dry_run"],
             load_timeout_s=flags["load_timeout"],
+            golden_tolerance=None
+            if flags["skip_golden"]
+            else Tolerance(absolute=flags["absolute"], relative=flags["relative"], top_1=flags["top_1"]),
             progress=progress,
         )
         try:
@@ -192,6 +204,8 @@ def _print(published: Published, *, as_json: bool) -> None:
         click.echo(f"Compared with version {reference.version}, which {reference.why}: {verdict}")
     for change in published.changes:
         click.echo(f"  {change}")
+    if published.golden_examples:
+        click.echo(f"It reproduces its golden examples: {published.golden_examples}.")
     if published.leftovers_removed:
         click.echo(f"Removed leftovers of publishers that were killed: {published.leftovers_removed}.")
 

@@ -1,7 +1,6 @@
 """`understudy requests`: a look into request logs, and warm-up files made of them. Asks no server."""
 
 import json
-import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
@@ -12,6 +11,7 @@ import click
 from google.protobuf import json_format, text_format
 from google.protobuf.message import DecodeError, Message
 
+from understudy.cli.new_file import write_new
 from understudy.cli.outcome import EXIT_NEGATIVE, NegativeAnswer
 from understudy.dataplane.records import frame_record, read_records
 from understudy.errors import DataPlaneError
@@ -75,9 +75,9 @@ def show(ctx: click.Context, files: tuple[str, ...], limit: int | None, *, as_js
     The exit code is 1 when a file cannot be read to its end, as that of a server that was killed may be. Its
     whole records are printed.
     """
-    reader = _Reader()
+    reader = RecordLogs()
     for log in islice(reader.read(files), limit):
-        click.echo(_to_json(log) if as_json else _to_text(log))
+        click.echo(_to_json(log) if as_json else show_log(log))
     ctx.exit(EXIT_NEGATIVE if reader.is_cut_short else 0)
 
 
@@ -112,14 +112,15 @@ def make_warmup(files: tuple[str, ...], export: Path, limit: int, *, force: bool
     target = export / WARMUP_FILE
     if target.exists() and not force:
         raise NegativeAnswer(f"{target} is there already; --force replaces it.")
-    replayed = (log for log in _Reader().read(files) if log.WhichOneof("log_type") in REPLAYED)
-    taken = _write(target, islice(replayed, limit))
+    replayed = (log for log in RecordLogs().read(files) if log.WhichOneof("log_type") in REPLAYED)
+    records = (frame_record(log.SerializeToString()) for log in islice(replayed, limit))
+    taken = write_new(target, records)
     if not taken:
         raise NegativeAnswer("None of the records can be replayed; nothing was written.")
     click.echo(f"{taken} records in {target}")
 
 
-class _Reader:
+class RecordLogs:
     """Reads files one after the other, each as far as it goes.
 
     Attributes:
@@ -149,7 +150,7 @@ def _to_json(log: Message) -> str:
     )
 
 
-def _to_text(log: Message) -> str:
+def show_log(log: Message) -> str:
     """The record as text, below a line that says whose it is and when."""
     # The class is made at run time from prediction_log.proto, whose fields the protocols above restate.
     metadata = cast(_Log, log).log_metadata
@@ -158,22 +159,3 @@ def _to_text(log: Message) -> str:
     kind = log.WhichOneof("log_type") or "no log_type"
     head = f"# {time} {spec.name or '-'} version {spec.version.value} {spec.signature_name or '-'} {kind}"
     return f"{head}\n{text_format.MessageToString(log, descriptor_pool=descriptor_pool())}"
-
-
-def _write(target: Path, logs: Iterable[Message]) -> int:
-    """Writes beside, then renames: a file that is broken off is never taken for one. How many there were."""
-    target.parent.mkdir(exist_ok=True)
-    taken = 0
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
-        beside = Path(file.name)
-        try:
-            for log in logs:
-                file.write(frame_record(log.SerializeToString()))
-                taken += 1
-            file.flush()
-            if taken:
-                beside.chmod(0o644)
-                beside.replace(target)
-        finally:
-            beside.unlink(missing_ok=True)
-    return taken

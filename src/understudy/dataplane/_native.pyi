@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import final
 
 from understudy.dataplane.options import (
+    CaptureOptions,
     DataPlaneOptions,
     LiteRtOptions,
     LoadRequest,
@@ -18,6 +19,7 @@ __all__ = [
     "AdminRequest",
     "BatchStatistics",
     "BoundAddresses",
+    "Capture",
     "DataPlane",
     "LoadReport",
     "MethodStatistics",
@@ -75,6 +77,22 @@ class ValidationReport:
     @property
     def slowest(self) -> str:
         """Which took longest; empty when none was answered."""
+
+@final
+class Capture:
+    """Requests of a model that are kept with their answers, until this is finished or gone."""
+
+    @property
+    def records(self) -> int:
+        """How many there are; 0 once it is finished."""
+    @property
+    def seen(self) -> int:
+        """How many requests could have been kept."""
+    @property
+    def too_long(self) -> int:
+        """How many were too long for what was left of the 64 MiB that a capture may have."""
+    def finish(self) -> bytes:
+        """Ends it: the records as a TFRecord file; empty when it was finished before."""
 
 @final
 class BoundAddresses:
@@ -279,6 +297,12 @@ class DataPlane:
 
         NOT_FOUND when it is not loaded, ABORTED when it is unloaded meanwhile, DEADLINE_EXCEEDED when the
         time is up; DATA_LOSS or INVALID_ARGUMENT when a file of examples is none, or holds too many.
+        """
+    def capture(self, model: str, options: CaptureOptions) -> Capture:
+        """Begins to keep requests of a model with their answers.
+
+        NOT_FOUND for a model that is not routed, FAILED_PRECONDITION while it is captured already,
+        INVALID_ARGUMENT for none or too many records.
         """
     def signatures(self, servable: ServableId) -> bytes:
         """What a loaded version can be asked, as a serialized SignatureDefMap; NOT_FOUND when it is not."""

@@ -7,6 +7,7 @@ from understudy.dataplane import _native
 from understudy.dataplane._native import (
     AdminRequest,
     BoundAddresses,
+    Capture,
     LoadReport,
     RequestLogReport,
     Statistics,
@@ -14,6 +15,7 @@ from understudy.dataplane._native import (
     ValidationReport,
 )
 from understudy.dataplane.options import (
+    CaptureOptions,
     DataPlaneOptions,
     LiteRtOptions,
     LoadRequest,
@@ -53,6 +55,10 @@ class NativeDataPlane:
     def validate(self, servable: ServableId, request: ValidateRequest) -> ValidationReport:
         """Ask a loaded version its golden examples, in this thread; it need not be routed."""
         return _call(self._plane.validate, servable, request)
+
+    def capture(self, model: str, options: CaptureOptions) -> Capture:
+        """Begin to keep requests of a model with their answers; it ends when it is finished or dropped."""
+        return _call(self._plane.capture, model, options)
 
     def signatures(self, servable: ServableId) -> bytes:
         """Say what a loaded version can be asked: a serialized SignatureDefMap. It need not be routed."""

@@ -231,3 +231,19 @@ class ValidateRequest:
     path: str
     tolerance: Tolerance
     timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureOptions:
+    """Which requests of a model to keep with their answers.
+
+    Attributes:
+        records: how many, 1 to 1,000.
+        version: answers of this version alone; none: of any.
+        is_spread: every request has the same chance until the capture is finished; otherwise the first ones
+            are kept.
+    """
+
+    records: int
+    version: int | None = None
+    is_spread: bool = False

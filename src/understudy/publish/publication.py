@@ -20,7 +20,10 @@ from understudy.publish.export import (
     read_signatures,
 )
 from understudy.publish.placing import Placing, foresee, place
-from understudy.publish.trial import try_load
+from understudy.publish.trial import Trial, try_load
+from understudy.rollout.plan import DEFAULT_TOLERANCE
+from understudy.rollout.validation import GoldenReport
+from understudy.routing.traffic import Tolerance
 from understudy.signatures import Signatures, incompatibilities
 from understudy.sources.directory import INT64_MAX, list_versions, version_number
 
@@ -56,7 +59,8 @@ class PublishOptions:
         version: the number; none: the one after the highest that is there.
         move: rename the export where that is possible, instead of copying it; it is gone afterwards.
         dry_run: check everything, change nothing.
-        load_timeout_s: for the load on trial.
+        load_timeout_s: for the load on trial, golden examples included.
+        golden_tolerance: of what it answers to its golden examples; none: they are left alone.
         progress: takes bytes copied so far, and bytes in all.
     """
 
@@ -68,6 +72,7 @@ class PublishOptions:
     move: bool = False
     dry_run: bool = False
     load_timeout_s: float = LOAD_TIMEOUT_S
+    golden_tolerance: Tolerance | None = DEFAULT_TOLERANCE
     progress: Callable[[int, int], None] | None = None
 
 
@@ -82,6 +87,7 @@ class Published:
         files: how many.
         reference: what its signatures were compared with; none: there was nothing to compare with.
         changes: what clients of the reference miss; allowed, or this would not have been published.
+        golden_examples: how many it brings, all of which it reproduces; 0 when they were left alone, too.
         leftovers_removed: directories that killed publishers had left and that are gone now.
         dry_run: nothing was changed.
     """
@@ -92,6 +98,7 @@ class Published:
     files: int
     reference: Reference | None
     changes: tuple[str, ...]
+    golden_examples: int
     leftovers_removed: int
     dry_run: bool
 
@@ -104,8 +111,9 @@ def publish(
 ) -> Published:
     """Checks an export and puts it into a base path, whole, under a number that nobody else gets.
 
-    It must be readable, load (in a process of its own), and have every signature of the reference. It is then
-    copied beside, and renamed in one step: a server that looks at the base path sees all of it or nothing.
+    It must be readable, load (in a process of its own), reproduce the golden examples that it brings, and
+    have every signature of the reference. It is then copied beside, and renamed in one step: a server that
+    looks at the base path sees all of it or nothing.
     The base path is made if only its last part is missing. Any number of publishers may do this at once; a
     killed one leaves nothing under a number that is not whole.
 
@@ -118,7 +126,7 @@ def publish(
     reference, changes = _compare(inspected, base, options)
     if changes and not options.allow_signature_change:
         raise _incompatible(source, reference, changes)
-    try_load(source, options.platform, options.tags, timeout_s=options.load_timeout_s)
+    golden = _try(source, options)
     to = Placing(
         base_path=base,
         platform=options.platform,
@@ -137,9 +145,24 @@ def publish(
         files=len(inspected.files),
         reference=reference,
         changes=changes,
+        golden_examples=golden.examples,
         leftovers_removed=placed.leftovers_removed,
         dry_run=options.dry_run,
     )
+
+
+def _try(source: Path, options: PublishOptions) -> GoldenReport:
+    golden = try_load(
+        Trial(str(source), options.platform, options.tags, options.load_timeout_s, options.golden_tolerance)
+    )
+    if golden.mismatched:
+        listed = "".join(f"\n  {each}" for each in golden.worst)
+        raise _refused(
+            f"{source} does not reproduce {golden.mismatched} of its {golden.examples} golden examples:"
+            f"{listed}\n"
+            "export what they are right for, ship others, or leave them alone (--skip-golden)"
+        )
+    return golden
 
 
 def _check_options(source: Path, base: Path, options: PublishOptions) -> None:

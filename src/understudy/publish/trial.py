@@ -1,4 +1,4 @@
-"""Loads an export as a server would, in a process of its own, and says what came of it.
+"""Loads an export as a server would, in a process of its own, and asks it its golden examples.
 
 A SavedModel is code: one that aborts, or never ends loading, must not take a training pipeline with it.
 """
@@ -6,18 +6,19 @@ A SavedModel is code: one that aborts, or never ends loading, must not take a tr
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import msgspec
 
 from understudy.errors import Code, PublishError
+from understudy.rollout.validation import GoldenReport
+from understudy.routing.traffic import Tolerance
 
 LAST_WORDS_CHARS = 500
 """Of what a process that was killed by the load had said."""
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why it cannot be loaded; what the other process answers."""
+    """Why it is no version that could serve, in words that follow its path."""
 
     code: int
     message: str
@@ -29,15 +30,25 @@ class Trial(msgspec.Struct, frozen=True):
     path: str
     platform: str
     tags: tuple[str, ...]
+    timeout_s: float
+    tolerance: Tolerance | None
+    """Of its golden examples; none: they are left alone."""
 
 
-def try_load(path: Path, platform: str, tags: tuple[str, ...], *, timeout_s: float) -> None:
-    """Loads it and throws it away.
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of it; what the other process answers."""
+
+    refusal: Refusal | None = None
+    golden: GoldenReport = GoldenReport()
+
+
+def try_load(trial: Trial) -> GoldenReport:
+    """Loads it, asks it its golden examples, and throws it away; what it made of them.
 
     Raises:
-        PublishError: it cannot be loaded, with the loader's reason.
+        PublishError: it cannot be loaded, with the loader's reason; or its examples cannot be read.
     """
-    trial = Trial(str(path), platform, tags)
+    path, timeout_s = trial.path, trial.timeout_s
     command = [sys.executable, "-m", "understudy.publish.trial_process"]
     try:
         done = subprocess.run(  # noqa: S603 - our own module
@@ -48,12 +59,13 @@ def try_load(path: Path, platform: str, tags: tuple[str, ...], *, timeout_s: flo
         raise PublishError(Code.DEADLINE_EXCEEDED, text) from error
     if done.returncode != 0:
         raise PublishError(Code.FAILED_PRECONDITION, _describe_end(path, done))
-    refusal = msgspec.json.decode(done.stdout, type=Refusal | None)
-    if refusal is not None:
-        raise PublishError(Code(refusal.code), f"{path} cannot be loaded: {refusal.message}")
+    outcome = msgspec.json.decode(done.stdout, type=Outcome)
+    if outcome.refusal is not None:
+        raise PublishError(Code(outcome.refusal.code), f"{path} {outcome.refusal.message}")
+    return outcome.golden
 
 
-def _describe_end(path: Path, done: subprocess.CompletedProcess[bytes]) -> str:
+def _describe_end(path: str, done: subprocess.CompletedProcess[bytes]) -> str:
     how = f"exit status {done.returncode}"
     if done.returncode < 0:
         how = signal.Signals(-done.returncode).name

@@ -1,25 +1,34 @@
 """The process in which an export is loaded on trial: `python -m understudy.publish.trial_process`.
 
-Reads a `Trial` from standard input, answers a `Refusal` or null on standard output. Decides nothing.
+Reads a `Trial` from standard input, answers an `Outcome` on standard output. Decides nothing.
 """
 
 import sys
 
 import msgspec
 
+from understudy.control.validating import read_report
 from understudy.dataplane.litert_library import find_litert_dir
 from understudy.dataplane.loaders import Libraries, NativeLoader
 from understudy.dataplane.native import NativeDataPlane
-from understudy.dataplane.options import DataPlaneOptions, LiteRtOptions, TensorFlowOptions, WarmupOptions
+from understudy.dataplane.options import (
+    DataPlaneOptions,
+    LiteRtOptions,
+    TensorFlowOptions,
+    ValidateRequest,
+    WarmupOptions,
+)
 from understudy.dataplane.runtimes import Runtimes
 from understudy.dataplane.tensorflow_library import find_library_dir
 from understudy.errors import DataPlaneError, StartupError
-from understudy.publish.trial import Refusal, Trial
+from understudy.publish.trial import Outcome, Refusal, Trial
 from understudy.servable import ServableId
 
+EXPORT = ServableId("export", 1)
 
-def load(trial: Trial) -> Refusal | None:
-    """Loads it and warms it up; why not."""
+
+def run(trial: Trial) -> Outcome:
+    """Loads it, warms it up, and asks it its golden examples."""
     plane = NativeDataPlane(DataPlaneOptions(grpc_address=None, rest_address=None))
     loader = NativeLoader(
         plane,
@@ -32,12 +41,18 @@ def load(trial: Trial) -> Refusal | None:
         warmup=WarmupOptions(),
     )
     try:
-        loader.load(ServableId("export", 1), trial.path, trial.platform)
+        loader.load(EXPORT, trial.path, trial.platform)
     except (DataPlaneError, StartupError) as error:
-        return Refusal(int(error.code), error.message)
-    return None
+        return Outcome(Refusal(int(error.code), f"cannot be loaded: {error.message}"))
+    if trial.tolerance is None:
+        return Outcome()
+    request = ValidateRequest(path=trial.path, tolerance=trial.tolerance, timeout_s=trial.timeout_s)
+    try:
+        return Outcome(golden=read_report(plane.validate(EXPORT, request)))
+    except DataPlaneError as error:
+        return Outcome(Refusal(int(error.code), f"cannot be asked its golden examples: {error.message}"))
 
 
 if __name__ == "__main__":
     asked = msgspec.json.decode(sys.stdin.buffer.read(), type=Trial)
-    sys.stdout.buffer.write(msgspec.json.encode(load(asked)))
+    sys.stdout.buffer.write(msgspec.json.encode(run(asked)))

@@ -31,6 +31,7 @@ from understudy.rollout_file import read_strategies
 from understudy.servable import Event, FoundVersions, Outcome
 from understudy.server.certificates import CertificateReader, Certificates
 from understudy.server.config_file import ConfigFileReader
+from understudy.server.golden import LiveGoldenRecorder
 from understudy.server.operator import LiveOperator
 from understudy.server.orders import OrderHandling, OrderReports
 from understudy.server.page_desk import PageDesk
@@ -76,6 +77,7 @@ class Parts:
     tallies: Tallies
     view: LiveView
     operator: LiveOperator
+    golden: LiveGoldenRecorder
 
 
 def build_parts(options: ServeOptions, clock: Clock, store: Store) -> Parts:
@@ -114,6 +116,7 @@ def build_parts(options: ServeOptions, clock: Clock, store: Store) -> Parts:
         tallies=tallies,
         view=view,
         operator=LiveOperator(clock, desk, loop, store, reports=handling.reports),
+        golden=LiveGoldenRecorder(clock, desk, data_plane),
     )
 
 

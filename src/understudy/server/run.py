@@ -113,7 +113,11 @@ class Server:
             return None
         host, _, port = address.rpartition(":")
         self._admin = AdminServer(
-            self._parts.view, host.strip("[]"), int(port), operator=self._parts.operator
+            self._parts.view,
+            host.strip("[]"),
+            int(port),
+            operator=self._parts.operator,
+            golden=self._parts.golden,
         )
         try:
             return self._admin.start()

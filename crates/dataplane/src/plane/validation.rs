@@ -1,9 +1,11 @@
-//! What the control plane asks of a version before it may have traffic. Blocks: never call it on a request's thread.
+//! What the control plane asks of a version before it may have traffic, and requests that are kept to be golden
+//! examples of the next one. Blocks, or may: never call it on a request's thread.
 
 use super::Plane;
 use crate::{
     error::Error,
     golden::{self, ValidationReport},
+    request_log::{CaptureOptions, OpenCapture},
     servable::{Handle, ServableId},
     traffic::Tolerance,
     wire::tensorflow::serving::SignatureDefMap,
@@ -45,6 +47,17 @@ impl Plane {
         let handle = self.hold(id)?;
         let signature_def = handle.model().signatures().definitions().clone();
         Ok(SignatureDefMap { signature_def }.encode_to_vec())
+    }
+
+    /// Begins to keep requests of a model with their answers; it ends when what this answers is dropped. `NOT_FOUND`
+    /// for a model that is not routed; else as [`CapturePoint::open`].
+    ///
+    /// [`CapturePoint::open`]: crate::request_log::CapturePoint::open
+    pub fn capture(&self, model: &str, options: CaptureOptions) -> Result<OpenCapture, Error> {
+        let (model, captures) = self.path.routes.captures(model).ok_or_else(|| {
+            Error::not_found(format!("there is no model {model} whose requests could be captured"))
+        })?;
+        captures.open(&model, options)
     }
 
     fn hold(&self, id: ServableId<'_>) -> Result<Handle, Error> {

@@ -5,13 +5,22 @@
 //! for those that are drawn. Records wait in a bounded queue for `writer`, the one thread that touches files;
 //! `record` is what it writes, `files` where. When the queue is full a record is dropped and counted: no request
 //! ever waits for a disk.
+//!
+//! `capture` keeps requests in memory instead, for somebody who waits for them; `keepers` says who keeps one request.
 
+mod capture;
 mod files;
+mod keepers;
 mod record;
 mod reports;
 mod sample;
 mod writer;
 
+pub use capture::{
+    BYTES_MAX as CAPTURE_BYTES_MAX, CaptureOptions, CapturePoint, CaptureProgress, Claim, OpenCapture,
+    RECORDS_MAX as CAPTURE_RECORDS_MAX,
+};
+pub use keepers::Drawn;
 pub use reports::{Incident, Report};
 pub use sample::{Exchange, Messages, ModelLog};
 

@@ -42,34 +42,41 @@ pub(super) struct Record {
 impl Record {
     /// Appends the record as a `TFRecord`.
     pub(super) fn append(&self, saved_model_tags: &[String], file: &mut Vec<u8>) {
-        let Exchange { api, messages: Messages { request, response }, .. } = &self.exchange;
-        let log_metadata = Some(self.metadata(saved_model_tags));
-        let mut head = PredictionLog { log_metadata, log_type: None }.encode_to_vec();
-        let (mut before_request, mut before_response) = (Vec::new(), Vec::new());
-        encode_head(REQUEST, request.len(), &mut before_request);
-        encode_head(RESPONSE, response.len(), &mut before_response);
-        let length = before_request.len() + request.len() + before_response.len() + response.len();
-        encode_head(field(*api), length, &mut head);
-        tfrecord::append(&[&head, &before_request, request, &before_response, response], file);
-    }
-
-    fn metadata(&self, saved_model_tags: &[String]) -> LogMetadata {
-        let Exchange { version, signature, .. } = &self.exchange;
-        let since_1970 = self.at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        LogMetadata {
-            model_spec: Some(ModelSpec {
-                name: self.log.model().as_ref().to_owned(),
-                signature_name: signature.clone(),
-                version_choice: Some(model_spec::VersionChoice::Version(*version)),
-            }),
+        let log_metadata = LogMetadata {
             sampling_config: Some(SamplingConfig {
                 sampling_rate: self.log.settings().sampling_rate,
                 ..SamplingConfig::default()
             }),
             saved_model_tags: saved_model_tags.to_vec(),
-            timestamp_secs: i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX),
-            ..LogMetadata::default()
-        }
+            ..metadata(self.log.model(), &self.exchange, self.at)
+        };
+        append(&self.exchange, log_metadata, file);
+    }
+}
+
+/// Appends a request with its answer as a `TFRecord`.
+pub(super) fn append(exchange: &Exchange, metadata: LogMetadata, file: &mut Vec<u8>) {
+    let Exchange { api, messages: Messages { request, response }, .. } = exchange;
+    let mut head = PredictionLog { log_metadata: Some(metadata), log_type: None }.encode_to_vec();
+    let (mut before_request, mut before_response) = (Vec::new(), Vec::new());
+    encode_head(REQUEST, request.len(), &mut before_request);
+    encode_head(RESPONSE, response.len(), &mut before_response);
+    let length = before_request.len() + request.len() + before_response.len() + response.len();
+    encode_head(field(*api), length, &mut head);
+    tfrecord::append(&[&head, &before_request, request, &before_response, response], file);
+}
+
+/// Who answered, and when.
+pub(super) fn metadata(model: &str, exchange: &Exchange, at: SystemTime) -> LogMetadata {
+    let since_1970 = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    LogMetadata {
+        model_spec: Some(ModelSpec {
+            name: model.to_owned(),
+            signature_name: exchange.signature.clone(),
+            version_choice: Some(model_spec::VersionChoice::Version(exchange.version)),
+        }),
+        timestamp_secs: i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX),
+        ..LogMetadata::default()
     }
 }
 

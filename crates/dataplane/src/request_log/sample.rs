@@ -1,12 +1,7 @@
 //! What the request path sees of a model's log: whether a request is drawn, and where its record goes.
 
 use super::{LogSettings, LogStatistics, Message, record::Record};
-use crate::{
-    budget::Budget,
-    error::Error,
-    inference::{Answered, Api, Codec},
-    tensor::Tensor,
-};
+use crate::{budget::Budget, inference::Api};
 use bytes::Bytes;
 use std::{
     sync::{
@@ -86,32 +81,6 @@ impl ModelLog {
     pub fn draws(&self) -> bool {
         let rate = self.settings.sampling_rate;
         rate >= 1.0 || fastrand::f64() < rate
-    }
-
-    /// The answer's body of a request that was drawn; if there is one, the record is offered. `message` is the
-    /// request's body, where that is a message of the gRPC service.
-    pub fn encode<C: Codec>(
-        self: &Arc<Self>,
-        codec: C,
-        message: Option<Bytes>,
-        answered: Answered<'_>,
-        run: &C::Run,
-        outputs: Vec<Tensor>,
-    ) -> Result<Bytes, Error> {
-        let api = codec.api();
-        let signature = codec.choose(answered.signatures)?.and_then(|index| answered.signatures.get(index));
-        let signature = signature.map(|signature| signature.name.clone()).unwrap_or_default();
-        let translated = match &message {
-            Some(_) => None,
-            None => codec.messages(&self.model, answered, run, &outputs),
-        };
-        let answer = codec.encode(answered, run, outputs)?;
-        let as_sent = message.map(|request| Messages { request, response: answer.clone() });
-        match as_sent.or(translated) {
-            Some(messages) => self.offer(Exchange { api, version: answered.version, signature, messages }),
-            None => self.drop_one(),
-        }
-        Ok(answer)
     }
 
     /// Hands a record over, or drops and counts it: never waits.
