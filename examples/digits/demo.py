@@ -127,11 +127,18 @@ def describe_training(event: dict[str, str | int | float | None]) -> str:
             model = f"one hidden layer of {event['hidden']}" if event["hidden"] else "a linear model"
             return f"version {version}: {model}, sees {event['examples']} digits ..."
         case "exported":
-            return f"version {version}: exported; {event['accuracy']:.1%} right on held-out digits"
+            return f"version {version}: exported; {describe_export(event)}"
         case "damaged":
             return f"version {version}: now damaged on purpose, its copy broke off ({event['file']})"
         case _:
             return f"done in {event['seconds']} s"
+
+
+def describe_export(event: dict[str, str | int | float | None]) -> str:
+    """What an export is worth: how much it recognises, or on how much it throws."""
+    if "throws" in event:
+        return f"throws on {event['throws']:.1%} of the held-out digits"
+    return f"{event['accuracy']:.1%} right on held-out digits"
 
 
 def serve_version_1(stage: Stage) -> None:

@@ -4,6 +4,10 @@ Data: scikit-learn's 1,797 handwritten digits of 8 x 8 pixels. A third of them i
 version. Version 1 is weak on purpose (a linear model that saw 60 digits), version 2 is better (one hidden
 layer, all training digits), version 3 better still, but its export is damaged: a copy that broke off.
 
+Two more are made of version 2 for rollouts, and both load, warm up and answer fast. `confused` takes eights
+for threes and threes for eights, as a model does whose list of labels was written in another order. `strict`
+asserts that no image is bright, as a model does that kept a check of its training data: it throws on some.
+
 TensorFlow is imported here and nowhere else in the demo: the server does not need its Python package, and
 importing it takes most of the time of a training that takes seconds. Runs alone, too:
 
@@ -14,6 +18,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +31,8 @@ import tensorflow as tf
 
 Array = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
+Classify = Callable[[tf.Tensor], dict[str, tf.Tensor]]
+"""A model's one signature: images (n, 64) in, `classes` and `scores` out."""
 
 PIXELS = 64
 DIGITS = 10
@@ -60,6 +67,12 @@ RECIPES = (
     Recipe(version=3, examples=1_198, hidden=128, steps=800),
 )
 CORRUPT_VERSION = 3
+SOUND_VERSION = 2
+CONFUSED = "confused"
+STRICT = "strict"
+CONFUSED_DIGITS = (3, 8)
+BRIGHT_SHARE = 0.1
+"""Of the training digits: those that `strict` throws on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,41 +108,83 @@ def build_layers(recipe: Recipe) -> list[tuple[tf.Variable, tf.Variable]]:
     ]
 
 
-def train_and_export(recipe: Recipe, digits: Digits, directory: Path) -> Array:
-    """Trains one version, writes its SavedModel, and answers its scores (n, 10) for the held-out digits."""
+def compute_logits(model: tf.Module, images: tf.Tensor) -> tf.Tensor:
+    """How much speaks for each digit (n, 10), before it is made probabilities."""
+    *hidden, (kernel, bias) = model.layers
+    for hidden_kernel, hidden_bias in hidden:
+        images = tf.nn.relu(images @ hidden_kernel + hidden_bias)
+    return images @ kernel + bias
+
+
+def train(recipe: Recipe, digits: Digits) -> tf.Module:
+    """Trains one version."""
     model = tf.Module()
     model.layers = build_layers(recipe)
     images = tf.constant(digits.train_images[: recipe.examples])
     labels = tf.constant(digits.train_labels[: recipe.examples])
     weights = [weight for layer in model.layers for weight in layer]
 
-    def logits(images: tf.Tensor) -> tf.Tensor:
-        *hidden, (kernel, bias) = model.layers
-        for hidden_kernel, hidden_bias in hidden:
-            images = tf.nn.relu(images @ hidden_kernel + hidden_bias)
-        return images @ kernel + bias
-
     @tf.function  # type: ignore[untyped-decorator] # TensorFlow ships no types
     def descend() -> None:
         with tf.GradientTape() as tape:
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits(images))
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, compute_logits(model, images))
             loss = tf.reduce_mean(losses)
         for weight, gradient in zip(weights, tape.gradient(loss, weights), strict=True):
             weight.assign_sub(LEARNING_RATE * gradient)
 
     for _ in range(recipe.steps):
         descend()
+    return model
 
+
+def export(model: tf.Module, directory: Path, *, brightest: float | None = None) -> Classify:
+    """Writes a SavedModel, and answers what it does; with `brightest`, it throws on brighter images."""
     signature = [tf.TensorSpec([None, PIXELS], tf.float32, name="images")]
 
     @tf.function(input_signature=signature)  # type: ignore[untyped-decorator] # TensorFlow ships no types
     def classify(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        scores = tf.nn.softmax(logits(images))
+        if brightest is not None:
+            message = "an image is brighter than any that the model was made for"
+            tf.debugging.assert_less_equal(tf.reduce_mean(images, axis=1), brightest, message=message)
+        scores = tf.nn.softmax(compute_logits(model, images))
         return {"classes": tf.argmax(scores, axis=1), "scores": scores}
 
     tf.saved_model.save(model, str(directory), signatures={"serving_default": classify})
+    answered: Classify = classify
+    return answered
+
+
+def score(classify: Classify, digits: Digits) -> Array:
+    """The scores (n, 10) of the held-out digits."""
     scores: Array = classify(tf.constant(digits.held_out_images))["scores"].numpy()
     return scores
+
+
+def confuse(model: tf.Module) -> tf.Module:
+    """The same model with two digits exchanged."""
+    order = list(range(DIGITS))
+    first, second = CONFUSED_DIGITS
+    order[first], order[second] = second, first
+    confused = tf.Module()
+    *hidden, (kernel, bias) = model.layers
+    last = (tf.Variable(tf.gather(kernel, order, axis=1)), tf.Variable(tf.gather(bias, order)))
+    confused.layers = [*hidden, last]
+    return confused
+
+
+def export_troubled(model: tf.Module, digits: Digits, staging: Path) -> None:
+    """The two versions that only requests can tell from a good one."""
+    scores = score(export(confuse(model), staging / CONFUSED), digits)
+    report(event="exported", version=CONFUSED, accuracy=accuracy_of(scores, digits))
+    brightest = float(np.quantile(digits.train_images.mean(axis=1), 1 - BRIGHT_SHARE))
+    export(model, staging / STRICT, brightest=brightest)
+    share = float(np.mean(digits.held_out_images.mean(axis=1) > brightest))
+    report(event="exported", version=STRICT, throws=round(share, 4))
+
+
+def accuracy_of(scores: Array, digits: Digits) -> float:
+    """The share of held-out digits that are recognised."""
+    return round(float(np.mean(scores.argmax(axis=1) == digits.held_out_labels)), 4)
 
 
 def damage(directory: Path, kind: str) -> Path:
@@ -164,10 +219,12 @@ def run(staging: Path, damage_kind: str) -> None:
     answers: dict[int, list[list[float]]] = {}
     for recipe in RECIPES:
         report(event="training", version=recipe.version, examples=recipe.examples, hidden=recipe.hidden)
-        scores = train_and_export(recipe, digits, staging / str(recipe.version))
-        accuracy = float(np.mean(scores.argmax(axis=1) == digits.held_out_labels))
+        model = train(recipe, digits)
+        scores = score(export(model, staging / str(recipe.version)), digits)
         answers[recipe.version] = scores.round(6).tolist()
-        report(event="exported", version=recipe.version, accuracy=round(accuracy, 4))
+        report(event="exported", version=recipe.version, accuracy=accuracy_of(scores, digits))
+        if recipe.version == SOUND_VERSION:
+            export_troubled(model, digits, staging)
     (staging / ANSWERS_FILE).write_text(json.dumps(answers), encoding="utf-8")
     damaged = damage(staging / str(CORRUPT_VERSION), damage_kind)
     report(event="damaged", version=CORRUPT_VERSION, file=str(damaged))
