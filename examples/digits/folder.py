@@ -60,13 +60,14 @@ class Folder:
         self.base_path.mkdir(parents=True)
         (self.root / MARKER).touch()
 
-    def publish(self, version: int) -> None:
+    def publish(self, version: int, *, source: str | None = None) -> None:
         """Puts a version into place as a careful pipeline does: copied beside, then renamed.
 
-        Whoever looks at the base path in between sees no half-copied version.
+        Whoever looks at the base path in between sees no half-copied version. `source` is its name in staging
+        where that is not its number.
         """
         incoming = self.base_path.parent / f".incoming-{version}"
-        shutil.copytree(self.staging / str(version), incoming)
+        shutil.copytree(self.staging / (source or str(version)), incoming)
         os.rename(incoming, self.base_path / str(version))  # noqa: PTH104 - the system call is the point
 
     def withdraw(self, version: int) -> None:

@@ -87,11 +87,11 @@ def judge(reply: Reply, name: str, digits: Digits, batch: range) -> Answer:
     )
 
 
-def paced(seconds: float, stopped: threading.Event) -> Iterator[None]:
+def paced(seconds: float, stopped: threading.Event, *, rate_per_s: float = RATE_PER_S) -> Iterator[None]:
     """One turn at each due time, until time is up or somebody says stop."""
     start = time.monotonic()
-    for number in range(int(seconds * RATE_PER_S)):
-        if stopped.wait(max(0.0, start + number / RATE_PER_S - time.monotonic())):
+    for number in range(int(seconds * rate_per_s)):
+        if stopped.wait(max(0.0, start + number / rate_per_s - time.monotonic())):
             return
         yield
 
