@@ -85,8 +85,10 @@ def test_a_candidate_that_answers_as_it_should_passes_and_it_is_told_what_was_lo
     outcome = bench.validate(Validation(latency_budget_s=10.0))
     assert (outcome.candidate, outcome.passed, outcome.findings) == (CANDIDATE, True, ())
     assert outcome.notes[0] == "clients of version 1 miss nothing"
-    assert outcome.notes[1].startswith("2 golden examples are reproduced; the slowest took ")
-    assert outcome.sentence.startswith("validated: clients of version 1 miss nothing; 2 golden")
+    assert outcome.notes[1].startswith("it reproduces its golden examples (2), the slowest in ")
+    assert outcome.sentence.startswith(
+        "validated: clients of version 1 miss nothing; it reproduces its golden examples (2)"
+    )
 
 
 def test_one_that_answers_otherwise_is_refused_with_the_examples_named(bench: Bench) -> None:

@@ -136,9 +136,10 @@ def _golden_note(golden: GoldenReport, budget_s: float | None) -> str:
         return "it ships no golden examples" + (
             "" if budget_s is None else ", so that there is nothing to measure the latency budget by"
         )
-    how_fast = f"the slowest took {_milliseconds(golden.slowest_s)}"
-    what = "are reproduced" if not golden.mismatched else "were asked for their latency alone"
-    return f"{golden.examples} golden examples {what}; {how_fast}"
+    verb = "reproduces" if not golden.mismatched else "was asked, for their latency alone,"
+    return (
+        f"it {verb} its golden examples ({golden.examples}), the slowest in {_milliseconds(golden.slowest_s)}"
+    )
 
 
 def _milliseconds(seconds: float) -> str:
