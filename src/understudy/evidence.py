@@ -58,6 +58,8 @@ class ArmCounts:
         keyless: of the requests, those that brought no key; counted in sticky epochs only.
         assigned: requests that the split gave this arm, counted as they come; 0 where that is not counted.
             Slow answers are missing in `requests` until they are there; here they are not.
+        assigned_keys: routing keys of those, each counted once in the trial, as it first comes.
+        assigned_keyless: of those requests, which brought no key.
         callers_mistakes: requests that could not be asked of any version as they were.
         refused: requests that the server had no room for, and those whose caller went away.
         fallbacks: requests of this arm that the baseline answered, because this version could not.
@@ -71,6 +73,8 @@ class ArmCounts:
     keys: int = 0
     keyless: int = 0
     assigned: int = 0
+    assigned_keys: int = 0
+    assigned_keyless: int = 0
     callers_mistakes: int = 0
     refused: int = 0
     fallbacks: int = 0
@@ -135,3 +139,93 @@ class Evidence:
     trial: str
     epochs: tuple[EpochCounts, ...] = ()
     shadow: ShadowCounts = ShadowCounts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputProfile:
+    """What one output of a version looks like, from a sample of its answers.
+
+    Attributes:
+        name: the output's; one of another signature than the default one has that before it, with a slash.
+        count: numbers counted.
+        not_finite: values that were infinite or no number.
+        mean: of the numbers; none: there is none.
+        quantiles: shares, and the number below which that share is, to within 3 %.
+        classes: how often each was seen: the place of the highest score, or an integer or string itself.
+        other_classes: how often one was seen that came when there was no more room.
+    """
+
+    name: str
+    count: int = 0
+    not_finite: int = 0
+    mean: float | None = None
+    quantiles: tuple[tuple[float, float], ...] = ()
+    classes: tuple[tuple[int | str, int], ...] = ()
+    other_classes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmProfile:
+    """What a version's answers in a trial look like, for people. Nothing is decided by it.
+
+    Attributes:
+        requests: that it answered.
+        latency_s: shares, and the seconds that this share of its answers took at most, to within 3 %.
+        codes: answers by the name of their canonical code, those there were.
+        outputs: by name.
+    """
+
+    requests: int = 0
+    latency_s: tuple[tuple[float, float], ...] = ()
+    codes: Mapping[str, int] = field(default_factory=dict)
+    outputs: tuple[OutputProfile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruthCounts:
+    """Predictions that wait for their truth, and what became of truths that were told.
+
+    Attributes:
+        kept: predictions that wait.
+        bytes: what they take.
+        forgotten: nobody told their truth within the window.
+        replaced: another request came with the same id, and counts in their place.
+        left_out: there was no room; a sample is kept that favours no version.
+        unfit: the answer lacked the output, or it was too large.
+        counted: truths that count.
+        again: told before.
+        late: told when the window was over.
+        told_left_out: of predictions that were left out.
+        unknown: of requests that no version of the trial answered.
+    """
+
+    kept: int = 0
+    bytes: int = 0
+    forgotten: int = 0
+    replaced: int = 0
+    left_out: int = 0
+    unfit: int = 0
+    counted: int = 0
+    again: int = 0
+    late: int = 0
+    told_left_out: int = 0
+    unknown: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialProfile:
+    """What there is to see of a trial beside its evidence, since the server started.
+
+    Attributes:
+        trial: which.
+        baseline: the default version's answers.
+        candidate: those of the version that is compared with it.
+        truths: see `TruthCounts`.
+        key_share: which share of routing keys is counted; below 1 once there were too many.
+    """
+
+    trial: str
+    baseline: ArmProfile = ArmProfile()
+    candidate: ArmProfile = ArmProfile()
+    truths: TruthCounts = TruthCounts()
+    key_share: float = 1.0

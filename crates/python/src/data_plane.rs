@@ -12,6 +12,7 @@ use crate::{
     },
     routes::RouteUpdate,
     statistics::{Statistics, seconds},
+    trials::{Prediction, ToldTruth, TrialStatistics, no_trial, state_of},
 };
 use bytes::Bytes;
 use dataplane::{
@@ -141,6 +142,39 @@ impl DataPlane {
     fn statistics(&self, py: Python<'_>) -> PyResult<Statistics> {
         let snapshot = py.detach(|| self.plane.statistics());
         Statistics::build(py, snapshot)
+    }
+
+    /// What is counted of every trial that is under way, now.
+    fn trial_statistics(&self, py: Python<'_>) -> PyResult<Vec<TrialStatistics>> {
+        let seen: Vec<_> = py.detach(|| {
+            let trials = self.plane.trials().all();
+            trials.into_iter().map(|(model, trial)| (model, trial.read())).collect()
+        });
+        seen.into_iter().map(|(model, seen)| TrialStatistics::build(py, &model, seen)).collect()
+    }
+
+    /// What is known of these requests of a model, and what was predicted, where the truth is awaited.
+    fn find_predictions(
+        &self,
+        py: Python<'_>,
+        model: &str,
+        request_ids: Vec<String>,
+    ) -> PyResult<Vec<Prediction>> {
+        let trial = self.plane.trials().of(model).ok_or_else(|| raised(no_trial(model)))?;
+        let found: Vec<_> = py.detach(|| request_ids.iter().map(|id| trial.find_prediction(id)).collect());
+        found.iter().map(|found| Prediction::build(py, found)).collect()
+    }
+
+    /// Counts truths of a model's predictions, each once; what was known of each request before.
+    fn tell_truths(
+        &self,
+        py: Python<'_>,
+        model: &str,
+        truths: Vec<ToldTruth>,
+    ) -> PyResult<Vec<&'static str>> {
+        let trial = self.plane.trials().of(model).ok_or_else(|| raised(no_trial(model)))?;
+        let truths: Vec<_> = truths.into_iter().map(ToldTruth::split).collect();
+        Ok(py.detach(|| truths.iter().map(|(id, truth)| state_of(&trial.tell_truth(id, truth))).collect()))
     }
 
     /// Counters of TensorFlow Serving's names, each over all its labels.

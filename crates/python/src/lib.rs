@@ -10,6 +10,7 @@ mod reports;
 mod routes;
 mod statistics;
 mod traffic;
+mod trials;
 
 use pyo3::prelude::*;
 use std::path::PathBuf;
@@ -41,6 +42,15 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<reports::UnloadReport>()?;
     module.add_class::<reports::ValidationReport>()?;
     module.add_class::<records::RecordReader>()?;
+    module.add_class::<trials::ArmStatistics>()?;
+    module.add_class::<trials::CountStatistics>()?;
+    module.add_class::<trials::EpochStatistics>()?;
+    module.add_class::<trials::OutputStatistics>()?;
+    module.add_class::<trials::Prediction>()?;
+    module.add_class::<trials::PredictionStatistics>()?;
+    module.add_class::<trials::ProfileStatistics>()?;
+    module.add_class::<trials::TrialStatistics>()?;
+    module.add_class::<trials::TruthStatistics>()?;
     module.add_class::<statistics::MethodStatistics>()?;
     module.add_class::<statistics::RequestLogStatistics>()?;
     module.add_class::<statistics::ServableStatistics>()?;

@@ -10,6 +10,7 @@ from understudy.dataplane.options import (
     LoadRequest,
     TensorFlowOptions,
     TlsOptions,
+    ToldTruth,
     ValidateRequest,
 )
 from understudy.routing import RouteUpdate
@@ -17,18 +18,27 @@ from understudy.servable import ServableId
 
 __all__ = [
     "AdminRequest",
+    "ArmStatistics",
     "BatchStatistics",
     "BoundAddresses",
     "Capture",
+    "CountStatistics",
     "DataPlane",
+    "EpochStatistics",
     "LoadReport",
     "MethodStatistics",
     "NativeError",
+    "OutputStatistics",
+    "Prediction",
+    "PredictionStatistics",
+    "ProfileStatistics",
     "RecordReader",
     "RequestLogReport",
     "RequestLogStatistics",
     "ServableStatistics",
     "Statistics",
+    "TrialStatistics",
+    "TruthStatistics",
     "UnloadReport",
     "ValidationReport",
     "file_descriptor_set",
@@ -246,6 +256,167 @@ class RequestLogReport:
         """While they could not."""
 
 @final
+class CountStatistics:
+    """How often one thing was, in the units in which things are judged."""
+
+    @property
+    def events(self) -> int: ...
+    @property
+    def keys(self) -> int: ...
+    @property
+    def keyless(self) -> int: ...
+
+@final
+class ArmStatistics:
+    """One version's part of one epoch; `understudy.evidence.ArmCounts` says what is counted."""
+
+    @property
+    def assigned(self) -> CountStatistics: ...
+    @property
+    def requests(self) -> CountStatistics: ...
+    @property
+    def callers_mistakes(self) -> int: ...
+    @property
+    def refused(self) -> int: ...
+    @property
+    def fallbacks(self) -> int: ...
+    @property
+    def errors(self) -> CountStatistics: ...
+    @property
+    def invalid_outputs(self) -> CountStatistics: ...
+    @property
+    def slow(self) -> list[tuple[str, CountStatistics]]:
+        """By the name of the threshold."""
+    @property
+    def truths(self) -> CountStatistics: ...
+    @property
+    def wrong(self) -> CountStatistics: ...
+    @property
+    def scores(self) -> dict[str, tuple[int, float, float]]:
+        """By measure: count, sum, sum of squares."""
+    @property
+    def counts_by_code(self) -> list[int]:
+        """Answers by canonical code; 17 numbers."""
+
+@final
+class EpochStatistics:
+    """One epoch of a trial."""
+
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def weight(self) -> int:
+        """The candidate's share of traffic, in hundredths of a per cent."""
+    @property
+    def baseline(self) -> ArmStatistics: ...
+    @property
+    def candidate(self) -> ArmStatistics: ...
+
+@final
+class OutputStatistics:
+    """What one output of one version looks like."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def not_finite(self) -> int: ...
+    @property
+    def mean(self) -> float | None: ...
+    @property
+    def quantiles(self) -> list[tuple[float, float]]: ...
+    @property
+    def classes(self) -> list[tuple[int | bytes, int]]: ...
+    @property
+    def other_classes(self) -> int: ...
+
+@final
+class ProfileStatistics:
+    """One version's part of a trial, all epochs together: what is for people."""
+
+    @property
+    def requests(self) -> int: ...
+    @property
+    def latency_quantiles_s(self) -> list[tuple[float, float]]:
+        """Pairs (quantile, seconds); empty when nothing was measured."""
+    @property
+    def counts_by_code(self) -> list[int]: ...
+    @property
+    def outputs(self) -> list[OutputStatistics]: ...
+
+@final
+class PredictionStatistics:
+    """Predictions that wait for their truth, and what became of others."""
+
+    @property
+    def kept(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def forgotten(self) -> int: ...
+    @property
+    def replaced(self) -> int: ...
+    @property
+    def left_out(self) -> int: ...
+    @property
+    def unfit(self) -> int: ...
+
+@final
+class TruthStatistics:
+    """What became of truths that were told."""
+
+    @property
+    def counted(self) -> int: ...
+    @property
+    def again(self) -> int: ...
+    @property
+    def late(self) -> int: ...
+    @property
+    def left_out(self) -> int: ...
+    @property
+    def unknown(self) -> int: ...
+
+@final
+class TrialStatistics:
+    """One trial."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def trial(self) -> str: ...
+    @property
+    def epochs(self) -> list[EpochStatistics]: ...
+    @property
+    def baseline(self) -> ProfileStatistics: ...
+    @property
+    def candidate(self) -> ProfileStatistics: ...
+    @property
+    def predictions(self) -> PredictionStatistics: ...
+    @property
+    def truths(self) -> TruthStatistics: ...
+    @property
+    def key_share(self) -> float:
+        """Which share of routing keys is counted, at the least."""
+
+@final
+class Prediction:
+    """What is known of a request, and what was predicted, where its truth is awaited."""
+
+    @property
+    def state(self) -> str:
+        """`kept`, `judged`, `late`, `left_out` or `unknown`."""
+    @property
+    def version(self) -> int | None: ...
+    @property
+    def shape(self) -> list[int]: ...
+    @property
+    def values(self) -> list[float] | list[int] | list[bytes]: ...
+    @property
+    def labels(self) -> list[bytes]:
+        """Of a classification, what its scores' places are called."""
+
+@final
 class RecordReader:
     """The records of one TFRecord file, one after the other.
 
@@ -337,6 +508,19 @@ class DataPlane:
         """What an operator should know of the request logs next; none when the time passes first."""
     def statistics(self) -> Statistics:
         """What is counted, now."""
+    def trial_statistics(self) -> list[TrialStatistics]:
+        """What is counted of every trial that is under way, now."""
+    def find_predictions(self, model: str, request_ids: Sequence[str]) -> list[Prediction]:
+        """What is known of these requests of a model, in their order.
+
+        NOT_FOUND of a model without a trial.
+        """
+    def tell_truths(self, model: str, truths: Sequence[ToldTruth]) -> list[str]:
+        """Counts truths of a model's predictions, each once; what was known of each request before.
+
+        Each is `kept` (it counts), `judged`, `late`, `left_out` or `unknown`. NOT_FOUND of a model without a
+        trial.
+        """
     def serving_counters(self) -> dict[str, int]:
         """Counters of TensorFlow Serving's names, each over all its labels."""
     def next_admin(self, method: str, timeout_s: float) -> AdminRequest | None:

@@ -1,6 +1,6 @@
 """The data plane's façade: what the rest of Python calls. Translates errors and nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 
 from understudy.dataplane import _native
@@ -9,8 +9,10 @@ from understudy.dataplane._native import (
     BoundAddresses,
     Capture,
     LoadReport,
+    Prediction,
     RequestLogReport,
     Statistics,
+    TrialStatistics,
     UnloadReport,
     ValidationReport,
 )
@@ -21,6 +23,7 @@ from understudy.dataplane.options import (
     LoadRequest,
     TensorFlowOptions,
     TlsOptions,
+    ToldTruth,
     ValidateRequest,
 )
 from understudy.errors import Code, DataPlaneError
@@ -102,6 +105,18 @@ class NativeDataPlane:
     def statistics(self) -> Statistics:
         """Take one snapshot of what is counted."""
         return _call(self._plane.statistics)
+
+    def trial_statistics(self) -> list[TrialStatistics]:
+        """What is counted of every trial that is under way, now."""
+        return _call(self._plane.trial_statistics)
+
+    def find_predictions(self, model: str, request_ids: Sequence[str]) -> list[Prediction]:
+        """Say what is known of requests, in their order; NOT_FOUND of a model without a trial."""
+        return _call(self._plane.find_predictions, model, request_ids)
+
+    def tell_truths(self, model: str, truths: Sequence[ToldTruth]) -> list[str]:
+        """Count truths, each request's once; what was known of each request before, in their order."""
+        return _call(self._plane.tell_truths, model, truths)
 
     def serving_counters(self) -> dict[str, int]:
         """Counters of TensorFlow Serving's names, each over all its labels."""

@@ -247,3 +247,20 @@ class CaptureOptions:
     records: int
     version: int | None = None
     is_spread: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldTruth:
+    """What became of a prediction when its truth was known.
+
+    Attributes:
+        request_id: of its request.
+        is_wrong: none: right and wrong are not told apart.
+        measure: what its score is called.
+        score: what it was worth; none: nothing was measured.
+    """
+
+    request_id: str
+    is_wrong: bool | None = None
+    measure: str = ""
+    score: float | None = None

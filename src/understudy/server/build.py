@@ -31,6 +31,7 @@ from understudy.rollout_file import read_strategies
 from understudy.servable import Event, FoundVersions, Outcome
 from understudy.server.certificates import CertificateReader, Certificates
 from understudy.server.config_file import ConfigFileReader
+from understudy.server.evidence import EvidenceWatch
 from understudy.server.golden import LiveGoldenRecorder
 from understudy.server.operator import LiveOperator
 from understudy.server.orders import OrderHandling, OrderReports
@@ -68,6 +69,7 @@ class Parts:
     source: FileSystemSource
     effects: Effects
     validations: Validations
+    evidence: EvidenceWatch
     reloads: ReloadDesk
     pages: PageDesk | None
     config_file: ConfigFileReader | None
@@ -107,6 +109,7 @@ def build_parts(options: ServeOptions, clock: Clock, store: Store) -> Parts:
         source=FileSystemSource(clock, report_look, poll_interval_s=options.poll_interval_s),
         effects=Effects(clock, hands, report_outcome, _effect_settings(options)),
         validations=Validations(clock, data_plane, lambda outcome: loop.send(Validated(outcome))),
+        evidence=EvidenceWatch(data_plane, loop.send),
         reloads=ReloadDesk(data_plane, clock, loop, view.collector, handling),
         pages=PageDesk(data_plane, view.metrics) if options.data_plane.metrics_path else None,
         config_file=_build_config_file(options, clock, loop, handling),

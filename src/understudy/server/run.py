@@ -72,6 +72,7 @@ class Server:
         parts.loop.order(order)
         parts.loop.start(parts.source, parts.effects, parts.validations)
         parts.source.start()
+        parts.evidence.start()
         if parts.request_logs is not None:
             parts.request_logs.start()
         stop = self._wait_until_settled()
@@ -97,6 +98,7 @@ class Server:
                 file.stop(JOIN_TIMEOUT_S)
         if self._parts.request_logs is not None:
             self._parts.request_logs.stop()
+        self._parts.evidence.stop(JOIN_TIMEOUT_S)
         if self._parts.certificates is not None:
             self._parts.certificates.stop(JOIN_TIMEOUT_S)
         self._parts.reloads.stop()
