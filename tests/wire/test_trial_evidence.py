@@ -1,6 +1,7 @@
-"""What requests through both doors leave as evidence of a trial."""
+"""What requests through both doors leave as evidence of a trial, and how their predictions meet the truth."""
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +14,11 @@ import requests
 from tests.live.asking import predict_message
 from understudy.dataplane.native import NativeDataPlane
 from understudy.dataplane.options import DataPlaneOptions, LoadRequest
-from understudy.dataplane.trials import build_evidence, build_thresholds
-from understudy.evidence import ERRORS, INVALID_OUTPUTS, ArmCounts, Bad, EpochCounts
+from understudy.dataplane.trials import build_evidence, build_profile, build_thresholds
+from understudy.errors import Code, ConfigError, DataPlaneError
+from understudy.evidence import ERRORS, INVALID_OUTPUTS, WRONG, ArmCounts, Bad, EpochCounts
+from understudy.quality.desk import FeedbackDesk, FeedbackItem
+from understudy.rollout.plan import Quality, QualitySettings
 from understudy.routing import ModelRoute, ReadyVersion, RouteUpdate, VersionStatus
 from understudy.routing.traffic import BUCKETS, BucketRange, Remembering, Traffic
 from understudy.server.evidence import read_evidence, read_profile
@@ -153,3 +157,55 @@ def test_the_baseline_says_what_is_slow_once_it_has_answered_enough(tmp_path: Pa
     assert list(known) == ["slow:p50", "slow:p90"], "of 55 answers, no more than these have five beyond them"
     assert 0 < known["slow:p50"] <= known["slow:p90"]
     assert read_evidence(serving.plane).trials["m"].evidence == build_evidence(trial)
+
+
+def test_a_truth_meets_its_prediction_by_the_id_that_either_door_gave(candidate_only: Doors) -> None:
+    settings = QualitySettings(metric=Quality.SQUARED_ERROR, wrong_above=1.0)
+    desk = FeedbackDesk(candidate_only.plane, lambda model: settings if model == "m" else None)
+    near, far = candidate_only.ask_rest(1.0), candidate_only.ask_grpc(1.0)  # both answer 12
+    own = candidate_only.ask_grpc(1.0, x_request_id="my-own")
+    assert own.request_id == "my-own"
+    view = desk.take(
+        "m",
+        [
+            FeedbackItem(near.request_id, 12.5),
+            FeedbackItem(far.request_id, 14.0),
+            FeedbackItem(own.request_id, "twelve"),
+            FeedbackItem("nobody's", 12.0),
+        ],
+    )
+    assert (view.counted, view.unknown, view.refused, view.again) == (2, 1, 1, 0)
+    assert view.reasons[0].request_id == "my-own"
+    assert "'twelve' is no number" in view.reasons[0].reason
+    again = desk.take("m", [FeedbackItem(near.request_id, 12.0), FeedbackItem(own.request_id, 12.0)])
+    assert (again.again, again.counted) == (1, 1), "what was refused can be told again, put right"
+    counts = candidate_only.epoch().candidate
+    assert (counts.truths, counts.bad[WRONG]) == (Bad(events=3, keyless=3), ERROR_NOBODY)
+    scores = counts.scores["squared_error"]
+    assert scores.count == 3
+    assert scores.total == pytest.approx(0.25 + 4.0)
+    told = build_profile(candidate_only.plane.trial_statistics()[0]).truths
+    assert (told.counted, told.again, told.unknown, told.kept) == (3, 1, 1, 0)
+
+
+def test_truths_that_nobody_asked_for_are_refused_with_what_to_do(candidate_only: Doors) -> None:
+    desk = FeedbackDesk(candidate_only.plane, lambda _model: None)
+    with pytest.raises(ConfigError, match="start one whose plan has a `quality`"):
+        desk.take("m", [FeedbackItem("a", 1)])
+    asked = FeedbackDesk(candidate_only.plane, lambda _model: QualitySettings())
+    with pytest.raises(DataPlaneError, match="no trial of n is under way") as refused:
+        asked.take("n", [FeedbackItem("a", 1)])
+    assert refused.value.code is Code.NOT_FOUND
+    with pytest.raises(ConfigError, match="10001 truths at once are too many"):
+        asked.take("m", [FeedbackItem("a", 1)] * 10_001)
+
+
+def test_truths_that_no_prediction_could_have_are_refused_and_shown_up_to_a_bound(
+    candidate_only: Doors,
+) -> None:
+    request_id = candidate_only.ask_rest(1.0).request_id
+    desk = FeedbackDesk(candidate_only.plane, lambda _model: QualitySettings())
+    truths = (math.nan, -math.inf, 10**400, -(10**30), "x" * 257, (1,) * 1_025)
+    view = desk.take("m", [FeedbackItem(request_id, truth) for truth in truths * 50])
+    assert (view.counted, view.refused, len(view.reasons)) == (0, 300, 100)
+    assert view.reasons[3].reason.endswith("is no number that a prediction could have")
