@@ -7,12 +7,12 @@ from understudy.analysis.judging import judge
 from understudy.analysis.verdict import Judgement
 from understudy.control.facts import TrialSeen
 from understudy.control.picture import Picture
-from understudy.evidence import ERRORS, INVALID_OUTPUTS, WRONG
 from understudy.rollout.gathering import gather
 from understudy.rollout.plan import Strategy
 from understudy.rollout.situation import Situation
 from understudy.rollout.state import ModelTraffic, Rollout
 from understudy.rollout.validation import ValidationOutcome
+from understudy.rollout.watched import watched_metrics
 from understudy.servable import FoundVersions
 
 
@@ -96,17 +96,13 @@ class TrafficKnowledge:
             return None
         if known.judged is None:
             evidence = gather(rollout, known.trial.evidence)
-            known.judged = judge(evidence, rollout.plan.analysis, watched=_watched(rollout))
+            known.judged = judge(
+                evidence, rollout.plan.analysis, watched=watched_metrics(rollout.plan, rollout.thresholds_s)
+            )
         return known.judged
 
     def _of(self, model: str) -> _Known:
         return self._known.setdefault(model, _Known())
-
-
-def _watched(rollout: Rollout) -> tuple[str, ...]:
-    """The metrics that can occur in a rollout: its plan says so before the first request."""
-    slow = tuple(name for name, _ in rollout.thresholds_s)
-    return (ERRORS, INVALID_OUTPUTS, *slow, *((WRONG,) if rollout.plan.quality else ()))
 
 
 def _is_of(outcome: ValidationOutcome, rollout: Rollout) -> bool:
