@@ -36,6 +36,7 @@ _ELSEWHERE: Final = {
         ("pause", "resume", "approve", "promote", "abort", "undo"), "understudy.cli.rollout_turns"
     ),
     "check": "understudy.cli.rollout_check",
+    "simulate": "understudy.cli.rollout_simulate",
 }
 """Commands that live in files of their own under their names, read when they are called."""
 
