@@ -24,7 +24,7 @@ INVARIANTS = {
     20: "a model has one rollout at a time, which moves along the table of phases and ends once",
     21: "nothing is promoted without a judgement of no harm, or an operator",
     22: "what is in quarantine is neither aspired nor answers",
-    23: "while a rollout lasts, its baseline stays loaded",
+    23: "while a rollout lasts, its baseline stays loaded, and its candidate is aspired if it is there",
     24: "a candidate is not the default before it is promoted; a managed model serves only what was stable",
     25: "after a restart a rollout is where it was on record, or rolled back",
     26: "everything that changes has a decision with its reason",

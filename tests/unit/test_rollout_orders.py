@@ -239,6 +239,14 @@ class TestQuarantine:
         assert rolling.order(Quarantine(version=2)).is_urgent
         assert rolling.ended[0].phase is Phase.ROLLED_BACK
 
+    @pytest.mark.parametrize(
+        "command", [Quarantine(version=2, reason="x" * 1_001), Abort(reason="x" * 1_001)]
+    )
+    def test_with_a_reason_without_end_is_refused(self, command: Command) -> None:
+        rolling = Rolling()
+        rolling.reach_first_step()
+        assert "1001 of 1000" in refusal(rolling, command).message
+
     def test_of_the_baseline_is_refused(self) -> None:
         rolling = Rolling()
         rolling.reach_first_step()

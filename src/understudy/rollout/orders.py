@@ -1,8 +1,9 @@
 """What an operator orders: taken, or refused with what to do."""
 
 from dataclasses import replace
-from typing import assert_never
+from typing import Final, assert_never
 
+from understudy.errors import Code, ConfigError
 from understudy.evidence import Evidence
 from understudy.rollout.begin import order_start
 from understudy.rollout.commands import (
@@ -29,6 +30,9 @@ from understudy.rollout.refusals import check_configured, check_ready, refused, 
 from understudy.rollout.state import Pause, Phase, Rollout
 from understudy.rollout.weighing import clear_weights, set_weights
 
+REASON_LENGTH_MAX: Final = 1_000
+"""Of what an operator says, in letters: it is kept with the version for as long as that is in quarantine."""
+
 
 def take_order(minutes: Minutes, command: Command, *, by: str) -> None:
     """Carries it out.
@@ -36,6 +40,11 @@ def take_order(minutes: Minutes, command: Command, *, by: str) -> None:
     Raises:
         ConfigError: it cannot be done, and nothing has changed.
     """
+    if isinstance(command, Abort | Quarantine) and len(command.reason) > REASON_LENGTH_MAX:
+        raise ConfigError(
+            Code.INVALID_ARGUMENT,
+            f"the reason is too long: {len(command.reason)} of {REASON_LENGTH_MAX} letters",
+        )
     match command:
         case Start():
             order_start(minutes, command, by=by)

@@ -11,7 +11,6 @@ from understudy.rollout.weighing import drop_weight
 
 QUARANTINED_MAX: Final = 1_000
 """Versions of one model that operators can put there. What rollouts put there is not refused."""
-REASON_BYTES_MAX: Final = 1_000
 
 
 def put_in_quarantine(minutes: Minutes, version: int, reason: str, *, by: str) -> None:

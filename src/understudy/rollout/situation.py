@@ -76,9 +76,12 @@ class Situation:
         return alive is not None and alive.state is State.READY
 
     def given_up(self, version: int) -> VersionSnapshot | None:
-        """It, if its load has failed for good, or does not come back."""
+        """It, if it is wanted, and its load has failed for good or does not come back; none: it may come.
+
+        One that failed when it was wanted before, and is wanted again, gets another try.
+        """
         alive = self.version(version)
-        return alive if alive is not None and alive.state in GIVEN_UP else None
+        return alive if alive is not None and alive.state in GIVEN_UP and alive.aspired else None
 
     def is_lost(self, version: int) -> bool:
         """Whether it does not serve, and is not on its way either."""

@@ -120,13 +120,24 @@ class Referee:
         if live.stable is not None and default is not None and default > max(self.stable):
             broken(24, f"{default} answers, and only {self.stable} were stable")
 
-    def check_versions(self, live: ModelTraffic, aspired: frozenset[int], gone: frozenset[int]) -> None:
-        """What the process does about versions; `gone` are those that were ready and no longer are."""
+    def check_versions(
+        self, live: ModelTraffic, aspired: frozenset[int], *, seen: frozenset[int], gone: frozenset[int]
+    ) -> None:
+        """What the process does about versions.
+
+        Args:
+            live: what is in force.
+            aspired: what is to be loaded.
+            seen: what the last good look found.
+            gone: those that were ready and no longer are.
+        """
         if aspired & live.quarantined.keys():
             broken(22, f"{aspired & live.quarantined.keys()} are aspired and in quarantine")
         rollout = live.rollout
         if rollout is not None and rollout.baseline in gone:
             broken(23, f"{rollout.id}: the baseline {rollout.baseline} was unloaded")
+        if rollout is not None and rollout.candidate in seen - aspired:
+            broken(23, f"{rollout.id}: the candidate is there and not aspired; that are {aspired}")
 
     def check_restart(self, record: ModelTraffic, change: Change) -> None:
         """What the next process goes on from."""

@@ -180,7 +180,13 @@ class World:
         self.process.aspire(self.now, self.config, effects.overlay)
         self.process.work(self.now, frozenset(self.corrupt))
         default = self.process.default_version(effects)
-        self.referee.check_versions(self.live, self.process.aspired, was_ready - self.process.ready)
+        look = self.process.look
+        self.referee.check_versions(
+            self.live,
+            self.process.aspired,
+            seen=frozenset() if look is None else frozenset(each.version for each in look.versions),
+            gone=was_ready - self.process.ready,
+        )
         self.referee.check_force(self.live, self.store.traffic, is_dirty=self.is_dirty)
         self.referee.check_effects(self.live, self.store.traffic, effects, default)
         if self.strategy is not None and self.live.weights is None:
