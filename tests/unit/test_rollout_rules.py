@@ -7,6 +7,7 @@ import pytest
 from tests.rolling import CORRUPT, Rolling, managed
 from understudy.analysis.verdict import Finding, Judgement, MetricVerdict
 from understudy.model_config import Specific
+from understudy.rollout.commands import Pause as PauseOrder
 from understudy.rollout.commands import Promote, Resume, SetWeights
 from understudy.rollout.plan import Inconclusive, Newer, Plan, QualitySettings, ShadowStage, Step, Strategy
 from understudy.rollout.state import Pause, Phase
@@ -275,6 +276,25 @@ class TestFiles:
         rolling.load(1)
         rolling.settle()
         assert rolling.told[-1] == "rollout_resumed"
+
+    def test_a_baseline_that_is_gone_takes_the_share_of_a_paused_candidate_too(self) -> None:
+        rolling = Rolling()
+        rolling.reach_first_step()
+        rolling.order(PauseOrder())
+        rolling.fail(1)
+        rolling.settle()
+        assert rolling.rollout.pause is Pause.BASELINE_GONE
+        rolling.load(1)
+        rolling.settle()
+        effects = rolling.effects
+        assert (rolling.told[-1], rolling.traffic.rollout) == ("rollout_paused", rolling.rollout)
+        assert effects.traffic is not None
+        assert effects.traffic.ranges == (BucketRange(2, 0, 100),)
+        rolling.order(Resume())
+        rolling.judge(Finding.NO_HARM)
+        rolling.count(50)
+        rolling.advance(60.0)
+        assert rolling.rollout.weight == 500
 
     def test_without_its_baseline_an_operator_may_promote(self) -> None:
         rolling = Rolling()

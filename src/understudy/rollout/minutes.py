@@ -89,7 +89,15 @@ class Minutes:
         """The rollout, with other details already, enters the phase that the table says."""
         before = self.present()
         phase = TRANSITIONS[before.phase, trigger]
-        after = replace(rollout, phase=phase, entered_at=self.now, pause=None, paused_at=None, reason=reason)
+        after = replace(
+            rollout,
+            phase=phase,
+            entered_at=self.now,
+            pause=None,
+            pause_before=None,
+            paused_at=None,
+            reason=reason,
+        )
         if phase is not Phase.PROMOTED and phase in ENDS:
             after = replace(after, weight=0, ranges=())
         self.traffic = replace(self.traffic, rollout=None if phase in ENDS else after)

@@ -77,27 +77,36 @@ def _fix_thresholds(minutes: Minutes) -> None:
 
 
 def _meets_baseline(minutes: Minutes) -> bool:
-    """Pauses while the baseline is gone, and goes on when it is back."""
+    """Pauses while the baseline is gone, whatever else it waits for, and goes on when it is back."""
     rollout, situation = minutes.present(), minutes.situation
-    is_ready = situation.is_ready(rollout.baseline)
     if rollout.pause is Pause.BASELINE_GONE:
-        if is_ready:
-            reason = f"version {rollout.baseline} serves again; the rollout goes on"
-            following = replace(unpaused(rollout, minutes.now), epoch=rollout.epoch + 1, reason=reason)
-            minutes.tell(following, "rollout_resumed", reason)
+        if situation.is_ready(rollout.baseline):
+            _find_baseline(minutes, rollout)
         return True
-    is_needed = rollout.phase is not Phase.WATCHING
-    if is_needed and rollout.pause is None and situation.is_lost(rollout.baseline):
-        reason = (
-            f"version {rollout.baseline}, the baseline, does not serve: there is nothing to compare version "
-            f"{rollout.candidate} with, and it gets no traffic. Bring version {rollout.baseline} back, or "
-            f"promote version {rollout.candidate}"
-        )
-        minutes.is_urgent = True
-        minutes.change(replace(rollout, epoch=rollout.epoch + 1))
-        minutes.pause(Pause.BASELINE_GONE, reason)
-        return True
-    return False
+    if rollout.phase is Phase.WATCHING or not situation.is_lost(rollout.baseline):
+        return False
+    minutes.is_urgent = True
+    gone = replace(unpaused(rollout, minutes.now), epoch=rollout.epoch + 1, pause_before=rollout.pause)
+    minutes.change(gone)
+    reason = (
+        f"version {rollout.baseline}, the baseline, does not serve: there is nothing to compare version "
+        f"{rollout.candidate} with, and it gets no traffic. Bring version {rollout.baseline} back, or "
+        f"promote version {rollout.candidate}"
+    )
+    minutes.pause(Pause.BASELINE_GONE, reason)
+    return True
+
+
+def _find_baseline(minutes: Minutes, rollout: Rollout) -> None:
+    """Goes on where it was, in another epoch; it may have been paused before."""
+    following = replace(unpaused(rollout, minutes.now), epoch=rollout.epoch + 1, pause_before=None)
+    back = f"version {rollout.baseline} serves again"
+    if rollout.pause_before is None:
+        reason = f"{back}; the rollout goes on"
+        minutes.tell(replace(following, reason=reason), "rollout_resumed", reason)
+    else:
+        minutes.change(following)
+        minutes.pause(rollout.pause_before, f"{back}; the rollout was paused before, and still is")
 
 
 def _is_kept(minutes: Minutes) -> bool:

@@ -72,6 +72,7 @@ class Rollout:
         ranges: the candidate's buckets.
         epoch: of its traffic; see `Traffic`.
         pause: why it does not go on; none: it does.
+        pause_before: the pause that it goes back to when the baseline is there again; none: it goes on.
         started_at: when it was ordered.
         found_at: when the candidate was first found, so that it may have been loaded since; none before.
         traffic_at: when the candidate first ran a request, shadow or not; none before.
@@ -102,6 +103,7 @@ class Rollout:
     ranges: tuple[BucketRange, ...] = ()
     epoch: int = 0
     pause: Pause | None = None
+    pause_before: Pause | None = None
     started_at: float
     found_at: float | None = None
     traffic_at: float | None = None

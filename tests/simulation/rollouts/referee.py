@@ -8,7 +8,7 @@ from understudy.analysis.verdict import Finding
 from understudy.evidence import Evidence
 from understudy.rollout import Change, Consequences
 from understudy.rollout.state import ENDS, ModelTraffic, Phase, Rollout
-from understudy.routing.traffic import BucketRange
+from understudy.routing.traffic import BucketRange, Traffic
 
 ALLOWED = {
     (None, Phase.WAITING),
@@ -41,15 +41,15 @@ class Referee:
         ended: the rollouts whose end is on record.
         stable: every version that ever was stable, at the present place.
         buckets: the candidate's, of the present rollout, when they last were not withheld.
-        epoch: in which those were.
         rollout: whose those are.
+        epochs: the ranges of each epoch of a trial, in this process.
     """
 
     ended: set[str] = field(default_factory=set)
     stable: set[int] = field(default_factory=set)
     buckets: set[int] = field(default_factory=set)
-    epoch: int = 0
     rollout: str = ""
+    epochs: dict[str, dict[int, tuple[BucketRange, ...]]] = field(default_factory=dict)
 
     def check_change(self, before: ModelTraffic, change: Change, finding: Finding | None) -> None:
         """One step of the core, with what the evidence is found to say now; none: nothing new."""
@@ -101,6 +101,7 @@ class Referee:
         if live.stable is not None:
             self.stable.add(live.stable)
         ranges = effects.traffic.ranges if effects.traffic is not None else ()
+        self._check_epoch(effects.traffic)
         answering = {each.version for each in ranges} | ({default} if default is not None else set())
         if answering & live.quarantined.keys():
             broken(22, f"{answering} answer, in quarantine are {live.quarantined.keys()}")
@@ -157,14 +158,22 @@ class Referee:
     def _check_growth(self, rollout: Rollout, ranges: tuple[BucketRange, ...]) -> None:
         now = buckets(ranges, rollout.candidate)
         if rollout.id != self.rollout:
-            self.rollout, self.buckets, self.epoch = rollout.id, set(), 0
+            self.rollout, self.buckets = rollout.id, set()
         if not now:
             return
         if not self.buckets <= now:
             broken(19, f"{rollout.id} lost {len(self.buckets - now)} buckets while it goes on")
-        if self.buckets and now != self.buckets and rollout.epoch <= self.epoch:
-            broken(19, f"{rollout.id} has {len(now)} buckets in the epoch of {len(self.buckets)}")
-        self.buckets, self.epoch = now, rollout.epoch
+        self.buckets = now
+
+    def _check_epoch(self, traffic: Traffic | None) -> None:
+        """Counts of one epoch belong to one split, and epochs only grow: the data plane refuses any other."""
+        if traffic is None:
+            return
+        epochs = self.epochs.setdefault(traffic.trial, {})
+        if traffic.epoch < max(epochs, default=0):
+            broken(19, f"{traffic.trial}: epoch {traffic.epoch} after {max(epochs)}")
+        if epochs.setdefault(traffic.epoch, traffic.ranges) != traffic.ranges:
+            broken(19, f"{traffic.trial}: {traffic.ranges} in the epoch of {epochs[traffic.epoch]}")
 
 
 def _check_rollouts(before: ModelTraffic, change: Change) -> None:

@@ -198,6 +198,7 @@ class World:
         self.trace(f"{self.now:9.1f} {'stopped' if was_clean else 'killed'}; starts again")
         record = self.store.traffic
         self.process = Process(self.random)
+        self.referee.epochs.clear()
         self.counts, self.shadow, self.outcome = {}, ShadowCounts(), None
         self.commands.clear()
         self.unrecorded, self.is_dirty = [], False
