@@ -36,3 +36,9 @@ def answers_by_grpc(channel: grpc.Channel, model: str, key: str) -> int:
         predict_message(model, 0.0), metadata=((KEY_HEADER, key),), timeout=TIMEOUT_S
     )
     return int(dict(made.initial_metadata())["x-understudy-version"])
+
+
+def wait_managed(server: LiveServer, model: str) -> None:
+    """Waits until a model's first version is what its rollouts begin from; the log may have said so already."""
+    if not server.logged("stable_set", model=model):
+        server.wait_log("stable_set", model=model)

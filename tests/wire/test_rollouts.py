@@ -9,7 +9,7 @@ import pytest
 from tests.live.drop_in import drop_in
 from tests.live.exports import Exports, config_text, model_text
 from tests.live.process import LiveServer
-from tests.live.splits import answers_by_grpc, answers_by_rest, bucket
+from tests.live.splits import answers_by_grpc, answers_by_rest, bucket, wait_managed
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +52,7 @@ def test_a_new_version_of_a_managed_model_gets_the_share_that_its_rollout_says_a
         f"--rollout_config={world.plans}",
         "--file_system_poll_wait_seconds=1",
     ) as server:
-        server.wait_log("stable_set", model="ramped", version=1)
+        wait_managed(server, "ramped")
         world.ramped.synthetic(2)
         server.wait_log("rollout_ramping", model="ramped", version=2)
         expected = {key: 2 if bucket("ramped", 2, key) < 3_000 else 1 for key in KEYS}
@@ -64,7 +64,7 @@ def test_a_new_version_of_a_managed_model_gets_the_share_that_its_rollout_says_a
 def test_strategies_are_read_again_and_a_file_that_cannot_be_taken_changes_nothing(world: World) -> None:
     world.plan(other=AT_10_PERCENT)
     with LiveServer(f"--model-config-file={world.models}", f"--rollout-config={world.plans}") as server:
-        server.wait_log("stable_set", model="other", version=1)
+        wait_managed(server, "other")
         world.plans.write_text("models: {other: {stepps: []}}")
         server.signal(signal.SIGHUP)
         refused = server.wait_log("rollout_config_refused")
@@ -72,7 +72,7 @@ def test_strategies_are_read_again_and_a_file_that_cannot_be_taken_changes_nothi
         world.plan(ramped=AT_10_PERCENT)
         server.signal(signal.SIGHUP)
         server.wait_log("rollout_config_taken", models=1)
-        server.wait_log("stable_set", model="ramped", version=1)
+        wait_managed(server, "ramped")
         world.ramped.synthetic(2)
         server.wait_log("rollout_ramping", model="ramped", version=2)
 
@@ -84,7 +84,7 @@ def test_a_rollout_goes_on_at_its_weight_after_a_restart_and_a_crash(world: Worl
         f"--state-dir={tmp_path / 'state'}",
     )
     with LiveServer(*arguments) as server:
-        server.wait_log("stable_set", model="ramped", version=1)
+        wait_managed(server, "ramped")
         world.ramped.synthetic(2)
         server.wait_log("rollout_ramping", model="ramped", version=2)
         before = {key: answers_by_rest(server, "ramped", key) for key in KEYS}
