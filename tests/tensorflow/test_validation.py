@@ -5,7 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypedDict
 
@@ -70,6 +70,11 @@ class Stage:
         """What `understudy why` says, events included."""
         return self._api.get("/v1/models/m/why").raise_for_status().text
 
+    def close(self) -> None:
+        """Lets go of its connections."""
+        self._api.close()
+        self._rest.close()
+
     def ask(self) -> None:
         """Who answers this one."""
         answer = self._rest.post("/v1/models/m:predict", json={"instances": [0.0]}).raise_for_status()
@@ -81,7 +86,7 @@ def stage(tmp_path: Path, saved_models: Path) -> Iterator[Stage]:
     shutil.copytree(saved_models / "offset_1", tmp_path / "m" / "1")
     with LiveServer(f"--model=m={tmp_path / 'm'}", "--poll-interval=0.1") as server:
         stage = Stage(tmp_path, saved_models, server)
-        with asking(stage):
+        with closing(stage), asking(stage):
             yield stage
 
 
