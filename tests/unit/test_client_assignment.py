@@ -27,19 +27,20 @@ def test_the_page_shows_every_vector() -> None:
 
 
 def test_integers_are_their_decimal_text() -> None:
-    assignment = Assignment("digits-2-1", {})
-    assert assignment.bucket(7) == assignment.bucket("7") == assignment.bucket(b"7") == 59
+    assignment = Assignment("digits/2", {})
+    assert assignment.bucket(7) == assignment.bucket("7") == assignment.bucket(b"7") == 9_091
 
 
 def test_a_caller_belongs_to_a_version_or_to_the_default_one_and_so_to_a_label() -> None:
-    assignment = Assignment("digits-2-1", {2: 100, 3: 2_000}, labels={3: "third"})
-    assert assignment.ranges == (BucketRange(2, 0, 100), BucketRange(3, 4_050, 6_050))
-    owners = {key: (assignment.version(key), assignment.label(key)) for key in ("7", "0", "user-1")}
-    assert owners == {"7": (2, "canary"), "0": (3, "third"), "user-1": (None, "stable")}
+    assignment = Assignment("digits/2", {2: 500, 3: 2_000}, labels={3: "third"})
+    assert assignment.ranges == (BucketRange(2, 0, 500), BucketRange(3, 4_250, 6_250))
+    keys = (9_223_372_036_854_775_807, "user-1", "0")
+    owners = [(assignment.version(key), assignment.label(key)) for key in keys]
+    assert owners == [(2, "canary"), (3, "third"), (None, "stable")]
 
 
 def test_ranges_are_taken_as_the_server_tells_them() -> None:
-    assignment = Assignment("digits-2-1", [BucketRange(2, 1_432, 1_433), BucketRange(2, 0, 10)])
+    assignment = Assignment("digits/2", [BucketRange(2, 5_731, 5_732), BucketRange(2, 0, 10)])
     assert (assignment.version("user-1"), assignment.version("user-2")) == (2, None)
 
 
@@ -48,10 +49,10 @@ def test_ranges_are_taken_as_the_server_tells_them() -> None:
 )
 def test_what_is_no_split_is_refused(split: dict[int, int] | list[BucketRange]) -> None:
     with pytest.raises(InvalidRequestError, match="Not a split"):
-        Assignment("digits-2-1", split)
+        Assignment("digits/2", split)
 
 
 @pytest.mark.parametrize("key", ["", b"", "k" * 1_025])
 def test_what_is_no_key_is_refused_since_the_server_would_draw(key: str | bytes) -> None:
     with pytest.raises(InvalidRequestError, match="from 1 to 1024 bytes"):
-        Assignment("digits-2-1", {2: 500}).version(key)
+        Assignment("digits/2", {2: 500}).version(key)

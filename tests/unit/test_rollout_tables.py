@@ -253,6 +253,7 @@ def test_traffic_is_shares_and_what_a_person_should_know() -> None:
             ShareView(version=2, weight=500, arm="candidate"),
         ),
         key_header="x-routing-key",
+        salt="m/2",
         overlays=(OverlayView(version=2, kind="pinned", reason="pinned by rollout m-2-1"),),
     )
     shown = lines(build_traffic(traffic))
@@ -262,7 +263,7 @@ def test_traffic_is_shares_and_what_a_person_should_know() -> None:
     ]
     assert shown[3:] == [
         "Rollout m-2-1 is under way; `understudy rollout status m` shows it.",
-        "Requests with the header x-routing-key go by its value, the others by chance.",
+        "Requests with the header x-routing-key go by its value and the salt m/2, the others by chance.",
         "No new version serves unless a rollout promotes it.",
         "Version 2 is pinned by rollout m-2-1.",
     ]

@@ -107,6 +107,7 @@ def test_the_view_of_a_rollout_s_traffic_has_arms_and_overlays() -> None:
     view = build_traffic("m", picture_of(kept, BucketRange(2, 0, 500)), CALENDAR)
     assert view.shares == SPLIT.shares
     assert (view.rollout, view.key_header, view.managed) == ("m-2-1", "x-user", False)
+    assert (view.salt, view.ranges) == ("s", (BucketRange(2, 0, 500),))
     assert [(each.version, each.kind) for each in view.overlays] == [
         (1, "pinned"),
         (2, "pinned"),

@@ -13,6 +13,7 @@ from typing import Annotated, Protocol
 from msgspec import Meta
 
 from understudy.analysis.verdict import Judgement
+from understudy.buckets import BucketRange
 from understudy.evidence import Evidence
 from understudy.rollout.plan import Plan
 from understudy.rollout.state import Pause, Phase
@@ -353,6 +354,8 @@ class TrafficView:
         weights_at: and when.
         shares: by version, ascending; empty: nobody answers.
         key_header: where requests bring their routing key; empty: traffic is not split.
+        salt: what keys are hashed with, for programs that assign by themselves.
+        ranges: which buckets each version has; the default version has those that none names.
         overlays: what is added to the version policy.
         quarantined: by version, ascending.
     """
@@ -365,6 +368,8 @@ class TrafficView:
     weights_at: datetime | None = None
     shares: tuple[ShareView, ...] = ()
     key_header: str = ""
+    salt: str = ""
+    ranges: tuple[BucketRange, ...] = ()
     overlays: tuple[OverlayView, ...] = ()
     quarantined: tuple[QuarantinedView, ...] = ()
 

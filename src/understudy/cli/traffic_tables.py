@@ -28,7 +28,8 @@ def describe_traffic(traffic: TrafficView) -> Iterator[str]:
     if traffic.weights_by is not None and traffic.weights_at is not None:
         yield f"{traffic.weights_by} set the shares by hand on {show_time(traffic.weights_at)}"
     if traffic.key_header:
-        yield f"Requests with the header {traffic.key_header} go by its value, the others by chance"
+        by = f"by its value and the salt {traffic.salt}"
+        yield f"Requests with the header {traffic.key_header} go {by}, the others by chance"
     if traffic.managed:
         yield "No new version serves unless a rollout promotes it"
     for overlay in traffic.overlays:

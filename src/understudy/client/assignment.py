@@ -14,7 +14,7 @@ CANARY: Final = "canary"
 class Assignment:
     """Which version a caller belongs to, for programs that choose by version or label themselves.
 
-        assignment = Assignment("digits-2-1", {2: 500})
+        assignment = Assignment("digits/2", {2: 500})
         client.predict("digits", inputs, label=assignment.label(user))
 
     The same as the server's own split, by the formula that docs/reference/traffic-assignment.md documents.

@@ -110,6 +110,8 @@ def build_traffic(name: str, picture: Picture, calendar: Calendar) -> TrafficVie
         weights_at=calendar.date(weights.at) if weights else None,
         shares=build_shares(route, rollout),
         key_header=traffic.key_header if traffic else "",
+        salt=traffic.salt if traffic else "",
+        ranges=traffic.ranges if traffic else (),
         overlays=build_overlays(kept, _situation(name, picture)),
         quarantined=tuple(
             QuarantinedView(
