@@ -128,3 +128,13 @@ def test_keys_that_come_again_in_each_epoch_are_no_new_evidence_about_the_split(
         for number in range(40)
     ]
     assert not is_broken(epochs)
+
+
+def test_a_slow_candidate_does_not_make_its_split_look_broken() -> None:
+    """Its answers are not there yet; its requests are."""
+    hanging = ArmCounts(requests=10, assigned=1_000), ArmCounts(requests=9_000, assigned=9_000)
+    drawn = EpochCounts(epoch=1, weight=1_000, is_sticky=False, candidate=hanging[0], baseline=hanging[1])
+    assert not is_broken((drawn,))
+    keyed = ArmCounts(keys=5, assigned_keys=500), ArmCounts(keys=4_400, assigned_keys=4_500)
+    sticky = EpochCounts(epoch=1, weight=1_000, is_sticky=True, candidate=keyed[0], baseline=keyed[1])
+    assert not is_broken((sticky,))

@@ -2,24 +2,14 @@
 
 import pytest
 
-from understudy.analysis.settings import AnalysisSettings, MetricSettings
-from understudy.analysis.thresholds import fix_thresholds, quantile_of
+from understudy.analysis.thresholds import quantile_of
 from understudy.rollout.plan import Plan, Quality, QualitySettings
 from understudy.rollout.watched import watched_metrics
 
 
-def test_thresholds_are_the_baselines_quantiles_and_the_objective() -> None:
-    fixed = fix_thresholds(AnalysisSettings(), {0.99: 0.25}.get, 0.1)
-    assert fixed == (("slow:p99", 0.25), ("slow:objective", 0.1))
-
-
-def test_a_baseline_that_has_not_answered_yet_fixes_no_threshold() -> None:
-    assert fix_thresholds(AnalysisSettings(), lambda _: None, None) == ()
-
-
-def test_any_quantile_can_be_a_threshold() -> None:
-    settings = AnalysisSettings(metrics=(MetricSettings(name="slow:p99.9"),))
-    assert fix_thresholds(settings, lambda quantile: quantile, None) == (("slow:p99.9", 0.999),)
+@pytest.mark.parametrize(("name", "quantile"), [("slow:p50", 0.5), ("slow:p99", 0.99), ("slow:p99.9", 0.999)])
+def test_a_slow_metric_names_its_quantile(name: str, quantile: float) -> None:
+    assert quantile_of(name) == quantile
 
 
 @pytest.mark.parametrize("name", ["errors", "slow:objective", "slow:p", "slow:p0", "slow:p100", "slow:pnan"])

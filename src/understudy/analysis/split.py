@@ -7,9 +7,9 @@ a beta distribution with parameters a w and a (1 - w), the likelihood ratio is
 
 a martingale that begins at 1 and reaches 1/alpha with probability alpha at most, ever (Lindon & Malek,
 "Anytime-valid inference for multinomial count data", NeurIPS 2022, arXiv 2011.03567). Ratios of requests that
-were drawn at different weights are multiplied. The same keys come in several epochs, and so their epochs'
-ratios are no independent evidence: of them a weighted mean is taken, which is an e-value however they hang
-together.
+were drawn at different weights are multiplied. The same keys may come in several epochs, if only because the
+server was restarted, and so their epochs' ratios are no independent evidence: of them a weighted mean is
+taken, which is an e-value however they hang together.
 """
 
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ def weigh_split(epochs: Iterable[EpochCounts]) -> float:
         if not 0 < epoch.weight < WHOLE:
             continue
         if epoch.is_sticky and (epoch.candidate.keys or epoch.baseline.keys):
-            candidate, baseline = (arm.keys + arm.keyless for arm in (epoch.candidate, epoch.baseline))
+            candidate, baseline = _assigned_units(epoch)
             keyed.append(compare_with_weight(candidate, baseline, epoch.weight / WHOLE))
         else:
             candidate, baseline = drawn.get(epoch.weight, (0, 0))
@@ -67,6 +67,16 @@ def compare_with_weight(candidate: int, baseline: int, weight: float) -> float:
         - candidate * log(weight)
         - baseline * log1p(-weight)
     )
+
+
+def _assigned_units(epoch: EpochCounts) -> tuple[int, int]:
+    """Keys that the split gave each arm, and requests without one; as they come, where that is counted."""
+    arms = epoch.candidate, epoch.baseline
+    if any(arm.assigned_keys or arm.assigned_keyless for arm in arms):
+        candidate, baseline = (arm.assigned_keys + arm.assigned_keyless for arm in arms)
+    else:
+        candidate, baseline = (arm.keys + arm.keyless for arm in arms)
+    return candidate, baseline
 
 
 def _assigned(arm: ArmCounts) -> int:
