@@ -158,20 +158,48 @@ def test_disagreements_are_held_against_the_bound(disagreed: int, finding: Findi
 
 def test_keys_are_counted_where_requests_go_by_their_key() -> None:
     """One user whose every request fails is one draw that fell on the candidate."""
-    sticky = EpochCounts(
+    seen = EpochCounts(
         epoch=1,
         weight=500,
         is_sticky=True,
         candidate=ArmCounts(requests=5_000, keys=500, bad={"errors": Bad(events=400, keys=1)}),
         baseline=ArmCounts(requests=95_000, keys=9_500, bad={"errors": Bad(events=100, keys=10)}),
     )
-    verdict = errors(evidence(sticky))
+    verdict = errors(evidence(seen))
     assert (verdict.unit, verdict.candidate_bad, verdict.candidate_total) == ("keys", 1, 500)
-    assert verdict.finding is Finding.UNDECIDED
+    assert verdict.finding is Finding.SUSPICION
+
+
+def sticky(candidate: ArmCounts, baseline: ArmCounts) -> Evidence:
+    return evidence(
+        EpochCounts(epoch=1, weight=5_000, is_sticky=True, candidate=candidate, baseline=baseline)
+    )
+
+
+def of_keys(keys: int, bad_keys: int, requests: int, events: int) -> ArmCounts:
+    return ArmCounts(requests=requests, keys=keys, bad={"errors": Bad(events=events, keys=bad_keys)})
+
+
+def test_keys_that_are_all_bad_on_both_sides_do_not_acquit_a_candidate_that_is_bad_more_often() -> None:
+    """Each of 2,000 users met an error of either version, but one of the candidate's ten times as often."""
+    verdict = errors(sticky(of_keys(1_000, 1_000, 100_000, 20_000), of_keys(1_000, 1_000, 100_000, 2_000)))
+    assert verdict.log_pass_e > 3
+    assert verdict.finding is Finding.SUSPICION
+    assert "by request: candidate 20,000 of 100,000 (20.00 %)" in verdict.sentence
+
+
+def test_keys_and_requests_together_acquit() -> None:
+    verdict = errors(sticky(of_keys(8_000, 1, 800_000, 20), of_keys(8_000, 1, 800_000, 22)))
+    assert verdict.finding is Finding.NO_HARM
+
+
+def test_keys_alone_find_harm() -> None:
+    verdict = errors(sticky(of_keys(1_000, 60, 100_000, 70), of_keys(1_000, 5, 100_000, 80)))
+    assert verdict.finding is Finding.HARM
 
 
 def test_requests_without_a_key_count_each_by_itself_among_sticky_ones() -> None:
-    sticky = EpochCounts(
+    seen = EpochCounts(
         epoch=1,
         weight=500,
         is_sticky=True,
@@ -182,7 +210,7 @@ def test_requests_without_a_key_count_each_by_itself_among_sticky_ones() -> None
             requests=95_000, keys=40, keyless=93_000, bad={"errors": Bad(events=98, keys=3, keyless=90)}
         ),
     )
-    verdict = errors(evidence(sticky))
+    verdict = errors(evidence(seen))
     assert (verdict.candidate_bad, verdict.candidate_total) == (56, 4_902)
     assert verdict.finding is Finding.HARM
 

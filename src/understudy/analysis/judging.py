@@ -13,7 +13,7 @@ from understudy.analysis.guards import check_guards
 from understudy.analysis.interval import Interval, bound_ratio
 from understudy.analysis.metric import Limits, count_needed, weigh
 from understudy.analysis.scores import judge_score
-from understudy.analysis.sentences import describe_all, describe_counts, describe_finding
+from understudy.analysis.sentences import describe_all, describe_arms, describe_counts, describe_finding
 from understudy.analysis.settings import AnalysisSettings, MetricSettings, ScoreSettings
 from understudy.analysis.split import is_broken
 from understudy.analysis.strata import (
@@ -22,6 +22,7 @@ from understudy.analysis.strata import (
     PREDICTIONS,
     REQUESTS,
     Strata,
+    build_event_strata,
     build_pairs,
     build_strata,
     pool,
@@ -76,11 +77,19 @@ def judge(
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """One metric, and the counts that it is judged by."""
+    """One metric, and the counts that it is judged by.
+
+    Attributes:
+        settings: of the metric.
+        strata: by unit.
+        unit: what that is.
+        events: where units are keys, the same by requests; else nothing.
+    """
 
     settings: MetricSettings
     strata: Strata
     unit: str
+    events: Strata = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +120,10 @@ def _ask(evidence: Evidence, settings: AnalysisSettings, names: Collection[str])
 def _ask_split(evidence: Evidence, metric: MetricSettings) -> _Question:
     of_truths = metric.name == WRONG
     strata = build_strata(evidence.epochs, metric.name, of_truths=of_truths)
-    drawn = PREDICTIONS if of_truths else REQUESTS
-    return _Question(metric, strata, KEYS if any(stratum.is_keyed for stratum in strata) else drawn)
+    if any(stratum.is_keyed for stratum in strata):
+        events = build_event_strata(evidence.epochs, metric.name, of_truths=of_truths)
+        return _Question(metric, strata, KEYS, events)
+    return _Question(metric, strata, PREDICTIONS if of_truths else REQUESTS)
 
 
 def _seen(evidence: Evidence) -> frozenset[str]:
@@ -135,13 +146,17 @@ def _answer(question: _Question, division: _Division, *, is_brief: bool) -> Metr
     limits = division.of(settings.share)
     weighed = weigh(strata, settings)
     finding = weighed.find(limits)
+    if question.events:
+        finding = _agree(finding, weigh(question.events, settings).find(limits))
     candidate, baseline = pool(strata)
     interval = _UNKNOWN if is_brief else bound_ratio(strata)
     needed = None if is_brief else count_needed(weighed, limits, candidate.total)
     sentence = ""
     if not is_brief:
         meaning = describe_finding(finding, settings, weighed.evident.harm, needed=needed, unit=question.unit)
-        sentence = f"{describe_counts(settings.name, candidate, baseline, interval)}: {meaning}"
+        by_request = describe_arms(*pool(question.events)) if question.events else ""
+        counts = describe_counts(settings.name, candidate, baseline, interval)
+        sentence = f"{counts}{f' (by request: {by_request})' if by_request else ''}: {meaning}"
     return MetricVerdict(
         metric=settings.name,
         unit=question.unit,
@@ -161,6 +176,17 @@ def _answer(question: _Question, division: _Division, *, is_brief: bool) -> Metr
         difference=weighed.difference,
         log_gap_e=weighed.evident.gap,
     )
+
+
+def _agree(by_key: Finding, by_request: Finding) -> Finding:
+    """Keys find harm; for a pass, requests must agree.
+
+    Requests of one key hang together, so that they find harm where there is only bad luck. But once nearly
+    every key has had something bad, keys are alike on both sides, however much worse one of them is.
+    """
+    if by_key is Finding.NO_HARM and by_request is not Finding.NO_HARM:
+        by_key = Finding.UNDECIDED
+    return Finding.SUSPICION if by_key is Finding.UNDECIDED and by_request is Finding.HARM else by_key
 
 
 def _conclude(

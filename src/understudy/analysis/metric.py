@@ -116,6 +116,8 @@ def weigh(strata: Strata, settings: MetricSettings) -> Weighed:
 def count_needed(weighed: Weighed, limits: Limits, candidate_total: int) -> int | None:
     """How many more of the candidate's units would decide, if all goes on at the present rates.
 
+    None where it cannot be told.
+
     The smallest growth of the counts is looked for that decides.
     """
     decided = (Finding.HARM, Finding.NO_HARM)

@@ -15,10 +15,12 @@ _LOG_E_MAX: Final = 600.0
 def describe_counts(metric: str, candidate: Arm, baseline: Arm, interval: Interval) -> str:
     """`errors: candidate 12 of 4,031 (0.30 %), baseline 98 of 76,210 (0.13 %), ratio 2.3 (1.1 to 4.6)`."""
     ratio = describe_interval(interval)
-    return (
-        f"{metric}: candidate {_describe_arm(candidate)}, baseline {_describe_arm(baseline)}"
-        f"{f', ratio {ratio}' if ratio else ''}"
-    )
+    return f"{metric}: {describe_arms(candidate, baseline)}{f', ratio {ratio}' if ratio else ''}"
+
+
+def describe_arms(candidate: Arm, baseline: Arm) -> str:
+    """What was counted of both."""
+    return f"candidate {_describe_arm(candidate)}, baseline {_describe_arm(baseline)}"
 
 
 def describe_finding(
@@ -36,7 +38,7 @@ def describe_finding(
                 f"or less than {settings.floor:.3%} above it".replace("%", " %")
             )
         case Finding.UNDECIDED:
-            more = "" if needed is None else f"; at these rates about {needed:,} more {unit} would decide"
+            more = "" if not needed else f"; at these rates about {needed:,} more {unit} would decide"
             return f"undecided{more}"
         case _:
             assert_never(finding)

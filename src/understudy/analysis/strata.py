@@ -6,7 +6,7 @@ requests all fail is one draw that fell on the candidate, not a thousand.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from understudy.evidence import WHOLE, Bad, EpochCounts, ShadowCounts
@@ -81,6 +81,12 @@ def build_strata(epochs: Iterable[EpochCounts], metric: str, *, of_truths: bool 
             at = stratum.weight, stratum.is_keyed
             merged[at] = merged[at] + stratum if at in merged else stratum
     return tuple(merged[at] for at in sorted(merged))
+
+
+def build_event_strata(epochs: Iterable[EpochCounts], metric: str, *, of_truths: bool = False) -> Strata:
+    """The same by requests, also where they go by their key and hang together."""
+    drawn = (replace(epoch, is_sticky=False) for epoch in epochs)
+    return build_strata(drawn, metric, of_truths=of_truths)
 
 
 def build_pairs(shadow: ShadowCounts, metric: str) -> Strata:
