@@ -20,7 +20,7 @@ from tests.steering import (
 )
 from tests.ticking import BROKEN, Ticking, found, model, ready
 from understudy.control.facts import RetryOrder
-from understudy.errors import StartupError
+from understudy.errors import ConfigError, StartupError
 from understudy.rollout.commands import Abort, Promote, Quarantine, Start
 from understudy.rollout.state import Pause, Phase
 from understudy.routing.traffic import BucketRange
@@ -57,6 +57,17 @@ def test_a_ramp_goes_on_at_the_recorded_weight_with_the_evidence_so_far(
     assert after.crashes == (0 if is_orderly else 1)
     assert split(again).ranges == (BucketRange(2, 0, 5_000),)
     assert route(again).default_version == 1
+
+
+def test_what_is_kept_outlives_a_start_whose_configuration_is_refused(tmp_path: Path) -> None:
+    again = ramping(tmp_path).restarted()
+    refused = again.order(model("m", base_path="not absolute"))
+    again.tick()
+    with pytest.raises(ConfigError):
+        refused.answer.result()
+    assert again.desk.picture.traffic["m"].rollout is not None
+    third = serve(again.restarted(), 1, 2)
+    assert rollout(third).phase is Phase.RAMPING
 
 
 def test_a_candidate_that_is_ready_first_after_a_restart_is_not_the_default(tmp_path: Path) -> None:

@@ -117,7 +117,13 @@ class TrafficDesk:
         self._touched.update(models)
 
     def step(self, now: float, picture: Picture) -> TrafficTurn:
-        """Decides for the models concerned, records, and says what happened."""
+        """Decides for the models concerned, records, and says what happened.
+
+        Not before a configuration is in force: without one, every model would seem to be removed. A first one
+        that is refused ends the server, and what is kept goes on in the next.
+        """
+        if picture.config_revision == 0:
+            return TrafficTurn()
         orders, changes = self._obey(now, picture)
         concerned = self._active | {name for name in self._touched if self._is_kept_or_managed(name)}
         self._touched.clear()
