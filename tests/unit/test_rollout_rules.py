@@ -6,7 +6,7 @@ import pytest
 
 from tests.rolling import CORRUPT, Rolling, managed
 from understudy.analysis.verdict import Finding, Judgement, MetricVerdict
-from understudy.model_config import Specific
+from understudy.model_config import All, Specific, VersionPolicy
 from understudy.rollout.commands import Pause as PauseOrder
 from understudy.rollout.commands import Promote, Resume, SetWeights
 from understudy.rollout.plan import Inconclusive, Newer, Plan, QualitySettings, ShadowStage, Step, Strategy
@@ -448,6 +448,23 @@ class TestWithoutStrategy:
         rolling.settle()
         assert rolling.traffic.stable == 3
         assert dict(rolling.effects.labels) == {"stable": 3}
+
+    @pytest.mark.parametrize("policy", [All(), Specific((1, 2, 3))])
+    def test_versions_that_the_policy_wants_stay_loaded_when_a_rollout_goes_back(
+        self, policy: VersionPolicy
+    ) -> None:
+        rolling = Rolling(found={1, 2, 3}, states=dict.fromkeys((1, 2, 3), State.READY))
+        assert rolling.config is not None
+        rolling.config = replace(rolling.config, version_policy=policy)
+        rolling.start(to=1)
+        rolling.settle()
+        assert rolling.effects.overlay.held == frozenset()
+        rolling.order(Promote())
+        rolling.order(Promote())
+        rolling.settle()
+        assert rolling.effects.overlay.held == frozenset()
+        assert rolling.default_version == 1
+        assert rolling.effects.barred == {2, 3}
 
     def test_a_promotion_to_a_lower_version_is_not_taken_back_by_the_policy(self) -> None:
         rolling = Rolling(found={1, 2}, states={2: State.READY})

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from understudy.lifecycle.aspire import NO_OVERLAY, Overlay
+from understudy.model_config import Latest
 from understudy.rollout.minutes import CANARY_LABEL, STABLE_LABEL
 from understudy.rollout.plan import Plan, Strategy
 from understudy.rollout.situation import Situation
@@ -56,7 +57,7 @@ def consequences(traffic: ModelTraffic, situation: Situation) -> Consequences:
     return Consequences(
         overlay=overlay,
         default_version=default,
-        barred=overlay.held | overlay.quarantined | _not_promoted(rollout),
+        barred=newer_versions(traffic, situation) | overlay.quarantined | _not_promoted(rollout),
         labels=overlaid_labels(traffic),
         traffic=split,
     )
@@ -65,13 +66,25 @@ def consequences(traffic: ModelTraffic, situation: Situation) -> Consequences:
 def held_versions(traffic: ModelTraffic, situation: Situation) -> frozenset[int]:
     """Versions that are there and have to wait.
 
-    While a rollout lasts, whatever is newer than its older version; of a managed model, whatever is newer
-    than what serves; else only what was taken back by a rollout to a lower version.
+    A policy that asks for all versions, or names them, means also those that served before and do not now;
+    one that asks for the latest would prefer them to what a rollout went back to.
+    """
+    newer, highest, config = newer_versions(traffic, situation), traffic.highest, situation.config
+    if highest is None or config is None or isinstance(config.version_policy, Latest):
+        return newer
+    return frozenset(each for each in newer if each > highest)
+
+
+def newer_versions(traffic: ModelTraffic, situation: Situation) -> frozenset[int]:
+    """Versions that must not be the default.
+
+    While a rollout lasts, whatever is newer than its baseline; of a managed model, whatever is newer than
+    what serves; else only what was taken back by a rollout to a lower version.
     """
     rollout, stable = traffic.rollout, traffic.stable
     if rollout is not None:
-        taking_part = {rollout.baseline, rollout.candidate}
-        return frozenset(each for each in situation.known if each > min(taking_part)) - taking_part
+        newer = frozenset(each for each in situation.known if each > rollout.baseline)
+        return newer - {rollout.candidate}
     if stable is None:
         return NONE
     newer = frozenset(each for each in situation.known if each > stable)
