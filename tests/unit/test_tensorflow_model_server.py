@@ -27,8 +27,6 @@ from understudy.session_config import SessionOverrides
 ROOT = Path(__file__).parent.parent.parent
 MODEL = "--model_base_path=/models/digits"
 STOCK_FLAGS = [*TABLE, *FROM_CORES]
-
-
 OWN_FLAGS = {
     "admin_port",
     "enable_session_run",
