@@ -56,7 +56,7 @@ class Ticking:
         self._directory, self._strategies = directory, strategies
         options = ManagerOptions(load_retries_max=load_retries_max)
         resumed = resume_traffic(self.store, self.clock)
-        traffic = TrafficDesk(self.store.rollouts, resumed, strategies)
+        traffic = TrafficDesk(self.store.rollouts, resumed, strategies, is_forgetful=directory is None)
         self.desk = Desk(Manager(options), Judge(platforms=PLATFORMS), ledger=self.ledger, traffic=traffic)
         self.end = weakref.finalize(self, self.store.close)
 

@@ -193,6 +193,15 @@ def test_an_order_to_retreat_is_obeyed_when_it_cannot_be_recorded_and_says_so() 
     assert route(ticking).traffic is None
 
 
+def test_a_server_without_a_state_directory_says_once_that_it_forgets() -> None:
+    ticking = ready(1)
+    ticking.order(model("m"))
+    for version in (2, 3):
+        command(ticking, Quarantine(version=version, reason="wrong on eights")).result(timeout=0)
+    kinds = [each.kind for each in ticking.desk.journal.of("m")]
+    assert kinds.count("traffic_in_memory") == 1
+
+
 def test_what_the_core_refuses_changes_nothing() -> None:
     ticking = ready(1)
     before = ticking.desk.picture

@@ -11,8 +11,10 @@ from typing import Final
 from understudy.control.facts import EvidenceSeen, Obeyed, StrategiesOrder, TrafficOrder
 from understudy.control.ledger import TrafficLedger
 from understudy.control.picture import Picture
+from understudy.control.store_notices import StoreNotices
 from understudy.control.traffic_knowledge import TrafficKnowledge
 from understudy.control.traffic_records import Settled, TrafficRecords
+from understudy.control.validation_orders import ValidationOrders
 from understudy.errors import ConfigError
 from understudy.lifecycle.aspire import NO_OVERLAY, Overlay
 from understudy.model_config import ModelConfig
@@ -21,10 +23,10 @@ from understudy.rollout.decision import Change
 from understudy.rollout.machine import advance, order
 from understudy.rollout.plan import Strategy
 from understudy.rollout.situation import Situation
-from understudy.rollout.state import ModelTraffic, Phase
+from understudy.rollout.state import ModelTraffic
 from understudy.rollout.validation import Validate, ValidationOutcome
 from understudy.routing import UNSTEERED, Steering
-from understudy.servable import Event, FoundVersions, ServableId
+from understudy.servable import Event, FoundVersions
 
 NOTHING_KEPT: Final = ModelTraffic()
 
@@ -54,6 +56,8 @@ class TrafficDesk:
         ledger: TrafficLedger,
         resumed: Mapping[str, Change] | None = None,
         strategies: Mapping[str, Strategy] | None = None,
+        *,
+        is_forgetful: bool = False,
     ) -> None:
         """Goes on from what is kept.
 
@@ -61,6 +65,7 @@ class TrafficDesk:
             ledger: where changes are recorded before they take effect.
             resumed: what a start goes on from, on record already.
             strategies: for models' new versions, from the first look on.
+            is_forgetful: the ledger ends with the process, which is to be told.
         """
         self.kept: Mapping[str, ModelTraffic] = {}
         self._knowledge = TrafficKnowledge(dict(strategies or {}))
@@ -70,8 +75,8 @@ class TrafficDesk:
         self._active: set[str] = set()
         self._consequences: dict[str, Consequences] = {}
         self._resteered: set[str] = set()
-        self._validated: dict[str, tuple[str, int]] = {}
-        self._told: set[str] = set()
+        self._validations = ValidationOrders()
+        self._notices = StoreNotices(is_forgetful=is_forgetful)
         self._resumed = resumed or {}
         self._adopt(Settled(self._resumed))
         self._touched: set[str] = {*self.kept, *self.strategies}
@@ -138,9 +143,9 @@ class TrafficDesk:
             for change in (*resumed.values(), *settled.in_force.values())
             for each in change.decisions
         ]
-        return TrafficTurn(
-            (*decided, *self._tell_store(now, settled)), tuple(self._order_validations(picture))
-        )
+        notices = self._notices.tell(now, settled, self._records, self.kept)
+        validations = self._validations.due(sorted(self._active), self.kept, picture)
+        return TrafficTurn((*decided, *notices), tuple(validations))
 
     def refresh(self, now: float, picture: Picture, models: Iterable[str]) -> None:
         """What follows from what is kept, for models that are not as they were."""
@@ -256,49 +261,6 @@ class TrafficDesk:
                 self._active.discard(name)
             else:
                 self._active.add(name)
-
-    def _tell_store(self, now: float, settled: Settled) -> Iterable[Event]:
-        """Once for each model that the failing store concerns, and once more when it is over."""
-        failure = settled.failure
-        if failure is None:
-            recovered, self._told = (self._told, set()) if settled.is_news else ((), self._told)
-            for model in sorted(recovered):
-                reason = "the store works again; what is in force of its traffic is on record"
-                yield Event(now, model, None, "traffic_recorded", reason)
-            return
-        unrecorded = {name for name in settled.in_force if not self._records.is_recorded(name, now)}
-        for model in sorted((settled.refused | unrecorded) - self._told):
-            what = "goes no further" if model in settled.refused else "is in force without its record"
-            reason = f"its traffic {what}, and is tried to be recorded again and again: {failure}"
-            yield Event(now, model, None, "traffic_unrecorded", reason)
-        self._told |= settled.refused | unrecorded
-
-    def _order_validations(self, picture: Picture) -> Iterable[Validate]:
-        """Once for each candidate as it is loaded: loaded anew, it is looked at anew."""
-        for name in sorted(self._active):
-            rollout = self.kept[name].rollout
-            if rollout is None or rollout.phase is not Phase.VALIDATING:
-                continue
-            route, snapshot = picture.table.routes.get(name), picture.models.get(name)
-            ready = {each.version: each.incarnation for each in route.ready} if route else {}
-            if snapshot is None or not {rollout.candidate, rollout.baseline} <= ready.keys():
-                continue
-            key = (rollout.id, ready[rollout.candidate])
-            if self._validated.get(name) == key:
-                continue
-            self._validated[name] = key
-            candidate = ServableId(name, rollout.candidate, ready[rollout.candidate])
-            path = next(
-                each.path
-                for each in snapshot.versions
-                if (each.version, each.incarnation) == (candidate.version, candidate.incarnation)
-            )
-            yield Validate(
-                candidate=candidate,
-                path=path,
-                baseline=ServableId(name, rollout.baseline, ready[rollout.baseline]),
-                settings=rollout.plan.validation,
-            )
 
     def _situation(self, now: float, name: str, traffic: ModelTraffic, picture: Picture) -> Situation:
         return self._knowledge.situation(

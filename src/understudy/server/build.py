@@ -153,7 +153,12 @@ def _build_desk(options: ServeOptions, clock: Clock, store: Store) -> Desk:
             may_log_requests=options.data_plane.request_log is not None,
         ),
         ledger=store.revisions,
-        traffic=TrafficDesk(store.rollouts, resume_traffic(store, clock), options.strategies),
+        traffic=TrafficDesk(
+            store.rollouts,
+            resume_traffic(store, clock),
+            options.strategies,
+            is_forgetful=not store.database.is_durable,
+        ),
     )
 
 
