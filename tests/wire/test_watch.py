@@ -1,96 +1,28 @@
 """`understudy status --watch` as a process: on a terminal, on a pipe, as JSON, and while the server is away."""
 
 import json
-import os
-import pty
-import queue
 import re
 import signal
-import subprocess
-import threading
-import time
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import pytest
 
+from tests.live.command import Command, plain
 from tests.live.exports import Exports, config_text, model_text
-from tests.live.process import CONSOLE_SCRIPTS, LiveServer
+from tests.live.process import LiveServer
 
 pytestmark = pytest.mark.slow
 
-PATIENCE_S = 20
 STANDS_OUT = "\x1b[7m"
 """Reverse video."""
 
 
-def plain(text: str) -> str:
-    """What a terminal was sent, without its commands."""
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
-
-
-class Watch:
-    """The command under way, and everything that it wrote so far."""
+class Watch(Command):
+    """`understudy status --watch` under way."""
 
     def __init__(self, server: LiveServer, *arguments: str, on_terminal: bool = False) -> None:
-        self._words = [
-            *(str(CONSOLE_SCRIPTS / "understudy"), "status", *arguments),
-            *("--watch", "0.1", "--admin-url", f"http://{server.admin}"),
-        ]
-        self._on_terminal = on_terminal
-        self._pieces: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self.text = ""
-
-    def __enter__(self) -> Self:
-        reading, writing = pty.openpty() if self._on_terminal else os.pipe()
-        environment = {**os.environ, "COLUMNS": "120", "LINES": "40", "TERM": "xterm"}
-        self._process = subprocess.Popen(
-            self._words,
-            stdin=writing if self._on_terminal else subprocess.DEVNULL,
-            stdout=writing,
-            stderr=writing,
-            env=environment,
-            start_new_session=True,
-        )
-        os.close(writing)
-        self._terminal = reading
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait(PATIENCE_S)
-        self._reader.join(PATIENCE_S)
-        os.close(self._terminal)
-
-    def wait(self, is_there: Callable[[str], object]) -> None:
-        """Reads on until the text holds something; not for ever, because a terminal is always redrawn."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not is_there(self.text):
-            assert time.monotonic() < deadline, self.text[-2_000:]
-            self.text += self._pieces.get(timeout=PATIENCE_S).decode()
-
-    def end(self) -> int:
-        """Ctrl-C; the exit status."""
-        self._process.send_signal(signal.SIGINT)
-        return self._process.wait(PATIENCE_S)
-
-    def _read(self) -> None:
-        while True:
-            try:
-                piece = os.read(self._terminal, 65_536)
-            except OSError:  # how a terminal says that the other end is closed
-                return
-            if not piece:
-                return
-            self._pieces.put(piece)
+        super().__init__(server, "status", *arguments, "--watch", "0.1", on_terminal=on_terminal)
 
 
 def serve(folder: Path, base_path: Path, *arguments: str) -> LiveServer:

@@ -1,0 +1,170 @@
+"""Rollouts through the real commands against real servers: begun, followed through a crash, promoted, undone."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.live.command import PATIENCE_S, Command, plain
+from tests.live.exports import Exports, config_text, model_text
+from tests.live.process import CONSOLE_SCRIPTS, LiveServer
+
+pytestmark = pytest.mark.slow
+
+PLAN = "shadow: none\nsteps: [{weight: 50 %, dwell: 0 s, requests: 0}]\n"
+"""It ramps at once, and is promoted by evidence, of which there is none here, or by an operator."""
+
+
+@pytest.fixture
+def exports(tmp_path: Path) -> Exports:
+    made = Exports(tmp_path / "m")
+    made.synthetic(1)
+    return made
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> str:
+    path = tmp_path / "plan.yaml"
+    path.write_text(PLAN)
+    return str(path)
+
+
+def serve(folder: Path, exports: Exports, *arguments: str) -> LiveServer:
+    file = folder / "models.config"
+    file.write_text(config_text(model_text("m", exports.base_path)))
+    return LiveServer(
+        *("--model-config-file", str(file), "--poll-interval", "0.1"),
+        *("--state-dir", str(folder / "state"), *arguments),
+    )
+
+
+def call(server: LiveServer, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(CONSOLE_SCRIPTS / "understudy"), *words, "--admin-url", f"http://{server.admin}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+
+def ask(server: LiveServer, key: str) -> tuple[str, str]:
+    """Which version answers who has this key, and as which arm."""
+    answer = requests.post(
+        f"http://{server.rest}/v1/models/m:predict",
+        json={"instances": [1.0]},
+        headers={"x-routing-key": key},
+        timeout=30,
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.headers["x-understudy-version"], answer.headers["x-understudy-arm"]
+
+
+def test_a_rollout_is_followed_through_a_crash_to_its_promotion_and_undone(
+    tmp_path: Path, exports: Exports, plan: str
+) -> None:
+    keys = [f"user-{number}" for number in range(20)]
+    with serve(tmp_path, exports) as server:
+        admin_port = server.admin.rpartition(":")[2]
+        start = ("rollout", "start", "m", "--to", "2", "--plan", plan, "--by", "ann", "--wait", "300")
+        with Command(server, *start) as following:
+            following.wait(lambda text: "waiting, 0 %: version 2 is to take the place of version 1" in text)
+            exports.synthetic(2)
+            following.wait(lambda text: "ramping step 1, 50 %" in text)
+            before = {key: ask(server, key) for key in keys}
+            assert set(before.values()) == {("1", "baseline"), ("2", "candidate")}
+            server.kill()
+            following.wait(lambda text: "Waiting: No server answers" in text)
+            with serve(tmp_path, exports, "--admin-port", admin_port) as again:
+                following.wait(lambda text: "The server answers again." in text)
+                wait_ready(again, 2)
+                assert {key: ask(again, key) for key in keys} == before, "the same users meet it as before"
+                assert call(again, "rollout", "promote", "m", "--yes").returncode == 0
+                assert following.wait_exit() == 0
+                assert "`understudy rollout undo m` goes back at once." in following.text
+                assert ask(again, keys[0])[0] == "2"
+                check_undo(again, tmp_path / "story.json")
+                assert ask_plainly(again) == "1"
+
+
+def wait_ready(server: LiveServer, number: int) -> None:
+    """Until this version of m answers."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (number, "ready") not in {
+        (each["version"], each["state"]) for each in server.status("m")["versions"]
+    }:
+        assert time.monotonic() < deadline
+
+
+def check_undo(server: LiveServer, target: Path) -> None:
+    """Takes the promotion back, and reads what is remembered of the rollout."""
+    assert call(server, "rollout", "undo", "m", "--by", "bob").returncode == 0
+    status = call(server, "rollout", "status", "m", "--json")
+    assert status.returncode == 4
+    rollout = json.loads(status.stdout)["id"]
+    assert rollout in call(server, "rollout", "history", "m").stdout
+    assert call(server, "rollout", "export", rollout, "--to", str(target)).returncode == 0
+    decisions = json.loads(target.read_text())["decisions"]
+    kinds = [each["kind"] for each in decisions]
+    expected = [
+        "rollout_started",
+        "rollout_ramping",
+        "rollout_restarted",
+        "rollout_watching",
+        "rollout_rolled_back",
+    ]
+    assert [kind for kind in kinds if kind in expected] == expected
+    assert {each["by"] for each in decisions} >= {"ann", "bob", "rollout"}
+    assert call(server, "quarantine", "list", "m").stdout.splitlines()[1].split()[:2] == ["m", "2"]
+
+
+def ask_plainly(server: LiveServer) -> str:
+    answer = requests.post(f"http://{server.rest}/v1/models/m:predict", json={"instances": [1.0]}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    return answer.headers["x-understudy-version"]
+
+
+def test_a_terminal_shows_the_ramp_asks_before_it_aborts_and_ctrl_c_leaves_the_rollout_alone(
+    tmp_path: Path, exports: Exports, plan: str
+) -> None:
+    with serve(tmp_path, exports) as server:
+        assert call(server, "rollout", "start", "m", "--to", "2", "--plan", plan).returncode == 0
+        exports.synthetic(2)
+        with Command(server, "rollout", "status", "m", "--watch", on_terminal=True) as watch:
+            watch.wait(lambda text: "[50 %] > 100 %" in plain(text) and "━" in text)
+            assert watch.end() == 0
+        with Command(server, "rollout", "abort", "m", on_terminal=True) as abort:
+            abort.wait(lambda text: "Take the candidate of m out of traffic now? [y/N]: " in text)
+            abort.type("n\n")
+            assert abort.wait_exit() == 1
+        assert call(server, "rollout", "status", "m").returncode == 0, "it goes on"
+        with Command(server, "rollout", "abort", "m", on_terminal=True) as abort:
+            abort.wait(lambda text: "[y/N]: " in text)
+            abort.type("y\n")
+            assert abort.wait_exit() == 0
+        assert call(server, "rollout", "status", "m").returncode == 4
+
+
+def test_traffic_is_split_by_hand_and_the_split_outlives_the_server(tmp_path: Path, exports: Exports) -> None:
+    exports.synthetic(2)
+    file = tmp_path / "models.config"
+    keys = [f"user-{number}" for number in range(40)]
+    both = model_text("m", exports.base_path, policy="all {}")
+    arguments = ("--model-config-file", str(file), "--state-dir", str(tmp_path / "state"))
+    file.write_text(config_text(both))
+    with LiveServer(*arguments) as server:
+        assert call(server, "traffic", "set", "m", "1=50", "2=50").returncode == 0
+        before = {key: ask(server, key)[0] for key in keys}
+        assert set(before.values()) == {"1", "2"}
+        server.signal(signal.SIGTERM)
+        assert server.wait_exit() == 0
+    with LiveServer(*arguments) as server:
+        assert {key: ask(server, key)[0] for key in keys} == before
+        shown = call(server, "traffic", "show", "m").stdout.splitlines()
+        assert [line.split()[:2] for line in shown[1:3]] == [["1", "50"], ["2", "50"]]
+        assert call(server, "traffic", "clear", "m").returncode == 0
+        assert {ask_plainly(server) for _ in keys} == {"2"}
