@@ -29,7 +29,7 @@ from understudy.cli.rollout_tables import (
 )
 from understudy.cli.traffic_tables import build_quarantine, build_traffic
 from understudy.clock import Calendar
-from understudy.evidence import Evidence
+from understudy.evidence import ArmProfile, Evidence, OutputProfile, TrialProfile, TruthCounts
 from understudy.rollout.plan import Plan, Step
 from understudy.rollout.state import Pause, Phase, Rollout
 from understudy.server.rollout_views import build_rollout as view_rollout
@@ -78,7 +78,7 @@ def test_each_metric_has_a_line_with_both_rates_their_ratio_and_what_is_missing(
     assert "1.42 (0.3 to 4.1)" in shown[head + 1]
     assert shown[head + 1].endswith("not decided  900")
     assert shown[head + 2].endswith("no harm      -")
-    assert shown[-1] == "Too little evidence either way."
+    assert shown[-1] == "Together: not decided."
 
 
 def test_harm_guards_and_a_broken_split_are_said_in_words() -> None:
@@ -180,6 +180,29 @@ def test_a_plan_of_one_step_without_shadow_has_a_ramp_of_two() -> None:
     seen = view(replace(RAMPING, plan=plan, step=0, weight=25))
     assert fact(lines(build_rollout(seen, with_bar=False)), "ramp") == "[0.25 %] > 100 %"
     assert measure_progress(seen) == 1.0
+
+
+def test_both_versions_answers_stand_side_by_side() -> None:
+    candidate = ArmProfile(
+        requests=9,
+        latency_s=((0.5, 0.004), (0.99, 0.02)),
+        codes={"OK": 8, "INTERNAL": 1},
+        outputs=(
+            OutputProfile(name="digit", count=9, classes=((4, 6), (9, 2)), other_classes=1),
+            OutputProfile(name="score", count=9, mean=0.5, quantiles=((0.5, 0.25),), not_finite=2),
+        ),
+    )
+    profile = TrialProfile(trial="m-2-1", candidate=candidate, truths=TruthCounts(kept=3, counted=1_500))
+    shown = lines(build_rollout(replace(view(), profile=profile), with_bar=False))
+    told = [" ".join(line.split()) for line in shown[-6:]]
+    assert told == [
+        "latency p50 4 ms -",
+        "latency p99 20 ms -",
+        "answers OK 8, INTERNAL 1 -",
+        "output digit classes 4 67 %, 9 22 % -",
+        "output score mean 0.5; median 0.25; 2 not finite -",
+        "truths 1,500 told 3 predictions wait",
+    ]
 
 
 def test_a_bar_is_drawn_only_where_it_is_asked_for() -> None:

@@ -16,7 +16,7 @@ from understudy.cli.status_tables import build_model, build_server
 from understudy.clock import Calendar
 from understudy.control.picture import Picture
 from understudy.rollout.plan import Strategy
-from understudy.rollout.state import ModelTraffic, Quarantined, Weights
+from understudy.rollout.state import ModelTraffic, Phase, Quarantined, Weights
 from understudy.routing import ModelRoute, RouteTable, RouteUpdate
 from understudy.routing.routes import ReadyVersion
 from understudy.routing.traffic import BucketRange, Traffic
@@ -72,6 +72,8 @@ def test_why_tells_of_the_rollout_the_split_and_how_to_release_what_is_quarantin
         "`understudy quarantine release digits 3` lets it be served again.",
     ):
         assert sentence in said
+    watching = replace(HEAD, phase=Phase.WATCHING, step=0)
+    assert "Rollout m-2-1 has put version 2" in summarise(replace(ROLLED, rollout=watching))
     by_hand = replace(SPLIT, rollout=None, weights_by="ann@desk", weights_at=NOON)
     assert "ann@desk has split its requests by hand." in summarise(replace(MODEL, traffic=by_hand))
 

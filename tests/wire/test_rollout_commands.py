@@ -18,6 +18,13 @@ pytestmark = pytest.mark.slow
 PLAN = "shadow: none\nsteps: [{weight: 50 %, dwell: 0 s, requests: 0}]\n"
 """It ramps at once, and is promoted by evidence, of which there is none here, or by an operator."""
 
+EVIDENT = (
+    "shadow: none\nsteps: [{weight: 50 %, dwell: 0 s, requests: 5}]\n"
+    "analysis: {metrics: {errors: {floor: 5 %}, invalid_outputs: {floor: 5 %}, slow:p99: {muted: true}}}\n"
+)
+"""A few hundred requests without an error decide; how fast they are on a busy machine does not."""
+EVIDENCE_S = 60
+
 
 @pytest.fixture
 def exports(tmp_path: Path) -> Exports:
@@ -147,6 +154,42 @@ def test_a_terminal_shows_the_ramp_asks_before_it_aborts_and_ctrl_c_leaves_the_r
             abort.type("y\n")
             assert abort.wait_exit() == 0
         assert call(server, "rollout", "status", "m").returncode == 4
+
+
+def test_evidence_promotes_and_its_numbers_are_shown_told_and_measured(
+    tmp_path: Path, exports: Exports
+) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(EVIDENT)
+    with serve(tmp_path, exports) as server:
+        assert call(server, "rollout", "start", "m", "--to", "2", "--plan", str(plan)).returncode == 0
+        exports.synthetic(2)
+        deadline = time.monotonic() + EVIDENCE_S
+        while (rollout := read_rollout(server))["phase"] != "watching":
+            assert time.monotonic() < deadline, rollout
+            for _ in range(50):
+                ask_plainly(server)
+        shown = [
+            " ".join(line.split()) for line in call(server, "rollout", "status", "m").stdout.splitlines()
+        ]
+        assert any(line.startswith("errors requests 0 of ") and " no harm " in line for line in shown)
+        assert "output version classes 2 100 % classes 1 100 %" in shown
+        assert "Together: no harm." in shown
+        last = json.loads(call(server, "rollout", "export", str(rollout["id"])).stdout)["decisions"][-1]
+        assert (last["kind"], last["by"], last["judgement"]["finding"]) == (
+            "rollout_watching",
+            "rollout",
+            "no_harm",
+        )
+        page = requests.get(f"http://{server.admin}/metrics", timeout=30).text
+        assert 'understudy_rollout_phase{model="m",phase="watching"} 1.0' in page
+        assert "has put version 2 in the place of version 1" in call(server, "why", "m").stdout
+
+
+def read_rollout(server: LiveServer) -> dict[str, object]:
+    answer = requests.get(f"http://{server.admin}/v1/models/m/rollout", timeout=30)
+    found: dict[str, object] = answer.json()
+    return found
 
 
 def test_traffic_is_split_by_hand_and_the_split_outlives_the_server(tmp_path: Path, exports: Exports) -> None:

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from understudy.analysis.verdict import Judgement
 from understudy.buckets import BucketRange
-from understudy.evidence import Evidence
+from understudy.evidence import Evidence, TrialProfile
 from understudy.rollout.plan import Plan
 from understudy.rollout.state import Pause, Phase
 
@@ -149,6 +149,8 @@ class RolloutView:
         evidence: counted so far.
         judgement: the last one; none before traffic.
         crashes: how often the server ended suddenly while the candidate was loaded.
+        profile: what both versions' answers look like since the server started; none: there is no traffic,
+            or it was not asked for this rollout alone.
     """
 
     id: str
@@ -172,6 +174,7 @@ class RolloutView:
     evidence: Evidence
     judgement: Judgement | None
     crashes: int
+    profile: TrialProfile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

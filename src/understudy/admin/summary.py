@@ -5,6 +5,7 @@ from datetime import datetime
 
 from understudy.admin.rollout_words import describe_phase, describe_shares
 from understudy.admin.view import LabelView, ModelView, VersionView, is_of_concern
+from understudy.rollout.state import Phase as RolloutPhase
 from understudy.servable import State
 
 
@@ -37,8 +38,9 @@ def _describe_traffic(model: ModelView) -> Iterator[str]:
     """How its requests are split and whose doing that is; what is quarantined, and what is held back."""
     traffic, rollout = model.traffic, model.rollout
     if rollout is not None:
+        does = "has put" if rollout.phase is RolloutPhase.WATCHING else "is to put"
         yield (
-            f"Rollout {rollout.id} is to put version {rollout.candidate} in the place of version "
+            f"Rollout {rollout.id} {does} version {rollout.candidate} in the place of version "
             f"{rollout.baseline}; it is {describe_phase(rollout)} since {_time(rollout.changed_at)}: "
             f"{_sentence(rollout.reason)}"
         )

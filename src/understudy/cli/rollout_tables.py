@@ -17,6 +17,7 @@ from understudy.admin.rollouts import (
     StoryView,
 )
 from understudy.analysis.verdict import Finding, Judgement, MetricVerdict
+from understudy.cli.profile_tables import build_profile
 from understudy.cli.tables import new_table, show_elapsed, show_sentence, show_time, show_zone
 from understudy.evidence import ArmCounts, Evidence
 from understudy.rollout.state import ENDS, Phase
@@ -59,6 +60,8 @@ def build_rollout(rollout: RolloutView, *, with_bar: bool) -> RenderableType:
         parts.append(ProgressBar(total=1.0, completed=measure_progress(rollout), width=BAR_WIDTH))
     if rollout.judgement is not None:
         parts += [Text(), *build_judgement(rollout.judgement)]
+    if rollout.profile is not None:
+        parts += [Text(), build_profile(rollout.profile)]
     return Group(*parts)
 
 
@@ -84,8 +87,7 @@ def build_judgement(judgement: Judgement) -> Iterator[RenderableType]:
         yield Text(show_sentence(guard), style="bold red", overflow="fold")
     if judgement.is_split_broken:
         yield Text("The counts do not fit the weights: none of these numbers can be trusted.", "bold red")
-    if judgement.sentence:
-        yield Text(show_sentence(judgement.sentence), overflow="fold")
+    yield Text.assemble("Together: ", (_IN_WORDS[judgement.finding], _FINDINGS[judgement.finding]), ".")
 
 
 def build_heads(rollouts: Iterable[RolloutHeadView | RolloutView]) -> Table:

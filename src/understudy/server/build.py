@@ -31,13 +31,14 @@ from understudy.rollout_file import read_strategies
 from understudy.servable import Event, FoundVersions, Outcome
 from understudy.server.certificates import CertificateReader, Certificates
 from understudy.server.config_file import ConfigFileReader
-from understudy.server.evidence import EvidenceWatch
+from understudy.server.evidence import EvidenceWatch, read_profile
 from understudy.server.golden import LiveGoldenRecorder
 from understudy.server.operator import LiveOperator
 from understudy.server.orders import OrderHandling, OrderReports
 from understudy.server.page_desk import PageDesk
 from understudy.server.reload import ReloadDesk
 from understudy.server.request_logs import RequestLogWatch
+from understudy.server.rollouts import Shown
 from understudy.server.state import resume_traffic
 from understudy.server.strategies_file import StrategiesFileReader
 from understudy.server.view import LiveView
@@ -118,7 +119,9 @@ def build_parts(options: ServeOptions, clock: Clock, store: Store) -> Parts:
         certificates=_build_certificates(options, data_plane),
         tallies=tallies,
         view=view,
-        operator=LiveOperator(clock, desk, loop, store, reports=handling.reports),
+        operator=LiveOperator(
+            clock, Shown(desk, partial(read_profile, data_plane)), loop, store, reports=handling.reports
+        ),
         golden=LiveGoldenRecorder(clock, desk, data_plane),
     )
 

@@ -20,7 +20,6 @@ from understudy.admin.operator import (
 )
 from understudy.clock import Clock
 from understudy.config_text import parse_config_text
-from understudy.control.desk import Desk
 from understudy.control.facts import Applied, ConfigOrder, Obeyed, RetryOrder, TrafficOrder
 from understudy.control.loop import ControlLoop
 from understudy.errors import Code, ConfigError
@@ -28,7 +27,7 @@ from understudy.model_config import ModelConfig, ServerConfig
 from understudy.rollout.commands import Command
 from understudy.servable import ServableId
 from understudy.server.orders import OrderReports, build_draft
-from understudy.server.rollouts import LiveRollouts
+from understudy.server.rollouts import LiveRollouts, Shown
 from understudy.store.revision import Origin, Revision, RevisionHead
 from understudy.store.store import Store
 
@@ -46,18 +45,18 @@ class LiveOperator:
     def __init__(
         self,
         clock: Clock,
-        desk: Desk,
+        shown: Shown,
         loop: ControlLoop,
         store: Store,
         *,
         reports: OrderReports,
     ) -> None:
         self._clock = clock
-        self._desk = desk
+        self._desk = shown.desk
         self._loop = loop
         self._store = store.revisions
         self._reports = reports
-        self._rollouts = LiveRollouts(clock, desk, store.rollouts, give=self.traffic)
+        self._rollouts = LiveRollouts(clock, shown, store.rollouts, give=self.traffic)
 
     @property
     def rollouts(self) -> LiveRollouts:

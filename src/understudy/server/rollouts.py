@@ -1,7 +1,8 @@
 """Rollouts of a live server as the operators' API tells of them and takes orders about them."""
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from understudy.admin.rollouts import (
@@ -22,6 +23,7 @@ from understudy.clock import Calendar, Clock
 from understudy.control.desk import Desk
 from understudy.control.facts import Obeyed
 from understudy.errors import Code, ConfigError
+from understudy.evidence import TrialProfile
 from understudy.rollout.commands import (
     Abort,
     Approve,
@@ -51,6 +53,19 @@ _TURNS: Final[dict[Turn, Command]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What operators are told from. Waits for nobody.
+
+    Attributes:
+        desk: the control loop's pictures.
+        profile: what a model's trial shows of both versions' answers; none: it has no trial.
+    """
+
+    desk: Desk
+    profile: Callable[[str], TrialProfile | None]
+
+
 class Give(Protocol):
     """Gives the control loop an order about a model's traffic, and waits for what came of it."""
 
@@ -62,12 +77,13 @@ class Give(Protocol):
 class LiveRollouts:
     """Tells of a live server's rollouts, and takes orders about its traffic."""
 
-    def __init__(self, clock: Clock, desk: Desk, store: RolloutStore, *, give: Give) -> None:
+    def __init__(self, clock: Clock, shown: Shown, store: RolloutStore, *, give: Give) -> None:
         self._clock = clock
         self._calendar = Calendar(clock)
-        self._desk = desk
+        self._desk = shown.desk
         self._store = store
         self._give = give
+        self._profile = shown.profile
 
     async def all(self, limit: int) -> RolloutsView:
         """The rollouts under way, and at most so many of those that ended."""
@@ -83,7 +99,7 @@ class LiveRollouts:
         self._check(model)
         kept = self._desk.picture.traffic.get(model)
         if kept is not None and kept.rollout is not None:
-            return self._view(kept.rollout)
+            return await self._view_whole(kept.rollout)
         newest = await asyncio.to_thread(self._store.history, model, 1)
         if not newest:
             raise ConfigError(
@@ -114,7 +130,7 @@ class LiveRollouts:
         kept = self._desk.picture.traffic.get(found.model)
         if kept is not None and kept.rollout is not None and kept.rollout.id == rollout:
             found = kept.rollout  # its counts are newer than the record
-        return StoryView(rollout=self._view(found), decisions=await self._decisions(rollout))
+        return StoryView(rollout=await self._view_whole(found), decisions=await self._decisions(rollout))
 
     async def traffic(self, model: str) -> TrafficView:
         """Who answers."""
@@ -184,6 +200,13 @@ class LiveRollouts:
     async def _decisions(self, rollout: str) -> tuple[DecisionView, ...]:
         found = await asyncio.to_thread(self._store.decisions, rollout)
         return tuple(build_decision(each, self._calendar) for each in found)
+
+    async def _view_whole(self, rollout: Rollout) -> RolloutView:
+        """With what the data plane shows of it, if it is under way."""
+        profile = await asyncio.to_thread(self._profile, rollout.model)
+        view = self._view(rollout)
+        is_its = profile is not None and profile.trial == rollout.id
+        return replace(view, profile=profile) if is_its else view
 
     def _view(self, rollout: Rollout) -> RolloutView:
         return build_rollout(rollout, self._clock.now(), self._calendar)
