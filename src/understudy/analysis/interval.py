@@ -15,7 +15,8 @@ from understudy.analysis.strata import Strata
 
 ALPHA: Final = 0.05
 _REFUTED: Final = log(2 / ALPHA)
-_HALVINGS: Final = 20
+_HALVINGS: Final = 14
+"""Of the range on the scale of logarithms: to a thousandth."""
 _REMEMBERED_MAX: Final = 1_024
 
 

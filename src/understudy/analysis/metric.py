@@ -24,7 +24,10 @@ SUSPICIOUS: Final = log(10)
 _WAYS: Final = (0.4, 0.6)
 """Weights of the two ways to pass in their mean: by the ratio, by the difference."""
 _GROWTH_MAX: Final = 2.0**20
-_HALVINGS: Final = 16
+_HALVINGS: Final = 10
+"""Of a growth by two: to a thousandth."""
+_REMEMBERED_MAX: Final = 4_096
+"""Metrics whose evidence is kept: most counts are those of a quarter of a second ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +97,9 @@ class Weighed:
         return Finding.NO_HARM if evident.safety >= limits.safe else Finding.UNDECIDED
 
 
-@lru_cache(4_096)
+@lru_cache(_REMEMBERED_MAX)
 def weigh(strata: Strata, settings: MetricSettings) -> Weighed:
-    """The evidence of one metric. Most counts are those of a quarter of a second ago."""
+    """The evidence of one metric."""
     harm = weigh_harm(strata, settings.tolerated)
     gap = weigh_gap(strata, settings.floor)
     safety = weigh_safety(strata, settings.margin)
@@ -113,6 +116,7 @@ def weigh(strata: Strata, settings: MetricSettings) -> Weighed:
     )
 
 
+@lru_cache(_REMEMBERED_MAX)
 def count_needed(weighed: Weighed, limits: Limits, candidate_total: int) -> int | None:
     """How many more of the candidate's units would decide, if all goes on at the present rates.
 

@@ -35,7 +35,7 @@ def describe_finding(
         case Finding.NO_HARM:
             return (
                 f"no harm: surely below {settings.margin:g} times the baseline's rate, "
-                f"or less than {settings.floor:.3%} above it".replace("%", " %")
+                f"or less than {describe_share(settings.floor)} above it"
             )
         case Finding.UNDECIDED:
             more = "" if not needed else f"; at these rates about {needed:,} more {unit} would decide"
