@@ -39,7 +39,7 @@ impl DataPlane {
     #[new]
     fn new(mut options: DataPlaneOptions) -> PyResult<Self> {
         let plane = Plane::with_batch_threads(options.limits(), options.batch_threads());
-        let mut plane = plane.map_err(raised)?.with_rules(options.rules());
+        let mut plane = plane.map_err(raised)?.with_rules(options.rules()).with_shadows(options.shadows()?);
         if let Some(options) = options.request_log()? {
             plane = plane.with_request_log(RequestLog::start(options).map_err(raised)?);
         }

@@ -8,6 +8,7 @@ mod options;
 mod records;
 mod reports;
 mod routes;
+mod shadows;
 mod statistics;
 mod traffic;
 mod trials;
@@ -27,6 +28,12 @@ fn file_descriptor_set() -> &'static [u8] {
 #[allow(clippy::needless_pass_by_value)] // what Python gives is made anew
 fn litert_signatures(py: Python<'_>, path: PathBuf) -> PyResult<Vec<u8>> {
     py.detach(|| dataplane::runtime::litert::signatures(&path)).map_err(error::raised)
+}
+
+/// By these sizes requests are counted whose answers differ in the shadow: none, up to each, and more.
+#[pyfunction]
+fn difference_bounds() -> Vec<f64> {
+    shadows::difference_bounds()
 }
 
 #[pymodule]
@@ -51,10 +58,15 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<trials::ProfileStatistics>()?;
     module.add_class::<trials::TrialStatistics>()?;
     module.add_class::<trials::TruthStatistics>()?;
+    module.add_class::<shadows::DifferenceSample>()?;
+    module.add_class::<shadows::OutputDifferences>()?;
+    module.add_class::<shadows::ShadowFailure>()?;
+    module.add_class::<shadows::ShadowStatistics>()?;
     module.add_class::<statistics::MethodStatistics>()?;
     module.add_class::<statistics::RequestLogStatistics>()?;
     module.add_class::<statistics::ServableStatistics>()?;
     module.add_class::<statistics::Statistics>()?;
+    module.add_function(wrap_pyfunction!(difference_bounds, module)?)?;
     module.add_function(wrap_pyfunction!(file_descriptor_set, module)?)?;
     module.add_function(wrap_pyfunction!(litert_signatures, module)?)?;
     module.add_function(wrap_pyfunction!(records::frame_record, module)?)?;

@@ -18,6 +18,7 @@ use dataplane::{
         socket_file::SocketFileOptions,
         tls::{Inside, Tls, TlsPem},
     },
+    shadow::ShadowOptions,
     tensor_proto::TensorEncoding,
     traffic, warmup,
 };
@@ -50,6 +51,7 @@ pub(crate) struct DataPlaneOptions {
     request_log: Option<RequestLogOptions>,
     check_method_names: bool,
     session_run: bool,
+    shadow_lateness_max_s: f64,
 }
 
 #[derive(FromPyObject)]
@@ -90,6 +92,11 @@ impl DataPlaneOptions {
             })
         };
         self.request_log.take().map(build).transpose()
+    }
+
+    pub(crate) fn shadows(&self) -> PyResult<ShadowOptions> {
+        let lateness_max = seconds(self.shadow_lateness_max_s)?;
+        Ok(ShadowOptions { lateness_max, ..ShadowOptions::default() })
     }
 
     pub(crate) fn batch_threads(&self) -> BatchThreads {

@@ -1,5 +1,6 @@
 //! What is counted of trials, and the predictions that wait for their truth, for Python.
 
+use crate::shadows::ShadowStatistics;
 use dataplane::{
     error::{CODE_COUNT, Error},
     traffic::Arm,
@@ -136,6 +137,7 @@ pub(crate) struct TrialStatistics {
     predictions: Py<PredictionStatistics>,
     truths: Py<TruthStatistics>,
     key_share: f64,
+    shadow: Py<ShadowStatistics>,
 }
 
 impl TrialStatistics {
@@ -154,6 +156,7 @@ impl TrialStatistics {
         };
         Ok(Self {
             model: model.to_owned(),
+            shadow: Py::new(py, ShadowStatistics::build(py, &seen.name, seen.shadow)?)?,
             trial: seen.name.into(),
             baseline: baseline?,
             candidate: candidate?,

@@ -24,10 +24,12 @@ __all__ = [
     "Capture",
     "CountStatistics",
     "DataPlane",
+    "DifferenceSample",
     "EpochStatistics",
     "LoadReport",
     "MethodStatistics",
     "NativeError",
+    "OutputDifferences",
     "OutputStatistics",
     "Prediction",
     "PredictionStatistics",
@@ -36,11 +38,14 @@ __all__ = [
     "RequestLogReport",
     "RequestLogStatistics",
     "ServableStatistics",
+    "ShadowFailure",
+    "ShadowStatistics",
     "Statistics",
     "TrialStatistics",
     "TruthStatistics",
     "UnloadReport",
     "ValidationReport",
+    "difference_bounds",
     "file_descriptor_set",
     "frame_record",
     "litert_signatures",
@@ -243,6 +248,125 @@ class RequestLogStatistics:
         """They could not be written."""
 
 @final
+class DifferenceSample:
+    """One request whose answers differ in the shadow."""
+
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def key_hash(self) -> int | None:
+        """Of its routing key; none: it brought none."""
+    @property
+    def element(self) -> int | None:
+        """The one that differs most; none where type or shape differ."""
+    @property
+    def baseline(self) -> str: ...
+    @property
+    def candidate(self) -> str: ...
+    @property
+    def severity(self) -> float:
+        """Floats in tolerances, integers as they are, strings by how many."""
+    @property
+    def inputs(self) -> str:
+        """A little of what was asked."""
+
+@final
+class OutputDifferences:
+    """What came of one output in the shadow."""
+
+    @property
+    def signature(self) -> str: ...
+    @property
+    def output(self) -> str: ...
+    @property
+    def compared(self) -> int: ...
+    @property
+    def disagreed(self) -> int:
+        """Beyond the tolerance, or of another type or shape."""
+    @property
+    def unlike(self) -> int:
+        """Of another type or shape."""
+    @property
+    def top_1_compared(self) -> int:
+        """Requests in which it was an output of scores."""
+    @property
+    def top_1_disagreed(self) -> int:
+        """Of those, in which some row's highest score was elsewhere."""
+    @property
+    def largest_absolute(self) -> float: ...
+    @property
+    def largest_relative(self) -> float: ...
+    @property
+    def absolute_counts(self) -> list[int]:
+        """Requests by the size of their largest difference, as `difference_bounds` says."""
+    @property
+    def relative_counts(self) -> list[int]:
+        """The same, beside the baseline's number."""
+    @property
+    def worst(self) -> list[DifferenceSample]:
+        """The worst first."""
+
+@final
+class ShadowFailure:
+    """One request that failed on the candidate alone."""
+
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def key_hash(self) -> int | None:
+        """Of its routing key; none: it brought none."""
+    @property
+    def code(self) -> int: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def inputs(self) -> str:
+        """A little of what was asked."""
+
+@final
+class ShadowStatistics:
+    """What came of the shadow traffic of one trial."""
+
+    @property
+    def trial(self) -> str: ...
+    @property
+    def mirrored(self) -> int:
+        """Requests drawn."""
+    @property
+    def shed(self) -> list[tuple[str, int]]:
+        """Dropped before the candidate was asked, by why; reasons that came up."""
+    @property
+    def incomparable(self) -> list[tuple[str, int]]:
+        """Which the candidate could not be asked, by why; reasons that came up."""
+    @property
+    def compared(self) -> int:
+        """Run on both."""
+    @property
+    def disagreed(self) -> int:
+        """Of those, whose outputs differ."""
+    @property
+    def only_candidate(self) -> list[tuple[str, int]]:
+        """Bad on the candidate alone, by kind."""
+    @property
+    def only_baseline(self) -> list[tuple[str, int]]:
+        """Bad on the baseline alone, by kind."""
+    @property
+    def overdue(self) -> int:
+        """Runs that hang."""
+    @property
+    def overdue_ever(self) -> int:
+        """Those that ended since included."""
+    @property
+    def run_quantiles_s(self) -> list[tuple[float, float]]:
+        """Shares of runs, and the seconds within which so many ended."""
+    @property
+    def outputs(self) -> list[OutputDifferences]:
+        """By signature and output."""
+    @property
+    def failures(self) -> list[ShadowFailure]:
+        """The last that failed on the candidate alone."""
+
+@final
 class RequestLogReport:
     """What happened to a model's request log."""
 
@@ -398,6 +522,8 @@ class TrialStatistics:
     @property
     def key_share(self) -> float:
         """Which share of routing keys is counted, at the least."""
+    @property
+    def shadow(self) -> ShadowStatistics: ...
 
 @final
 class Prediction:
@@ -530,6 +656,9 @@ class DataPlane:
 
 def litert_signatures(path: str) -> bytes:
     """What the model.tflite in this folder can be asked, as a serialized SignatureDefMap; needs no LiteRT."""
+
+def difference_bounds() -> list[float]:
+    """By these sizes requests are counted whose answers differ in the shadow: none, up to each, and more."""
 
 def file_descriptor_set() -> bytes:
     """The serialized `google.protobuf.FileDescriptorSet` of every message that the server speaks."""

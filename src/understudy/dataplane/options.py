@@ -103,6 +103,8 @@ class DataPlaneOptions:
         request_log: where requests may be logged; none: nowhere.
         check_method_names: a signature is only run by a method that its method name fits.
         session_run: SessionRun is answered, and with it any operation of a model's graph can be run.
+        shadow_lateness_max_s: when the machine lets the thread that runs models' shadows run more than this
+            too late, it has no time to spare, and requests that were drawn for a shadow are dropped.
     """
 
     grpc_address: str | None
@@ -128,6 +130,7 @@ class DataPlaneOptions:
     request_log: RequestLogOptions | None = None
     check_method_names: bool = False
     session_run: bool = False
+    shadow_lateness_max_s: float = 0.002
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

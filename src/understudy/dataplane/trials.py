@@ -7,6 +7,7 @@ from understudy.dataplane._native import (
     ProfileStatistics,
     TrialStatistics,
 )
+from understudy.dataplane.shadows import build_counts
 from understudy.errors import Code
 from understudy.evidence import (
     ERRORS,
@@ -40,7 +41,7 @@ def build_evidence(trial: TrialStatistics) -> Evidence:
         )
         for epoch in trial.epochs
     )
-    return Evidence(trial=trial.trial, epochs=epochs)
+    return Evidence(trial=trial.trial, epochs=epochs, shadow=build_counts(trial.shadow))
 
 
 def build_thresholds(trial: TrialStatistics) -> tuple[tuple[str, float], ...]:

@@ -6,6 +6,7 @@ from typing import Final
 
 from understudy.control.facts import EvidenceSeen, TrialSeen
 from understudy.dataplane.native import NativeDataPlane
+from understudy.dataplane.shadows import ShadowReport, build_report
 from understudy.dataplane.trials import build_evidence, build_profile, build_thresholds
 from understudy.evidence import TrialProfile
 from understudy.priority import yield_to_requests
@@ -55,3 +56,9 @@ def read_profile(data_plane: NativeDataPlane, model: str) -> TrialProfile | None
     """What people see of a model's trial beside its evidence; none: it has no trial."""
     trials = (trial for trial in data_plane.trial_statistics() if trial.model == model)
     return next((build_profile(trial) for trial in trials), None)
+
+
+def read_shadow(data_plane: NativeDataPlane, model: str) -> ShadowReport | None:
+    """What people see of a model's shadow traffic, since the server started; none: it has no trial."""
+    trials = (trial for trial in data_plane.trial_statistics() if trial.model == model)
+    return next((build_report(trial.shadow) for trial in trials), None)

@@ -59,5 +59,5 @@ impl Shed {
 pub(super) fn rest(lateness_max: Duration) -> bool {
     let begun = Instant::now();
     thread::sleep(REST);
-    begun.elapsed() <= REST + lateness_max
+    begun.elapsed().saturating_sub(REST) <= lateness_max
 }

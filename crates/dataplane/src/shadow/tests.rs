@@ -295,6 +295,14 @@ fn a_machine_that_lets_the_worker_run_late_has_no_room() {
 }
 
 #[test]
+fn a_worker_that_may_be_as_late_as_it_likes_never_is() {
+    let stage = Stage::new(ShadowOptions { patience: Duration::MAX, lateness_max: Duration::MAX });
+    let cast = stage.cast("m", "{}");
+    cast.offer(1.0);
+    cast.wait(|seen| seen.compared == 1);
+}
+
+#[test]
 fn unloading_waits_for_the_run_under_way_and_for_nothing_that_is_queued() {
     let stage = Stage::new(PATIENT);
     let (running, queued) = (stage.cast("m", HANGS), stage.cast("n", "{}"));
