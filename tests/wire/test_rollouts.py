@@ -6,6 +6,7 @@ from pathlib import Path
 import grpc
 import pytest
 
+from tests.live.asking import answer_of, predict
 from tests.live.drop_in import drop_in
 from tests.live.exports import Exports, config_text, model_text
 from tests.live.process import LiveServer
@@ -13,8 +14,13 @@ from tests.live.splits import answers_by_grpc, answers_by_rest, bucket, wait_man
 
 pytestmark = pytest.mark.slow
 
+REQUESTS_MAX = 10_000
+PAUSE_S = 0.005
 KEYS = [f"user-{number}" for number in range(60)]
 AT_30_PERCENT = "{shadow: none, steps: [{weight: 30 %, needs_approval: true}]}"
+HALF_AND_HALF = """{
+    shadow: none, steps: [{weight: 50 %, dwell: 0 s, requests: 20}], keep_baseline: 0 s,
+    analysis: {metrics: {errors: {floor: 20 %}, invalid_outputs: {floor: 20 %}, "slow:p99": {muted: true}}}}"""
 AT_10_PERCENT = "{shadow: none, steps: [10 %]}"
 
 
@@ -97,3 +103,38 @@ def test_a_rollout_goes_on_at_its_weight_after_a_restart_and_a_crash(world: Worl
         restarted = next(line for line in server.log if line.says("rollout_restarted", model="ramped"))
         assert "suddenly" in str(restarted.fields["reason"])
         assert {key: answers_by_rest(server, "ramped", key) for key in KEYS} == before
+
+
+def ask_until(server: LiveServer, model: str, event: str, version: int) -> list[int]:
+    """Asks until the log says so of the version, leaving the server time to decide; the answers' statuses."""
+    statuses = []
+    while not server.logged(event, model=model, version=version):
+        statuses.append(predict(server, model).status_code)
+        assert len(statuses) < REQUESTS_MAX, server.tail()
+        while server.next_log_within(PAUSE_S) is not None:
+            pass
+    return statuses
+
+
+def test_evidence_promotes_a_good_version_and_rolls_a_bad_one_back_for_good(
+    world: World, tmp_path: Path
+) -> None:
+    world.plan(ramped=HALF_AND_HALF)
+    arguments = (
+        f"--model-config-file={world.models}",
+        f"--rollout-config={world.plans}",
+        f"--state-dir={tmp_path / 'state'}",
+    )
+    with LiveServer(*arguments) as server:
+        wait_managed(server, "ramped")
+        world.ramped.synthetic(2)
+        assert set(ask_until(server, "ramped", "rollout_promoted", version=2)) == {200}
+        assert answer_of(server, "ramped") == 2
+        world.ramped.synthetic(3, fail_on=0.0)
+        statuses = ask_until(server, "ramped", "rollout_rolled_back", version=3)
+        assert 400 in statuses, "the failed requests are what it was rolled back for"
+        assert {predict(server, "ramped").status_code for _ in KEYS} == {200}
+        server.kill()
+    with LiveServer(*arguments) as server:
+        assert answer_of(server, "ramped") == 2
+        assert not server.logged("state_changed", model="ramped", version=3), "it is not loaded again"
