@@ -165,6 +165,19 @@ def steady_traffic(folder: Folder, addresses: Addresses) -> Iterator[list[Path]]
             end(client)
 
 
+@contextmanager
+def asking_users(folder: Folder, addresses: Addresses) -> Iterator[Path]:
+    """Users with keys, who tell the truth later, in a process of their own; where they write down answers."""
+    record = folder.record("users", 1)
+    command = [sys.executable, "-m", "examples.digits.users", "--rest", addresses.rest]
+    command += ["--admin", addresses.admin, "--staging", str(folder.staging), "--record", str(record)]
+    users = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
+    try:
+        yield record
+    finally:
+        end(users)
+
+
 class Operators:
     """What the operators' API says, as `understudy status` and `understudy why` show it."""
 

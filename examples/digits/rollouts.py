@@ -13,7 +13,10 @@ import httpx
 
 from examples.digits.doors import MODEL
 from examples.digits.findings import Finding
-from examples.digits.users import Asked
+from examples.digits.folder import Folder
+from examples.digits.narration import Narrator
+from examples.digits.processes import Addresses, asking_users
+from examples.digits.users import Asked, read_asked
 
 PLAN: Final = """\
 shadow: {share: 20 %, dwell: 2 s, requests: 50}
@@ -129,6 +132,23 @@ class Rollouts:
     def _story(self, rollout: str) -> Story:
         story: Story = self._client.get(f"/v1/rollouts/{rollout}").raise_for_status().json()
         return story
+
+
+def play(folder: Folder, narrator: Narrator, addresses: Addresses) -> list[Finding]:
+    """Every candidate in turn, under traffic; version 1 serves. What was seen."""
+    rollouts = Rollouts(addresses.admin)
+    findings: list[Finding] = []
+    with asking_users(folder, addresses) as record:
+        for candidate in CANDIDATES:
+            narrator.act(f"Roll out version {candidate.version}, {candidate.what}")
+            begun = time.time()
+            started = rollouts.start(candidate.version)
+            folder.publish(candidate.version, source=candidate.source)
+            story = rollouts.follow(started)
+            narrator.quote(tell(story))
+            asked = [each for each in read_asked([record]) if each.at >= begun]
+            findings.append(judge(candidate, story, asked))
+    return findings
 
 
 def tell(story: Story) -> str:
