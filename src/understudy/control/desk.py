@@ -120,6 +120,7 @@ class Desk:
         self._watched: set[str] = set()
         self._guarded = GuardedVersions()
         self._places: dict[str, Place] = {}
+        self._overlays: Mapping[str, Overlay] = {}
 
     def see(self, looks: Iterable[FoundVersions], now: float) -> None:
         """Takes in what a source saw; a model that did not change costs one comparison.
@@ -339,9 +340,11 @@ class Desk:
 
     def _note_places(self, overlays: Mapping[str, Overlay], taken: _Taken) -> dict[str, Place] | None:
         """Where to look from now on, if the source was told less; more than is needed does no harm."""
+        is_news = overlays is not self._overlays
+        self._overlays = overlays
         short = [
             name
-            for name, overlay in overlays.items()
+            for name, overlay in (overlays.items() if is_news or taken.is_reconfigured else ())
             if (place := self._places.get(name)) is not None
             and place.versions is not None
             and not overlay.pinned <= set(place.versions)

@@ -35,8 +35,10 @@ class LabelPins:
             if route.labels and route.name in configured:
                 self._pin(configured[route.name], route)
 
-    def add_to(self, overlays: Mapping[str, Overlay]) -> dict[str, Overlay]:
-        """The overlays, with what is pinned."""
+    def add_to(self, overlays: Mapping[str, Overlay]) -> Mapping[str, Overlay]:
+        """The overlays, with what is pinned; the same object when nothing is."""
+        if not self._pinned:
+            return overlays
         pinned_too = dict(overlays)
         for name, pinned in self._pinned.items():
             overlay = overlays.get(name, NO_OVERLAY)

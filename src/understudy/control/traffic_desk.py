@@ -74,6 +74,7 @@ class TrafficDesk:
         self._obeyed: list[tuple[TrafficOrder, Obeyed]] = []
         self._active: set[str] = set()
         self._consequences: dict[str, Consequences] = {}
+        self._overlays: Mapping[str, Overlay] | None = None
         self._resteered: set[str] = set()
         self._validations = ValidationOrders()
         self._notices = StoreNotices(is_forgetful=is_forgetful)
@@ -155,19 +156,28 @@ class TrafficDesk:
             else:
                 traffic = self.kept.get(name, NOTHING_KEPT)
                 follows = consequences(traffic, self._situation(now, name, traffic, picture))
-            if follows != self._consequences.get(name):
-                self._resteered.add(name)
+            if follows == self._consequences.get(name):
+                continue
+            self._resteered.add(name)
+            self._overlays = None
             if follows is None:
                 self._consequences.pop(name, None)
             else:
                 self._consequences[name] = follows
 
-    def overlays(self, others: Mapping[str, Overlay]) -> dict[str, Overlay]:
-        """The overlays in force: what follows from traffic, and these."""
-        overlays = dict(others)
-        for name, each in self._consequences.items():
-            overlays[name] = _join(each.overlay, overlays.get(name, NO_OVERLAY))
-        return {name: overlay for name, overlay in overlays.items() if overlay != NO_OVERLAY}
+    def overlays(self, others: Mapping[str, Overlay]) -> Mapping[str, Overlay]:
+        """The overlays in force, of traffic and these; the same object while nothing changes.
+
+        Thousands of models may be managed, and hardly any of them is news in a tick.
+        """
+        if self._overlays is None:
+            self._overlays = {
+                name: each.overlay for name, each in self._consequences.items() if each.overlay != NO_OVERLAY
+            }
+        if not others:
+            return self._overlays
+        joined = {name: _join(self._overlays.get(name, NO_OVERLAY), each) for name, each in others.items()}
+        return {**self._overlays, **joined}
 
     def steering(self, model: str) -> Steering:
         """What a model's route is to say."""

@@ -103,7 +103,7 @@ class Aspirer:
     def __init__(self) -> None:
         self._models: dict[str, _Model] = {}
         self._config: ServerConfig | None = None
-        self._overlaid: AbstractSet[str] = frozenset()
+        self._overlays: Mapping[str, Overlay] = {}
         self._undecided: AbstractSet[str] = frozenset()
 
     def step(
@@ -121,7 +121,7 @@ class Aspirer:
             now: for the events.
             config: in force.
             looks: since the last step.
-            overlays: in force, by model.
+            overlays: in force, by model; the same object again says that all are as in the last step.
             undecided: models whose looks may be older than what their configuration asks for: what was
                 aspired stays aspired, but for what is quarantined.
         """
@@ -133,8 +133,9 @@ class Aspirer:
             if model is not None and model.take(now, look, events):
                 looked[look.name] = None
         overlays = overlays or {}
-        concerned = looked.keys() | overlays.keys() | self._overlaid | self._undecided | changed
-        self._overlaid, self._undecided = frozenset(overlays), undecided
+        overlaid = () if overlays is self._overlays else overlays.keys() | self._overlays.keys()
+        concerned = looked.keys() | overlaid | self._undecided | changed
+        self._overlays, self._undecided = overlays, undecided
         aspired = tuple(self._aspire(now, sorted(concerned), looked.keys(), overlays, events))
         return AspireResult(aspired, removed, tuple(events))
 
