@@ -110,7 +110,7 @@ def build_parts(options: ServeOptions, clock: Clock, store: Store) -> Parts:
         source=FileSystemSource(clock, report_look, poll_interval_s=options.poll_interval_s),
         effects=Effects(clock, hands, report_outcome, _effect_settings(options)),
         validations=Validations(clock, data_plane, lambda outcome: loop.send(Validated(outcome))),
-        evidence=EvidenceWatch(data_plane, loop.send),
+        evidence=EvidenceWatch(data_plane, clock, loop.send),
         reloads=ReloadDesk(data_plane, clock, loop, view.collector, handling),
         pages=PageDesk(data_plane, view.metrics) if options.data_plane.metrics_path else None,
         config_file=_build_config_file(options, clock, loop, handling),

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from understudy.clock import Clock
 from understudy.control.facts import EvidenceSeen, TrialSeen
 from understudy.dataplane.native import NativeDataPlane
 from understudy.dataplane.shadows import ShadowReport, build_report
@@ -12,14 +13,19 @@ from understudy.evidence import TrialProfile
 from understudy.priority import yield_to_requests
 
 INTERVAL_S: Final = 0.25
-"""Between two looks at the counts: harm waits no longer than this for its verdict."""
+"""Between two looks at the counts: harm waits no longer than this for its verdict ..."""
+REST: Final = 4.0
+"""... unless there are so many trials that a look takes long: after it, so many times that passes."""
 
 
 class EvidenceWatch:
     """Tells the control loop what was counted, from a thread of its own. Without a trial it tells nothing."""
 
-    def __init__(self, data_plane: NativeDataPlane, send: Callable[[EvidenceSeen], None]) -> None:
+    def __init__(
+        self, data_plane: NativeDataPlane, clock: Clock, send: Callable[[EvidenceSeen], None]
+    ) -> None:
         self._data_plane = data_plane
+        self._clock = clock
         self._send = send
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="evidence", daemon=True)
@@ -36,10 +42,13 @@ class EvidenceWatch:
 
     def _run(self) -> None:
         yield_to_requests()
-        while not self._stopping.wait(INTERVAL_S):
+        pause_s = INTERVAL_S
+        while not self._stopping.wait(pause_s):
+            begun = self._clock.now()
             seen = read_evidence(self._data_plane)
             if seen.trials:
                 self._send(seen)
+            pause_s = max(INTERVAL_S, REST * (self._clock.now() - begun))
 
 
 def read_evidence(data_plane: NativeDataPlane) -> EvidenceSeen:
