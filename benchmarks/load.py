@@ -29,12 +29,14 @@ class Load:
         concurrency: requests at once.
         seconds: how long.
         rate: requests a second, each with its due time; none: each worker sends when its last answer came.
+        headers: sent along, or as metadata.
     """
 
     protocol: str
     concurrency: int
     seconds: float
     rate: float | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def connections(self) -> int:
@@ -110,6 +112,7 @@ def command(address: str, load: Load, question: Question) -> list[str]:
         *("--path", GRPC_PATH if load.protocol == "grpc" else REST_PATH),
         *("--body", str(question.body(load.protocol)), "--duration", f"{load.seconds:g}", *rate),
         *("--connections", str(load.connections), "--streams-per-connection", str(streams)),
+        *(f"--header={name}={value}" for name, value in load.headers),
         *("--expect-output-by-version", str(question.expectations), "--histogram"),
     ]
 

@@ -113,12 +113,14 @@ async fn handshake(plan: &Plan) -> Result<SendRequest<Bytes>, Failure> {
 }
 
 fn template(plan: &Plan) -> Result<Request<()>, String> {
-    Request::post(format!("http://{}{}", plan.address, plan.path))
+    let mut request = Request::post(format!("http://{}{}", plan.address, plan.path))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
         .header("user-agent", "understudy-loadgen")
         .body(())
-        .map_err(|error| format!("cannot build the request: {error}"))
+        .map_err(|error| format!("cannot build the request: {error}"))?;
+    request.headers_mut().extend(plan.headers.clone());
+    Ok(request)
 }
 
 fn framed(message: &[u8]) -> Result<Bytes, String> {

@@ -4,6 +4,7 @@ use std::{fs, net::IpAddr, net::SocketAddr, path::Path, path::PathBuf, time::Dur
 
 use bytes::Bytes;
 use clap::{Parser, ValueEnum};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::expectations::Expectations;
 
@@ -14,6 +15,7 @@ const DURATION_S_MAX: f64 = 3_600.0;
 const REQUESTS_MAX: u64 = 1_000_000_000;
 const RATE_MAX: f64 = 1_000_000.0;
 const BODY_BYTES_MAX: u64 = 256 << 20;
+const HEADERS_MAX: usize = 64;
 const TIMEOUT_S_MAX: f64 = 600.0;
 const BUCKET_MS_MIN: u64 = 10;
 const BUCKETS_MAX: u64 = 100_000;
@@ -46,6 +48,9 @@ pub(crate) struct Arguments {
     /// File with the request: the serialized message for gRPC, the JSON text for REST (GET when left out).
     #[arg(long)]
     body: Option<PathBuf>,
+    /// A header or gRPC metadata to send along, NAME=VALUE; may be given several times.
+    #[arg(long, value_name = "NAME=VALUE")]
+    header: Vec<String>,
     /// Connections to open.
     #[arg(long, default_value_t = 1)]
     connections: usize,
@@ -91,6 +96,8 @@ pub(crate) struct Plan {
     pub(crate) address: SocketAddr,
     pub(crate) path: String,
     pub(crate) body: Option<Bytes>,
+    /// Beside those that the protocol asks for.
+    pub(crate) headers: HeaderMap,
     pub(crate) connections: usize,
     pub(crate) streams_per_connection: usize,
     pub(crate) duration: Duration,
@@ -123,6 +130,7 @@ impl Plan {
             address: loopback(&arguments.address)?,
             path: checked_path(arguments.path)?,
             body: read_body(arguments.protocol, arguments.body.as_deref())?,
+            headers: read_headers(&arguments.header)?,
             connections: arguments.connections,
             streams_per_connection: arguments.streams_per_connection,
             duration,
@@ -189,6 +197,19 @@ fn read_body(protocol: Protocol, file: Option<&Path>) -> Result<Option<Bytes>, S
     fs::read(file).map(|content| Some(content.into())).map_err(|error| problem(error.to_string()))
 }
 
+fn read_headers(given: &[String]) -> Result<HeaderMap, String> {
+    within("the number of --header", given.len(), 0, HEADERS_MAX)?;
+    let header = |text: &String| {
+        let (name, value) = text.split_once('=')?;
+        Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
+    };
+    let read = given.iter().map(|text| {
+        header(text)
+            .ok_or_else(|| format!("--header must be NAME=VALUE such as x-routing-key=ada, not {text:?}"))
+    });
+    read.collect()
+}
+
 fn bucket(milliseconds: u64, duration: Duration) -> Result<Duration, String> {
     within("--timeline-bucket-ms", milliseconds, BUCKET_MS_MIN, BUCKETS_MAX)?;
     let buckets = duration.as_millis() / u128::from(milliseconds);
@@ -239,6 +260,15 @@ mod tests {
             let arguments: Vec<&str> = ["--address", "127.0.0.1:80"].iter().chain(*case).copied().collect();
             let reason = plan(&arguments).unwrap_err();
             assert!(reason.contains(case.first().unwrap()), "{reason}");
+        }
+    }
+
+    #[test]
+    fn headers_are_read_or_refused() {
+        let with = |header| plan(&["--address", "127.0.0.1:80", "--header", header]);
+        assert_eq!(with("X-Routing-Key=a=b").unwrap().headers.get("x-routing-key").unwrap(), "a=b");
+        for bad in ["x-routing-key", "a b=c", "=c", "a=\n"] {
+            assert!(with(bad).unwrap_err().contains("--header must be NAME=VALUE"), "{bad}");
         }
     }
 

@@ -58,12 +58,14 @@ async fn handshake(plan: &Plan) -> Result<SendRequest<Full<Bytes>>, Failure> {
 
 fn template(plan: &Plan) -> Result<Request<Full<Bytes>>, String> {
     let method = if plan.body.is_some() { Method::POST } else { Method::GET };
-    Request::builder()
+    let mut request = Request::builder()
         .method(method)
         .uri(&plan.path)
         .header("host", plan.address.to_string())
         .header("content-type", "application/json")
         .header("user-agent", "understudy-loadgen")
         .body(Full::new(plan.body.clone().unwrap_or_default()))
-        .map_err(|error| format!("cannot build the request: {error}"))
+        .map_err(|error| format!("cannot build the request: {error}"))?;
+    request.headers_mut().extend(plan.headers.clone());
+    Ok(request)
 }
