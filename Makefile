@@ -119,6 +119,11 @@ bench-batching: setup ## Benchmark of batches against requests one by one; resul
 	$(call say,"Benchmark of batching (about five minutes)")
 	$(BIN)/python -m benchmarks.batching
 
+.PHONY: bench-rollouts
+bench-rollouts: setup ## Benchmark of what a rollout costs requests; results go to benchmarks/results
+	$(call say,"Benchmark of rollouts (about two minutes)")
+	$(BIN)/python -m benchmarks.rollouts
+
 .PHONY: lock
 lock: $(VENV)/.installed ## Lock the Python dependencies anew
 	UV=$(BIN)/uv scripts/lock

@@ -97,6 +97,6 @@ def quantile(histogram: Counter[float], share: float) -> float:
     return 0.0
 
 
-def pair_ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
+def pair_ratios(above: Sequence[float], below: Sequence[float], *, digits: int = 2) -> list[float]:
     """Ratio of each round to the round beside it: what drifts on the machine over minutes cancels out."""
-    return [round(top / bottom, 2) for top, bottom in zip(above, below, strict=True) if bottom > 0]
+    return [round(top / bottom, digits) for top, bottom in zip(above, below, strict=True) if bottom > 0]

@@ -2,8 +2,8 @@
 //!
 //! Each step is timed alone on the synthetic half-plus-two model, in this thread, with its allocations counted; the
 //! whole path is timed inline and handed to a run thread. A further codec joins as one more call of
-//! [`measure_codec`]. Also: what a hold on a version costs when several threads take it, and what a publish costs
-//! with many models.
+//! [`measure_codec`]. Also: what a hold on a version costs when several threads take it, what a publish costs with
+//! many models, and what a split of a model's traffic costs each request.
 
 // A benchmark may stop at what it did not expect; unsafe: a global allocator that counts can be made in no other way.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss, unsafe_code, missing_docs)]
@@ -20,8 +20,10 @@ use dataplane::{
     runtime::{Model, Placement, RunOptions, synthetic},
     servable::{Fittings, ServableId, Slot},
     stats::Ledger,
-    testing::{FloatCodec, call, write_version},
+    testing::{FloatCodec, call, first_incarnations, traffic, write_version},
+    traffic::{Caller, TrafficSettings, bucket_of},
 };
+use http::{HeaderMap, HeaderName, HeaderValue};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     hint::black_box,
@@ -85,6 +87,7 @@ fn main() {
     measure_codec("float codec", model.as_ref(), || FloatCodec::new(2.0));
     measure_path(folder.path());
     measure_counts(folder.path());
+    measure_split(folder.path());
 }
 
 /// What it costs a request to be counted under TensorFlow Serving's names: to be compared with the whole path.
@@ -99,12 +102,75 @@ fn measure_counts(folder: &std::path::Path) {
     report("find whom to count for, as REST does", || drop(black_box(plane.counts("m"))));
 }
 
+/// What a split costs a request: the whole path without one, drawn by chance, by a key. The three take turns, so that
+/// what else the machine does falls on all of them; the differences are medians over the rounds.
+fn measure_split(folder: &std::path::Path) {
+    report("bucket of a key of 16 bytes", || drop(black_box(bucket_of("digits-2-1", b"ada@example.org!"))));
+    let with = |name| -> HeaderMap {
+        [(HeaderName::from_static(name), HeaderValue::from_static("ada@example.org!"))].into_iter().collect()
+    };
+    let (keyed, keyless) = (with("x-routing-key"), with("x-something-other"));
+    let half = || Some(traffic(2, 5_000));
+    let sides = [
+        ("no split", split_plane(folder, None), keyed.clone()),
+        ("split by chance", split_plane(folder, half()), keyless),
+        ("split by a key", split_plane(folder, half()), keyed),
+    ];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut rounds: Vec<Vec<f64>> = vec![Vec::new(); sides.len()];
+    for _ in 0..=ROUNDS {
+        for ((_, plane, headers), nanos) in sides.iter().zip(&mut rounds) {
+            nanos.push(runtime.block_on(ask_repeatedly(plane, headers)));
+        }
+    }
+    let without = rounds.first().cloned().unwrap_or_default();
+    for ((name, ..), nanos) in sides.iter().zip(&rounds) {
+        // The first round learns how long a run takes.
+        let pairs = nanos.iter().zip(&without).skip(1);
+        let added = median(pairs.map(|(with, without)| with - without).collect());
+        let own = median(nanos.iter().skip(1).copied().collect());
+        println!("the whole path, {name:<27} {own:>10.1} ns  {added:>+8.1} ns");
+    }
+}
+
+/// Nanoseconds a request.
+async fn ask_repeatedly(plane: &Plane, headers: &HeaderMap) -> f64 {
+    let begun = Instant::now();
+    for _ in 0..ITERATIONS {
+        let caller = Caller::from(headers.clone());
+        let call = Call { caller, ..call("m", VersionChoice::Default, FloatCodec::new(2.0)) };
+        black_box(plane.infer(call).await).answer.unwrap();
+    }
+    begun.elapsed().as_nanos() as f64 / f64::from(ITERATIONS)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// A plane that serves versions 1 and 2 of `m`, 1 by default.
+fn split_plane(folder: &std::path::Path, traffic: Option<TrafficSettings>) -> Arc<Plane> {
+    let plane = loaded_plane(folder, limits());
+    load(&plane, folder, 2);
+    let ready = first_incarnations(&[1, 2]);
+    let changed = vec![ModelUpdate { ready, traffic, ..update("m") }];
+    plane.publish(&RouteUpdate { generation: 2, changed, removed: Vec::new() }).unwrap();
+    plane
+}
+
 /// A plane that serves version 1 of `m`.
 fn loaded_plane(folder: &std::path::Path, limits: Limits) -> Arc<Plane> {
     let plane = Arc::new(Plane::new(limits).unwrap());
+    load(&plane, folder, 1);
+    plane.publish(&RouteUpdate { generation: 1, changed: vec![update("m")], removed: Vec::new() }).unwrap();
+    plane
+}
+
+fn load(plane: &Plane, folder: &std::path::Path, version: i64) {
     let request = LoadRequest {
         name: "m".to_owned(),
-        version: 1,
+        version,
         incarnation: 0,
         path: folder.to_owned(),
         platform: Platform::Synthetic,
@@ -113,8 +179,6 @@ fn loaded_plane(folder: &std::path::Path, limits: Limits) -> Arc<Plane> {
         batching: None,
     };
     plane.load(&request).unwrap();
-    plane.publish(&RouteUpdate { generation: 1, changed: vec![update("m")], removed: Vec::new() }).unwrap();
-    plane
 }
 
 /// Route, hold and release, alone and from several threads; publishes beside many models.
