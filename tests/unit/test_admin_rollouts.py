@@ -190,6 +190,10 @@ def test_traffic_is_split_by_hand_and_the_split_taken_away(plane: ControlPlane) 
             for turn in ("pause", "resume", "approve", "promote", "undo", "abort")
         ),
         ("POST", f"{ROLLOUT.format('m')}/restart", {}, 405, ""),
+        ("POST", "/v1/models/m/feedback", {"items": []}, 409, "asks for truths"),
+        ("POST", "/v1/models/nobody/feedback", {"items": []}, 404, "nobody"),
+        ("POST", "/v1/models/m/feedback", {"items": [{"request_id": "a"}]}, 400, "truth"),
+        ("POST", "/v1/models/m/feedback", {"items": [{"request_id": "a", "truth": None}]}, 400, "truth"),
         ("PUT", TRAFFIC.format("m"), {"weights": {}}, 400, "length"),
         ("PUT", TRAFFIC.format("m"), {"weights": {"1": 90}}, 400, "add up to 90 %"),
         ("PUT", TRAFFIC.format("m"), {"weights": {"1": 99.999, "2": 0.001}}, 400, "hundredth"),
@@ -221,6 +225,7 @@ ORDERS = [
     ("POST", ROLLOUT.format("m")),
     ("POST", f"{ROLLOUT.format('m')}/abort"),
     ("POST", f"{ROLLOUT.format('m')}/promote"),
+    ("POST", "/v1/models/m/feedback"),
     ("PUT", TRAFFIC.format("m")),
     ("DELETE", TRAFFIC.format("m")),
     ("POST", QUARANTINE.format("m", 1)),
@@ -268,6 +273,7 @@ def test_the_api_describes_all_of_it(plane: ControlPlane) -> None:
             ("POST", f"{model}/rollout/{turn}")
             for turn in ("pause", "resume", "approve", "promote", "undo", "abort")
         ),
+        ("POST", f"{model}/feedback"),
         ("GET", f"{model}/traffic"),
         ("PUT", f"{model}/traffic"),
         ("DELETE", f"{model}/traffic"),

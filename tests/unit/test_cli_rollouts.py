@@ -256,6 +256,23 @@ def test_a_file_of_plans_is_checked_without_a_server(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "text", "said"),
+    [
+        ("", None, "Give --id and --truth, or a file"),
+        ("--id a", None, "Give --id and --truth, or a file"),
+        ("--id a --truth 1", "", "Give --id and --truth, or a file"),
+        ("", "{}\n", ":1: "),
+        ("", '\n{"request_id": "a", "truth": {}}\n', ":2: "),
+        ("", "x" * 70_000, "longer than"),
+    ],
+)
+def test_feedback_that_is_none_is_exit_code_2(shell: Shell, words: str, text: str | None, said: str) -> None:
+    files = [] if text is None else [shell.file(text)]
+    result = shell.call(f"feedback m {words}", *files)
+    assert (result.exit_code, said in result.output) == (2, True), result.output
+
+
+@pytest.mark.parametrize(
     "line",
     [
         *("rollout start m --to 2", "rollout status", "rollout status m", "rollout history m"),

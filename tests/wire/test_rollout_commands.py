@@ -107,6 +107,13 @@ def wait_ready(server: LiveServer, number: int) -> None:
         assert time.monotonic() < deadline
 
 
+def wait_phase(server: LiveServer, phase: str) -> None:
+    """Until the rollout of m is there."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (rollout := read_rollout(server))["phase"] != phase:
+        assert time.monotonic() < deadline, rollout
+
+
 def check_undo(server: LiveServer, target: Path) -> None:
     """Takes the promotion back, and reads what is remembered of the rollout."""
     assert call(server, "rollout", "undo", "m", "--by", "bob").returncode == 0
@@ -184,6 +191,51 @@ def test_evidence_promotes_and_its_numbers_are_shown_told_and_measured(
         page = requests.get(f"http://{server.admin}/metrics", timeout=30).text
         assert 'understudy_rollout_phase{model="m",phase="watching"} 1.0' in page
         assert "has put version 2 in the place of version 1" in call(server, "why", "m").stdout
+
+
+def test_truths_are_told_from_a_file_and_take_a_version_back_that_is_wrong(
+    tmp_path: Path, exports: Exports
+) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(PLAN + "quality: {metric: squared_error, output: y, wrong_above: 0.5}\n")
+    with serve(tmp_path, exports) as server:
+        nothing = call(server, "feedback", "m", "--id", "a", "--truth", "1")
+        assert (nothing.returncode, "asks for truths" in nothing.stderr) == (1, True)
+        assert call(server, "rollout", "start", "m", "--to", "2", "--plan", str(plan)).returncode == 0
+        exports.synthetic(2)
+        wait_phase(server, "ramping")
+        truths = write_truths(tmp_path, [(name, value) for name, _, value in ask_answers(server)])
+        told = call(server, "feedback", "m", truths)
+        assert (told.returncode, told.stdout) == (0, "Truths: 100 counted.\n"), told.stderr
+        assert call(server, "feedback", "m", truths).stdout == "Truths: 100 told before.\n"
+        unknown = call(server, "feedback", "m", "--id", "nobody", "--truth", "1")
+        assert (unknown.returncode, unknown.stdout) == (1, "Truths: 1 of unknown requests.\n")
+        answers = ask_answers(server)
+        right = next(value for _, version, value in answers if version == "1")
+        truths = write_truths(tmp_path, [(name, right) for name, _, _ in answers])
+        assert call(server, "feedback", "m", truths).stdout == "Truths: 100 counted.\n"
+        wait_phase(server, "rolled_back")
+        assert "wrong" in str(read_rollout(server)["reason"])
+        assert call(server, "rollout", "status", "m").returncode == 4
+
+
+def write_truths(folder: Path, truths: list[tuple[str, float]]) -> str:
+    path = folder / "truths.jsonl"
+    path.write_text("".join(f'{{"request_id": "{name}", "truth": {truth}}}\n' for name, truth in truths))
+    return str(path)
+
+
+def ask_answers(server: LiveServer) -> list[tuple[str, str, float]]:
+    return [ask_answer(server) for _ in range(100)]
+
+
+def ask_answer(server: LiveServer) -> tuple[str, str, float]:
+    """The request's id, the version that answered, and its prediction."""
+    answer = requests.post(f"http://{server.rest}/v1/models/m:predict", json={"instances": [1.0]}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    (prediction,) = answer.json()["predictions"]
+    value = prediction["y"] if isinstance(prediction, dict) else prediction
+    return answer.headers["x-request-id"], answer.headers["x-understudy-version"], value
 
 
 def read_rollout(server: LiveServer) -> dict[str, object]:

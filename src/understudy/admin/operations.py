@@ -15,6 +15,7 @@ from understudy.admin.operator import (
 )
 from understudy.admin.rollouts import (
     NewAbort,
+    NewFeedback,
     NewQuarantine,
     NewRollout,
     NewTurn,
@@ -28,6 +29,7 @@ from understudy.admin.rollouts import (
     Turn,
 )
 from understudy.admin.view import ModelsView, ModelView, ServerView, WhyView
+from understudy.quality.desk import FeedbackView
 
 JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 
@@ -120,6 +122,14 @@ _ORDERS: Final = (
     *(
         Operation("post", f"{_ROLLOUT}/{turn.value}", what, RolloutView, NewTurn, _ORDER_REFUSED)
         for turn, what in _TURNS.items()
+    ),
+    Operation(
+        "post",
+        "/v1/models/{name}/feedback",
+        "Takes truths about predictions",
+        FeedbackView,
+        NewFeedback,
+        _ORDER_REFUSED,
     ),
     Operation("post", f"{_ROLLOUT}/abort", "Rolls back now", RolloutView, NewAbort, _ORDER_REFUSED),
 )

@@ -13,6 +13,7 @@ from understudy.admin.questions import build_route, read_body, read_limit, read_
 from understudy.admin.rollouts import (
     BY_CHARS_MAX,
     NewAbort,
+    NewFeedback,
     NewQuarantine,
     NewRollout,
     NewTurn,
@@ -23,6 +24,8 @@ from understudy.admin.rollouts import (
 
 BODY_BYTES_MAX: Final = 4 * 1024 * 1024
 """A plan's text and what JSON adds to it."""
+FEEDBACK_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Ten thousand truths of a kilobyte and more each."""
 
 _MODEL: Final = "/v1/models/{name:path}"
 _Question = TypeVar("_Question")
@@ -65,6 +68,10 @@ def _build_orders(rollouts: Rollouts) -> list[Route]:
     async def abort(request: Request) -> Response:
         return answer(await rollouts.abort(_name(request), await _read(request, NewAbort)))
 
+    async def feedback(request: Request) -> Response:
+        told = await read_body(request, NewFeedback, FEEDBACK_BYTES_MAX)
+        return answer(await rollouts.feedback(_name(request), told))
+
     def build_turn(turn: Turn) -> Route:
         async def go(request: Request) -> Response:
             return answer(await rollouts.turn(_name(request), turn, await _read(request, NewTurn)))
@@ -75,6 +82,7 @@ def _build_orders(rollouts: Rollouts) -> list[Route]:
         *(build_turn(turn) for turn in Turn),
         build_route(f"{_MODEL}/rollout/abort", abort, "POST"),
         build_route(f"{_MODEL}/rollout", start, "POST"),
+        build_route(f"{_MODEL}/feedback", feedback, "POST"),
     ]
 
 

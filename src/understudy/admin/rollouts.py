@@ -15,6 +15,7 @@ from msgspec import Meta
 from understudy.analysis.verdict import Judgement
 from understudy.buckets import BucketRange
 from understudy.evidence import Evidence, TrialProfile
+from understudy.quality.desk import ITEMS_MAX, FeedbackItem, FeedbackView
 from understudy.rollout.plan import Plan
 from understudy.rollout.state import Pause, Phase
 
@@ -121,6 +122,17 @@ class NewQuarantine:
 
     reason: Reason = ""
     by: By = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewFeedback:
+    """Truths about predictions, once they are known.
+
+    Attributes:
+        items: each with the `x-request-id` of the answer that it is about.
+    """
+
+    items: Annotated[tuple[FeedbackItem, ...], Meta(max_length=ITEMS_MAX)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -403,6 +415,10 @@ class Rollouts(Protocol):
 
     async def story(self, rollout: str) -> StoryView:
         """One rollout whole."""
+        ...
+
+    async def feedback(self, model: str, told: NewFeedback) -> FeedbackView:
+        """Takes truths about predictions of the rollout under way."""
         ...
 
     async def traffic(self, model: str) -> TrafficView:

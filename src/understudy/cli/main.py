@@ -9,6 +9,7 @@ import click
 _COMMANDS: Final[Mapping[str, str]] = {
     "completion": "understudy.cli.completion",
     "config": "understudy.cli.config",
+    "feedback": "understudy.cli.feedback",
     "golden": "understudy.cli.golden",
     "label": "understudy.cli.label",
     "models": "understudy.cli.models",

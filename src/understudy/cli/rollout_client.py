@@ -9,6 +9,7 @@ import click
 from understudy.admin.rollouts import (
     BY_CHARS_MAX,
     NewAbort,
+    NewFeedback,
     NewQuarantine,
     NewRollout,
     NewTurn,
@@ -22,7 +23,10 @@ from understudy.admin.rollouts import (
     Turn,
 )
 from understudy.cli.admin_client import Order, ask, order
+from understudy.quality.desk import FeedbackView
 
+FEEDBACK_S = 60.0
+"""A metric of the operator's own may take its time over many truths."""
 LIMIT = 20
 LIMIT_MAX = 1_000
 
@@ -87,6 +91,11 @@ def turn_rollout(admin_url: str, model: str, turn: Turn, by: str) -> RolloutView
 def abort_rollout(admin_url: str, model: str, wanted: NewAbort) -> RolloutView:
     """Rolls back."""
     return order(admin_url, Order("POST", f"{_path(model)}/rollout/abort", wanted), RolloutView)
+
+
+def tell_truths(admin_url: str, model: str, told: NewFeedback) -> FeedbackView:
+    """Tells what predictions should have been."""
+    return order(admin_url, Order("POST", f"{_path(model)}/feedback", told, FEEDBACK_S), FeedbackView)
 
 
 def ask_traffic(admin_url: str, model: str) -> TrafficView:

@@ -120,7 +120,11 @@ def build_parts(options: ServeOptions, clock: Clock, store: Store) -> Parts:
         tallies=tallies,
         view=view,
         operator=LiveOperator(
-            clock, Shown(desk, partial(read_profile, data_plane)), loop, store, reports=handling.reports
+            clock,
+            Shown(desk, partial(read_profile, data_plane), data_plane),
+            loop,
+            store,
+            reports=handling.reports,
         ),
         golden=LiveGoldenRecorder(clock, desk, data_plane),
     )

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from understudy.admin.rollouts import (
     DecisionView,
     NewAbort,
+    NewFeedback,
     NewQuarantine,
     NewRollout,
     NewTurn,
@@ -22,8 +23,9 @@ from understudy.admin.rollouts import (
 from understudy.clock import Calendar, Clock
 from understudy.control.desk import Desk
 from understudy.control.facts import Obeyed
-from understudy.errors import Code, ConfigError
+from understudy.errors import Code, ConfigError, DataPlaneError
 from understudy.evidence import TrialProfile
+from understudy.quality.desk import Book, FeedbackDesk, FeedbackView
 from understudy.rollout.commands import (
     Abort,
     Approve,
@@ -36,6 +38,7 @@ from understudy.rollout.commands import (
     Resume,
     Undo,
 )
+from understudy.rollout.plan import QualitySettings
 from understudy.rollout.state import Rollout
 from understudy.server.rollout_views import build_decision, build_head, build_rollout, build_traffic
 from understudy.server.rollout_wishes import build_start, build_weights
@@ -60,10 +63,12 @@ class Shown:
     Attributes:
         desk: the control loop's pictures.
         profile: what a model's trial shows of both versions' answers; none: it has no trial.
+        book: where predictions wait for their truth.
     """
 
     desk: Desk
     profile: Callable[[str], TrialProfile | None]
+    book: Book
 
 
 class Give(Protocol):
@@ -84,6 +89,7 @@ class LiveRollouts:
         self._store = store
         self._give = give
         self._profile = shown.profile
+        self._feedback = FeedbackDesk(shown.book, self._find_quality)
 
     async def all(self, limit: int) -> RolloutsView:
         """The rollouts under way, and at most so many of those that ended."""
@@ -131,6 +137,14 @@ class LiveRollouts:
         if kept is not None and kept.rollout is not None and kept.rollout.id == rollout:
             found = kept.rollout  # its counts are newer than the record
         return StoryView(rollout=await self._view_whole(found), decisions=await self._decisions(rollout))
+
+    async def feedback(self, model: str, told: NewFeedback) -> FeedbackView:
+        """Takes truths about predictions of the rollout under way."""
+        self._check(model)
+        try:
+            return await asyncio.to_thread(self._feedback.take, model, told.items)
+        except DataPlaneError as error:
+            raise ConfigError(error.code, error.message) from error
 
     async def traffic(self, model: str) -> TrafficView:
         """Who answers."""
@@ -196,6 +210,11 @@ class LiveRollouts:
             entered_at=last.at,
             reason=last.reason,
         )
+
+    def _find_quality(self, model: str) -> QualitySettings | None:
+        """How predictions are compared with their truth; none: no rollout under way asks for truths."""
+        kept = self._desk.picture.traffic.get(model)
+        return None if kept is None or kept.rollout is None else kept.rollout.plan.quality
 
     async def _decisions(self, rollout: str) -> tuple[DecisionView, ...]:
         found = await asyncio.to_thread(self._store.decisions, rollout)
