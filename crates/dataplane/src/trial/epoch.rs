@@ -114,7 +114,7 @@ impl Epoch {
 
     /// Counts a request that the split gives to an arm, as it comes. Who asked for its version is no evidence: it was
     /// not drawn.
-    pub(crate) fn assign(&self, assigned: Arm, reason: Reason, key: Option<u64>) {
+    pub fn assign(&self, assigned: Arm, reason: Reason, key: Option<u64>) {
         if let Some(counts) = self.of(assigned).filter(|_| reason != Reason::Override) {
             counts.assign(key.map(|key| (&self.shared.keys, key)));
         }
@@ -135,7 +135,7 @@ impl Epoch {
     }
 
     /// Counts a request that has ended, once.
-    pub(crate) fn record(&self, ended: &Ended) {
+    pub fn record(&self, ended: &Ended) {
         let Some(counts) = self.of(ended.assigned) else { return };
         match ended.reason {
             Reason::Override => return,

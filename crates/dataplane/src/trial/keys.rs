@@ -124,6 +124,14 @@ impl Keys {
         self.look(key, 0, marks).first
     }
 
+    /// Forgets all of them, in this thread.
+    pub(super) fn clear(&self) {
+        for shard in &self.shards {
+            let keys = shard.table(|table| std::mem::take(&mut table.keys));
+            self.part.give_back(keys.len());
+        }
+    }
+
     /// Which share of keys counts, at the least; 1 as long as all do.
     pub(super) fn share(&self) -> f64 {
         let level = self.shards.iter().map(|shard| shard.table(|table| table.level)).max();

@@ -56,20 +56,27 @@ pub struct Trials {
 impl Trials {
     /// Where requests of `model` are counted under these settings: the same place while they say the same trial and
     /// epoch. Another trial of the model ends.
-    pub(crate) fn open(&self, model: &Arc<str>, settings: &TrafficSettings) -> Arc<Epoch> {
+    pub fn open(&self, model: &Arc<str>, settings: &TrafficSettings) -> Arc<Epoch> {
         let mut trials = self.lock();
         let trial = match trials.get(model).filter(|trial| *trial.name() == *settings.trial) {
             Some(trial) => Arc::clone(trial),
             None => Arc::new(Trial::new(settings, &self.pools)),
         };
         let epoch = trial.epoch(settings);
-        trials.insert(Arc::clone(model), trial);
+        let before = trials.insert(Arc::clone(model), Arc::clone(&trial));
+        drop(trials);
+        if let Some(ended) = before.filter(|before| !Arc::ptr_eq(before, &trial)) {
+            ended.end();
+        }
         epoch
     }
 
     /// Ends the model's trial, if there is one.
     pub(crate) fn close(&self, model: &str) {
-        self.lock().remove(model);
+        let ended = self.lock().remove(model);
+        if let Some(ended) = ended {
+            ended.end();
+        }
     }
 
     /// The trials under way, by model.

@@ -186,6 +186,13 @@ impl Trial {
         found
     }
 
+    /// Frees what is large in this thread: a request that still runs may be the last to hold the trial, and must not
+    /// be the one who does.
+    pub(super) fn end(&self) {
+        self.shared.keys.clear();
+        self.shared.predictions.clear();
+    }
+
     pub(super) fn epoch(&self, settings: &TrafficSettings) -> Arc<Epoch> {
         let mut epochs = self.lock();
         if let Some(last) = epochs.last().filter(|last| last.number() == settings.epoch) {

@@ -154,6 +154,14 @@ impl Predictions {
         self.shard(id, take).unwrap_or(Found::Unknown)
     }
 
+    /// Forgets all of them, in this thread.
+    pub(super) fn clear(&self) {
+        for shard in &self.shards {
+            let taken = std::mem::take(&mut *shard.lock().unwrap_or_else(PoisonError::into_inner));
+            self.part.give_back(taken.entries.values().map(|entry| entry.bytes).sum());
+        }
+    }
+
     /// Forgets what is over, and counts.
     pub(super) fn read(&self) -> PredictionCounts {
         let now = Instant::now();

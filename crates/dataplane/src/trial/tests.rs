@@ -110,6 +110,23 @@ fn quantiles_of_all_epochs_together_are_the_baselines_latency() {
     assert!((low / 0.010 - 1.0).abs() < 0.04 && (high / 0.020 - 1.0).abs() < 0.04, "{quantiles:?}");
 }
 
+/// Whoever ends a trial frees what it remembers, though a request still holds it.
+#[test]
+fn a_trial_that_ends_remembers_nothing_for_those_who_still_hold_it() {
+    let trials = Trials::default();
+    let held = trials.open(&model(), &remembering());
+    held.record(&GOOD);
+    answer(&held, "a", 1.0);
+    let trial = trials.of("m").unwrap();
+    assert_eq!(trial.read().predictions.kept, 1);
+    trials.close("m");
+    let after = trial.read().predictions;
+    assert_eq!((after.kept, after.bytes), (0, 0));
+    assert_eq!(trial.find_prediction("a"), Found::Unknown);
+    held.record(&GOOD);
+    assert_eq!(events(&held, Arm::Candidate), (0, 2));
+}
+
 fn signatures() -> Signatures {
     let spec = TensorSpec {
         alias: "y".to_owned(),
