@@ -154,6 +154,7 @@ impl DataPlane {
     }
 
     /// What is known of these requests of a model, and what was predicted, where the truth is awaited.
+    #[allow(clippy::needless_pass_by_value)] // what Python gives is made anew
     fn find_predictions(
         &self,
         py: Python<'_>,

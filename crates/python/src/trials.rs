@@ -175,7 +175,7 @@ fn profile(
     outputs: &[trial::OutputProfile],
 ) -> PyResult<Py<ProfileStatistics>> {
     let mut counts_by_code = vec![0; CODE_COUNT];
-    for (sum, count) in seen.arms(arm).flat_map(|arm| counts_by_code_of(arm)) {
+    for (sum, count) in seen.arms(arm).flat_map(counts_by_code_of) {
         if let Some(total) = counts_by_code.get_mut(sum) {
             *total += count;
         }
