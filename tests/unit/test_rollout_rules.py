@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.rolling import CORRUPT, Rolling, managed
+from understudy.analysis.settings import DEFAULT_METRICS, AnalysisSettings, MetricSettings
 from understudy.analysis.verdict import Finding, Judgement, MetricVerdict
 from understudy.model_config import All, Specific, VersionPolicy
 from understudy.rollout.commands import Pause as PauseOrder
@@ -159,6 +160,21 @@ class TestTraffic:
         assert rolling.rollout.thresholds_s == (("slow:p99", 0.2),)
         assert rolling.rollout.epoch == epoch + 1
         assert rolling.told[-1] == "rollout_thresholds"
+
+    def test_what_no_metric_asks_for_is_not_counted_and_what_is_fixed_stays(self) -> None:
+        p99_and_p90 = AnalysisSettings(metrics=(*DEFAULT_METRICS, MetricSettings(name="slow:p90")))
+        rolling = Rolling()
+        rolling.reach_first_step(plan=replace(ONE_STEP, analysis=p99_and_p90))
+        for known in (
+            (("slow:p50", 0.01),),
+            (("slow:p50", 0.02), ("slow:p90", 0.1)),
+            (("slow:p50", 0.03), ("slow:p90", 0.2), ("slow:p95", 0.3)),
+            (("slow:p50", 0.04), ("slow:p90", 0.3), ("slow:p95", 0.4), ("slow:p99", 0.5)),
+        ):
+            rolling.thresholds_s = known
+            rolling.advance()
+        assert dict(rolling.rollout.thresholds_s) == {"slow:p90": 0.1, "slow:p99": 0.5}
+        assert rolling.told.count("rollout_thresholds") == 2
 
     def test_a_plan_without_steps_promotes_after_validation(self) -> None:
         rolling = Rolling()

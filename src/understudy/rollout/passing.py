@@ -46,7 +46,7 @@ def next_step(minutes: Minutes, index: int, trigger: Trigger, reason: str, *, by
         step=index,
         weight=weight,
         ranges=first_buckets(rollout.candidate, weight),
-        thresholds_s=rollout.thresholds_s or slow_thresholds(minutes, rollout),
+        thresholds_s=slow_thresholds(minutes, rollout),
     )
     share = f"version {rollout.candidate} answers {percent(weight)} (step {index + 1} of {len(steps)})"
     minutes.move(ramping, trigger, f"{reason}; {share}", by=by)
@@ -61,11 +61,12 @@ def _with_traffic(minutes: Minutes, rollout: Rollout) -> Rollout:
 
 
 def slow_thresholds(minutes: Minutes, rollout: Rollout) -> tuple[tuple[str, float], ...]:
-    """The baseline's latency thresholds, as far as they are known, and the plan's."""
-    thresholds = dict(minutes.situation.thresholds_s)
+    """Latency thresholds that the plan's metrics ask for: those that are fixed, and what is known beyond."""
+    asked = {metric.name for metric in rollout.plan.analysis.metrics}
+    known = {name: after_s for name, after_s in minutes.situation.thresholds_s if name in asked}
     if rollout.plan.slow_after_s is not None:
-        thresholds[SLOW_OBJECTIVE] = rollout.plan.slow_after_s
-    return tuple(thresholds.items())
+        known[SLOW_OBJECTIVE] = rollout.plan.slow_after_s
+    return tuple((known | dict(rollout.thresholds_s)).items())
 
 
 def _pass_validation(minutes: Minutes, rollout: Rollout) -> bool:

@@ -67,13 +67,12 @@ def _fix_thresholds(minutes: Minutes) -> None:
     """Latency thresholds that were not known when the ramp began hold from a new epoch on."""
     rollout = minutes.present()
     thresholds = slow_thresholds(minutes, rollout)
-    if rollout.phase is not Phase.RAMPING or thresholds == rollout.thresholds_s:
+    if rollout.phase is not Phase.RAMPING or len(thresholds) == len(rollout.thresholds_s):
         return
-    if len(rollout.thresholds_s) < len(thresholds):
-        told = ", ".join(f"{name} {seconds:.3g} s" for name, seconds in thresholds)
-        reason = f"what counts as slow is known now, from the baseline: {told}"
-        fixed = replace(rollout, thresholds_s=thresholds, epoch=rollout.epoch + 1)
-        minutes.tell(fixed, "rollout_thresholds", reason)
+    told = ", ".join(f"{name} {after_s:.3g} s" for name, after_s in thresholds)
+    reason = f"what counts as slow is known now, from the baseline: {told}"
+    fixed = replace(rollout, thresholds_s=thresholds, epoch=rollout.epoch + 1)
+    minutes.tell(fixed, "rollout_thresholds", reason)
 
 
 def _meets_baseline(minutes: Minutes) -> bool:
