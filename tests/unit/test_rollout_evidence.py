@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from tests.rolling import Rolling
+from understudy.analysis.judging import judge
+from understudy.analysis.settings import AnalysisSettings
 from understudy.analysis.verdict import Finding
 from understudy.evidence import ArmCounts, Bad, EpochCounts, Evidence, Moments, ShadowCounts
 from understudy.rollout.commands import Resume
@@ -49,7 +51,45 @@ def test_epochs_of_one_weight_become_one() -> None:
         (1, 100, 10),
         (3, 500, 50),
     ]
-    assert merged[1].candidate.bad["errors"] == Bad(events=2, keys=2)
+    assert merged[1].candidate.bad["errors"] == Bad(events=2, keys=1)
+
+
+def test_the_same_keys_in_every_life_of_the_server_are_no_new_evidence() -> None:
+    unlucky = ArmCounts(requests=2_000, keys=530, assigned_keys=530, bad={"errors": Bad(90, 9)})
+    lucky = ArmCounts(requests=2_000, keys=470, assigned_keys=470, bad={"errors": Bad(30, 3)})
+    lives = tuple(
+        EpochCounts(epoch=number, weight=5_000, is_sticky=True, baseline=lucky, candidate=unlucky)
+        for number in range(1, 21)
+    )
+    once = judge(Evidence(trial="t", epochs=lives[:1]), AnalysisSettings())
+    again = judge(compact(Evidence(trial="t", epochs=lives)), AnalysisSettings())
+    assert (once.finding, once.is_split_broken) == (again.finding, again.is_split_broken)
+    errors = next(each for each in again.metrics if each.metric == "errors" and each.unit == "keys")
+    assert (errors.candidate_bad, errors.candidate_total) == (9, 530)
+
+
+def test_keys_of_one_life_speak_for_all_and_requests_are_added() -> None:
+    few = EpochCounts(
+        epoch=1,
+        weight=100,
+        is_sticky=True,
+        baseline=ArmCounts(requests=50, keys=40, keyless=5, bad={"errors": Bad(9, 8)}, truths=Bad(3, 2)),
+        candidate=ArmCounts(requests=10, keys=4, keyless=1, truths=Bad(2, 2)),
+    )
+    many = EpochCounts(
+        epoch=2,
+        weight=100,
+        is_sticky=True,
+        baseline=ArmCounts(requests=500, keys=400, keyless=5, truths=Bad(30, 20)),
+        candidate=ArmCounts(requests=5, keys=3, keyless=1, bad={"errors": Bad(2, 2)}, truths=Bad(1, 1)),
+    )
+    for epochs in ((few, many), (replace(many, epoch=1), replace(few, epoch=2))):
+        (merged,) = compact(Evidence(trial="t", epochs=epochs)).epochs
+        assert (merged.baseline.requests, merged.baseline.keys, merged.baseline.keyless) == (550, 400, 10)
+        assert (merged.candidate.requests, merged.candidate.keys) == (15, 3), "of the same life"
+        assert merged.baseline.bad == {"errors": Bad(9, 8)}
+        assert merged.candidate.bad == {"errors": Bad(2, 0)}, "of the life with more bad keys"
+        assert (merged.baseline.truths, merged.candidate.truths) == (Bad(33, 20), Bad(3, 1))
 
 
 def test_restarts_lose_nothing_and_add_nothing_twice() -> None:
