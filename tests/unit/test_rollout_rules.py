@@ -374,37 +374,6 @@ class TestRecord:
         assert rolling.phase() is None
 
 
-class TestRestart:
-    def test_goes_on_where_it_was_in_another_epoch(self) -> None:
-        rolling = Rolling()
-        rolling.reach_first_step()
-        before = rolling.rollout
-        rolling.restart(was_clean=True)
-        after = rolling.rollout
-        assert (after.phase, after.weight, after.ranges) == (before.phase, before.weight, before.ranges)
-        assert after.epoch == before.epoch + 1
-        assert after.crashes == 0
-        rolling.load(2)
-        rolling.settle()
-        assert rolling.default_version is None, "the baseline is still being loaded"
-
-    def test_a_candidate_that_crashes_the_server_is_taken_out_before_it_is_loaded_again(self) -> None:
-        rolling = Rolling()
-        rolling.reach_first_step()
-        rolling.restart(was_clean=False)
-        rolling.restart(was_clean=False)
-        assert rolling.rollout.crashes == 2
-        rolling.restart(was_clean=False)
-        assert rolling.phase() is None
-        assert rolling.effects.overlay.quarantined == {2}
-
-    def test_crashes_before_the_candidate_was_there_are_not_its_doing(self) -> None:
-        rolling = Rolling()
-        rolling.start(to=2)
-        rolling.restart(was_clean=False)
-        assert rolling.rollout.crashes == 0
-
-
 class TestManaged:
     def test_only_newer_versions_wait(self) -> None:
         rolling = managed(starts_itself=False)

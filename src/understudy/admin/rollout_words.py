@@ -5,8 +5,8 @@ from math import ceil
 
 from understudy.admin.rollouts import RolloutHeadView, RolloutView, TrafficView
 from understudy.analysis.verdict import Finding, Judgement
+from understudy.rollout.durations import counted_s, dwelt_s
 from understudy.rollout.gathering import candidate_requests
-from understudy.rollout.progress import counted_s
 from understudy.rollout.state import ENDS, Pause, Phase, Rollout
 
 
@@ -62,7 +62,7 @@ def _describe_pause(rollout: Rollout, pause: Pause) -> str:
 
 
 def _list_waits(rollout: Rollout, now: float) -> Iterator[str]:
-    elapsed_s = now - rollout.entered_at
+    elapsed_s = dwelt_s(rollout, now)
     match rollout.phase:
         case Phase.WAITING:
             yield f"version {rollout.candidate} to be ready"

@@ -153,7 +153,7 @@ class RolloutView:
         started_at: when it was ordered.
         traffic_at: when the candidate first ran a request, shadow or not; none before.
         entered_at: when it entered this phase, or this step of it.
-        in_phase_s: for how long it has been there.
+        in_phase_s: for how long it has been there, without the time in which no server ran.
         reason: of the last change, for people.
         waits_for: what is missing before it goes on, a sentence each; empty: it has ended.
         plan: how it is done.

@@ -96,6 +96,7 @@ class Minutes:
             pause=None,
             pause_before=None,
             paused_at=None,
+            away_s=0.0,
             reason=reason,
         )
         if phase is not Phase.PROMOTED and phase in ENDS:

@@ -20,11 +20,11 @@ from understudy.rollout.commands import (
     Undo,
 )
 from understudy.rollout.commands import Pause as PauseOrder
+from understudy.rollout.durations import unpaused
 from understudy.rollout.ends import Fault, promote, roll_back
 from understudy.rollout.minutes import Minutes
 from understudy.rollout.passing import next_step
 from understudy.rollout.phases import Trigger
-from understudy.rollout.progress import unpaused
 from understudy.rollout.quarantine import put_in_quarantine, release
 from understudy.rollout.refusals import check_configured, check_ready, refused, where
 from understudy.rollout.state import Pause, Phase, Rollout

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from understudy.analysis.settings import SLOW_OBJECTIVE
 from understudy.analysis.verdict import Finding
+from understudy.rollout.durations import dwelt_s
 from understudy.rollout.ends import promote
 from understudy.rollout.gathering import candidate_requests
 from understudy.rollout.minutes import ROLLOUT, Minutes, first_buckets, percent
@@ -83,7 +84,7 @@ def _pass_validation(minutes: Minutes, rollout: Rollout) -> bool:
 
 def _pass_shadow(minutes: Minutes, rollout: Rollout) -> bool:
     shadow, compared = rollout.plan.shadow, rollout.evidence.shadow.compared
-    if shadow is None or minutes.now - rollout.entered_at < shadow.dwell_s or compared < shadow.requests:
+    if shadow is None or dwelt_s(rollout, minutes.now) < shadow.dwell_s or compared < shadow.requests:
         return False
     if _finding(rollout) in ADVERSE:
         return False
@@ -101,7 +102,7 @@ def _leave_for_traffic(minutes: Minutes, rollout: Rollout, reason: str) -> bool:
 def _pass_step(minutes: Minutes, rollout: Rollout) -> bool:
     step, requests = rollout.plan.steps[rollout.step], candidate_requests(rollout)
     finding = _finding(rollout)
-    if minutes.now - rollout.entered_at < step.dwell_s or requests < step.requests or finding in ADVERSE:
+    if dwelt_s(rollout, minutes.now) < step.dwell_s or requests < step.requests or finding in ADVERSE:
         return False
     is_last = rollout.step == len(rollout.plan.steps) - 1
     judged = rollout.judgement.sentence if rollout.judgement is not None else ""

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from understudy.analysis.verdict import Finding, Judgement
 from understudy.rollout.begin import begin
+from understudy.rollout.durations import counted_s, unpaused
 from understudy.rollout.ends import Fault, roll_back, supersede
 from understudy.rollout.failing import fails
 from understudy.rollout.gathering import gather
@@ -27,21 +28,6 @@ def guide(minutes: Minutes) -> None:
     _go_on(minutes)
 
 
-def counted_s(rollout: Rollout, now: float) -> float:
-    """How much of the time that its phase may last is over."""
-    begun_at = rollout.started_at if rollout.traffic_at is None else rollout.traffic_at
-    if rollout.phase is Phase.WATCHING:
-        begun_at = rollout.entered_at
-    paused_s = 0.0 if rollout.paused_at is None else now - rollout.paused_at
-    return now - begun_at - rollout.uncounted_s - paused_s
-
-
-def unpaused(rollout: Rollout, now: float) -> Rollout:
-    """The rollout without its pause, whose length does not count."""
-    paused_s = 0.0 if rollout.paused_at is None else now - rollout.paused_at
-    return replace(rollout, pause=None, paused_at=None, uncounted_s=rollout.uncounted_s + paused_s)
-
-
 def _note_found(minutes: Minutes) -> None:
     rollout = minutes.present()
     if rollout.found_at is None and rollout.candidate in minutes.situation.found:
@@ -58,9 +44,10 @@ def _take_evidence(minutes: Minutes) -> None:
     if rollout.traffic_at is None:
         return
     evidence = gather(rollout, situation.evidence)
+    counted_at = rollout.counted_at if evidence == rollout.evidence else minutes.now
     is_anew = rollout.evidence_from > 0 and not evidence.epochs
     judgement = None if is_anew else situation.judgement or rollout.judgement
-    minutes.change(replace(rollout, evidence=evidence, judgement=judgement))
+    minutes.change(replace(rollout, evidence=evidence, counted_at=counted_at, judgement=judgement))
 
 
 def _fix_thresholds(minutes: Minutes) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from understudy.rollout.decision import Change
+from understudy.rollout.durations import back_again
 from understudy.rollout.ends import Fault, roll_back
 from understudy.rollout.gathering import compact
 from understudy.rollout.minutes import ROLLOUT, Minutes
@@ -37,7 +38,7 @@ def _resume(minutes: Minutes, rollout: Rollout, *, was_clean: bool) -> None:
         reason += f", {_times(crashes)} now while version {rollout.candidate} may have been loaded"
     evidence = compact(rollout.evidence)
     following = replace(
-        rollout,
+        back_again(rollout, minutes.now),
         epoch=rollout.epoch + 1 if rollout.traffic_at is not None else rollout.epoch,
         evidence=evidence,
         shadow_before=evidence.shadow,

@@ -78,8 +78,10 @@ class Rollout:
         traffic_at: when the candidate first ran a request, shadow or not; none before.
         entered_at: when it entered this phase, or this step of it.
         paused_at: when it was paused; none while it is not.
-        uncounted_s: of the time that its phase may last, what does not count: pauses, and what an operator
-            has granted beyond.
+        uncounted_s: of the time that its phase may last, what does not count: pauses, what an operator has
+            granted beyond, and what passed without a server.
+        counted_at: when requests were last counted, or a server last went on with it; none before traffic.
+        away_s: since it entered this phase, or this step, the time that passed without a server.
         reason: of the last change, for people.
         thresholds_s: latency thresholds fixed from the baseline, by metric; none before traffic.
         evidence: counted so far: what the data plane counts now, and what was kept of earlier epochs.
@@ -110,6 +112,8 @@ class Rollout:
     entered_at: float
     paused_at: float | None = None
     uncounted_s: float = 0.0
+    counted_at: float | None = None
+    away_s: float = 0.0
     reason: str
     thresholds_s: tuple[tuple[str, float], ...] = ()
     evidence: Evidence

@@ -17,6 +17,7 @@ from understudy.clock import Calendar
 from understudy.control.picture import Picture
 from understudy.rollout.consequences import held_versions, weighted_versions
 from understudy.rollout.decision import Decision, Position
+from understudy.rollout.durations import dwelt_s
 from understudy.rollout.situation import Situation
 from understudy.rollout.state import ENDS, ModelTraffic, Phase, Rollout
 from understudy.routing import ModelRoute
@@ -38,7 +39,7 @@ def build_rollout(rollout: Rollout, now: float, calendar: Calendar) -> RolloutVi
         started_at=calendar.date(rollout.started_at),
         traffic_at=None if rollout.traffic_at is None else calendar.date(rollout.traffic_at),
         entered_at=calendar.date(rollout.entered_at),
-        in_phase_s=max(0.0, now - rollout.entered_at),
+        in_phase_s=max(0.0, dwelt_s(rollout, now)),
         reason=rollout.reason,
         waits_for=list_waits(rollout, now),
         plan=rollout.plan,

@@ -197,5 +197,5 @@ def _without_counts(traffic: ModelTraffic) -> ModelTraffic:
     """What may not change without a decision."""
     rollout = traffic.rollout
     if rollout is not None:
-        rollout = replace(rollout, evidence=Evidence(trial=rollout.id), judgement=None)
+        rollout = replace(rollout, evidence=Evidence(trial=rollout.id), counted_at=None, judgement=None)
     return replace(traffic, rollout=rollout, waiting=None, declared=None)
