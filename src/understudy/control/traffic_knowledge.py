@@ -76,6 +76,7 @@ class TrafficKnowledge:
         route = picture.table.routes.get(model)
         rollout = traffic.rollout
         outcome = known.outcome
+        trial = known.trial if rollout is not None and _is_its(known.trial, rollout) else None
         return Situation(
             model=model,
             config=picture.configured.get(model),
@@ -84,15 +85,15 @@ class TrafficKnowledge:
             snapshot=picture.models.get(model),
             default_version=None if route is None else route.default_version,
             validation=outcome if rollout and outcome and _is_of(outcome, rollout) else None,
-            evidence=None if known.trial is None else known.trial.evidence,
+            evidence=None if trial is None else trial.evidence,
             judgement=None if rollout is None else self._judge(known, rollout),
-            thresholds_s=() if known.trial is None else known.trial.thresholds_s,
+            thresholds_s=() if trial is None else trial.thresholds_s,
             is_recorded=is_recorded,
         )
 
     def _judge(self, known: _Known, rollout: Rollout) -> Judgement | None:
         """Once for what was counted: four times a second is as often as anybody has to know."""
-        if known.trial is None or known.trial.evidence.trial != rollout.id:
+        if known.trial is None or not _is_its(known.trial, rollout):
             return None
         if known.judged is None:
             evidence = gather(rollout, known.trial.evidence)
@@ -103,6 +104,11 @@ class TrafficKnowledge:
 
     def _of(self, model: str) -> _Known:
         return self._known.setdefault(model, _Known())
+
+
+def _is_its(trial: TrialSeen | None, rollout: Rollout) -> bool:
+    """Whether it is the rollout's: weights by hand and the rollout before may have been counted last."""
+    return trial is not None and trial.evidence.trial == rollout.id
 
 
 def _is_of(outcome: ValidationOutcome, rollout: Rollout) -> bool:
