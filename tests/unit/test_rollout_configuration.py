@@ -47,9 +47,37 @@ def test_a_model_that_is_removed_ends_its_rollout_and_keeps_its_quarantine(rampi
     assert change.is_urgent
     assert [each.phase for each in change.ended] == [Phase.ENDED]
     assert "no longer names digits" in change.ended[0].reason
-    assert (ramping.traffic.stable, ramping.effects.labels) == (None, ())
     assert set(ramping.traffic.quarantined) == {9}
     assert ramping.advance().traffic is ramping.traffic, "told once"
+
+
+def test_a_managed_model_that_comes_back_serves_what_was_promoted_and_rolls_out_the_rest_anew() -> None:
+    rolling = managed()
+    rolling.publish(2)
+    rolling.settle()
+    config, rolling.config = rolling.config, None
+    rolling.settle()
+    rolling.config, rolling.states = config, {}
+    assert rolling.advance().traffic.stable == 1
+    assert rolling.effects.overlay.pinned >= {1}
+    rolling.load(2)
+    assert {rolling.default_version} == {None}, "the unproven version is ready first, and is not the default"
+    rolling.load(1)
+    rolling.settle()
+    assert (rolling.default_version, rolling.rollout.candidate, rolling.rollout.id) == (1, 2, "digits-2-2")
+
+
+def test_a_model_that_comes_back_elsewhere_begins_anew() -> None:
+    rolling = managed()
+    config, rolling.config = rolling.config, None
+    rolling.settle()
+    assert config is not None
+    rolling.config, rolling.states, rolling.found = replace(config, base_path="/other/digits"), {}, {7}
+    rolling.advance()
+    assert rolling.traffic.stable is None
+    rolling.load(7)
+    rolling.settle()
+    assert rolling.traffic.stable == 7
 
 
 def test_a_model_that_moves_begins_anew(ramping: Rolling) -> None:

@@ -14,7 +14,7 @@ def follow_configuration(minutes: Minutes) -> None:
     """Another word of the configuration comes after what is kept here: what contradicts it, gives way."""
     config, before = minutes.situation.config, minutes.traffic.declared
     if config is None:
-        forget(minutes, f"the configuration no longer names {minutes.situation.model}")
+        _end(minutes, f"the configuration no longer names {minutes.situation.model}")
         return
     if before is None:
         return
@@ -23,7 +23,7 @@ def follow_configuration(minutes: Minutes) -> None:
     if said is None or said == before:
         return
     if said.base_path != before.base_path:
-        forget(minutes, f"the configuration moves the model from {before.base_path} to {said.base_path}")
+        _forget(minutes, f"the configuration moves the model from {before.base_path} to {said.base_path}")
         return
     if said.policy != before.policy:
         _follow_policy(minutes, said)
@@ -31,15 +31,21 @@ def follow_configuration(minutes: Minutes) -> None:
         _follow_labels(minutes, before, said)
 
 
-def forget(minutes: Minutes, reason: str) -> None:
-    """Nothing but quarantine is kept: numbers mean other versions now, or none."""
-    traffic = minutes.traffic
-    if traffic.rollout is not None:
+def _end(minutes: Minutes, reason: str) -> None:
+    """Nothing of the model is served. Which version was, is kept.
+
+    A model that is back at the same place must not serve what no rollout promoted, were it taken out by
+    mistake and for a minute.
+    """
+    if minutes.traffic.rollout is not None:
         overrule(minutes, reason)
-    if traffic.weights is not None:
+    if minutes.traffic.weights is not None:
         clear_weights(minutes, reason)
-    if traffic.declared is None:
-        return
+
+
+def _forget(minutes: Minutes, reason: str) -> None:
+    """Nothing but quarantine is kept: numbers mean other versions now."""
+    _end(minutes, reason)
     minutes.is_urgent = True
     stable = minutes.traffic.stable
     minutes.traffic = replace(
