@@ -7,6 +7,7 @@ from xxhash import xxh3_64_intdigest
 from tests.live.asking import TIMEOUT_S, predict_message
 from tests.live.process import LiveServer
 from understudy.routing.traffic import BUCKETS, KEY_HEADER
+from understudy.wire import message_class
 
 
 def bucket(model: str, candidate: int, key: str) -> int:
@@ -42,3 +43,29 @@ def wait_managed(server: LiveServer, model: str) -> None:
     """Waits until a model's first version is what its rollouts begin from; the log may have said so already."""
     if not server.logged("stable_set", model=model):
         server.wait_log("stable_set", model=model)
+
+
+def answers_label(server: LiveServer, model: str, label: str) -> int | None:
+    """The version that a label leads to, as both doors say; none: it leads nowhere."""
+    url = f"http://{server.rest}/v1/models/{model}/labels/{label}:predict"
+    answer = requests.post(url, json={"instances": [{"x": 0.0}]}, timeout=TIMEOUT_S)
+    by_rest = int(answer.headers["x-understudy-version"]) if answer.status_code == requests.codes.ok else None
+    with grpc.insecure_channel(server.grpc) as channel:
+        call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict", bytes, bytes)
+        try:
+            said = call(predict_message(model, 0.0, versionLabel=label), timeout=TIMEOUT_S)
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.INVALID_ARGUMENT:
+                raise
+            by_grpc = None
+        else:
+            by_grpc = read_version(said)
+    assert by_rest == by_grpc, (answer.text, by_rest, by_grpc)
+    return by_rest
+
+
+def read_version(answer: bytes) -> int:
+    """The version that a serialized PredictResponse says."""
+    response = message_class("tensorflow.serving.PredictResponse")()
+    response.MergeFromString(answer)
+    return int(response.model_spec.version.value)  # type: ignore[attr-defined] # of a class made at run time
