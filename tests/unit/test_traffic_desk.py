@@ -26,7 +26,7 @@ from understudy.control.facts import (
 )
 from understudy.control.traffic_records import COUNTS_S, RETRY_S_MIN
 from understudy.errors import ConfigError, StoreError
-from understudy.model_config import All
+from understudy.model_config import All, Specific
 from understudy.rollout.commands import (
     Abort,
     ClearWeights,
@@ -38,7 +38,7 @@ from understudy.rollout.commands import (
 )
 from understudy.rollout.state import Phase
 from understudy.routing.traffic import BucketRange
-from understudy.servable import Loaded, LoadFailed, ServableId
+from understudy.servable import Loaded, LoadFailed, ServableId, Unloaded
 
 
 def test_a_candidate_is_loaded_beside_what_serves_and_is_not_the_default() -> None:
@@ -126,6 +126,24 @@ def test_a_new_version_of_a_managed_model_is_never_the_default_for_one_publish()
     assert defaults == {1}
     assert route(ticking).ready_versions == (1, 2)
     assert rollout(ticking).asked_by == "strategy"
+
+
+def test_what_served_goes_on_until_the_version_that_the_configuration_goes_back_to_is_ready() -> None:
+    ticking = ramping()
+    command(ticking, Promote())
+    ticking.clock.advance(PLAN.keep_baseline_s)
+    ticking.tick()
+    ticking.desk.finish(Unloaded(ServableId("m", 1), 0.1))
+    ticking.tick()
+    assert route(ticking).ready_versions == (2,)
+    ticking.order(model("m", version_policy=Specific((1,))))
+    ((load, _platform),) = ticking.tick().loads
+    ticking.tick()
+    assert (load.servable.version, route(ticking).default_version) == (1, 2)
+    ticking.desk.finish(Loaded(load.servable, 0.1))
+    ticking.tick()
+    ticking.tick()
+    assert (route(ticking).default_version, route(ticking).ready_versions) == (1, (1,))
 
 
 def test_a_strategy_that_is_taken_away_leaves_the_present_rollout_its_plan() -> None:

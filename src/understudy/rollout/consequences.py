@@ -54,10 +54,11 @@ def consequences(traffic: ModelTraffic, situation: Situation) -> Consequences:
         default, split = weights.default, _split_by_weights(weights, situation)
     else:
         default, split = traffic.stable, None
+    unfit = overlay.quarantined | _not_promoted(rollout)
     return Consequences(
         overlay=overlay,
         default_version=default,
-        barred=newer_versions(traffic, situation) | overlay.quarantined | _not_promoted(rollout),
+        barred=(newer_versions(traffic, situation) - _bridging(default, situation)) | unfit,
         labels=overlaid_labels(traffic),
         traffic=split,
     )
@@ -137,6 +138,13 @@ def _not_promoted(rollout: Rollout | None) -> frozenset[int]:
     if rollout is None or rollout.phase is Phase.WATCHING:
         return NONE
     return frozenset({rollout.candidate})
+
+
+def _bridging(default: int | None, situation: Situation) -> frozenset[int]:
+    """Who answers now goes on until the version that is to is ready: otherwise nobody would, meanwhile."""
+    serving = situation.default_version
+    is_bridge = serving is not None and default is not None and not situation.is_ready(default)
+    return frozenset({serving}) if serving is not None and is_bridge else NONE
 
 
 def _split_by_rollout(rollout: Rollout) -> Traffic | None:
