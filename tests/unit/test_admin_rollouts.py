@@ -151,9 +151,7 @@ def test_traffic_is_split_by_hand_and_the_split_taken_away(plane: ControlPlane) 
     both = plane.text("n").replace(" }", " model_version_policy { all {} } }", 1)
     applied = plane.api.post("/v1/config", json={"text": both})
     assert applied.status_code == 200, applied.text
-    deadline = time.monotonic() + TIMEOUT_S
-    while [each["state"] for each in plane.api.get("/v1/models/n").json()["versions"]] != ["ready"] * 2:
-        assert time.monotonic() < deadline
+    wait_both_ready(plane, "n")
     split = plane.api.put(TRAFFIC.format("n"), json={"weights": {"1": 90, "2": 10}, "by": "ann@desk"})
     assert split.status_code == 200, split.text
     view = msgspec.json.decode(split.content, type=TrafficView)
@@ -257,6 +255,53 @@ def test_a_model_whose_name_has_slashes_is_rolled_out_too(plane: ControlPlane) -
     story = plane.api.get(f"/v1/rollouts/{rollout['id']}")
     assert story.json()["rollout"]["id"] == rollout["id"]
     assert plane.api.get("/v1/models/team%2Fads/traffic").json()["rollout"] == rollout["id"]
+
+
+HALVES = [{"version": 1, "weight": 5_000}, {"version": 2, "weight": 5_000}]
+
+
+@pytest.mark.slow
+def test_a_model_with_a_very_long_name_is_rolled_out_and_split_and_holds_up_nobody(
+    plane: ControlPlane,
+) -> None:
+    name = "n" * 1_000
+    plane.exports["n"].synthetic(2)
+    first, both = (
+        plane.text("m", "n").replace('name: "n"', f'name: "{name}" model_version_policy {{ {policy} }}')
+        for policy in ("specific { versions: 1 }", "all {}")
+    )
+    assert plane.api.post("/v1/config", json={"text": first}).is_success
+    plan = "shadow: none\nsteps: [{weight: 50 %, dwell: 0 s, requests: 1}]"
+    begun = start(plane, model=name, plan=plan)
+    assert begun.status_code == 200, begun.text
+    wait_shares(plane, name, HALVES)
+    assert plane.api.put("/v1/models/m/labels/mine", json={"version": 1}).is_success
+    assert plane.api.post(f"{ROLLOUT.format(name)}/abort", json={"quarantine": False}).is_success
+    assert plane.api.post("/v1/config", json={"text": both}).is_success
+    wait_both_ready(plane, name)
+    split = plane.api.put(TRAFFIC.format(name), json={"weights": {"1": 50, "2": 50}})
+    assert split.status_code == 200, split.text
+    wait_shares(plane, name, HALVES)
+    assert plane.api.put("/v1/models/m/labels/mine", json={"version": 1}).is_success
+
+
+def wait_both_ready(plane: ControlPlane, model: str) -> None:
+    """Until both versions of a model can answer."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while [each["state"] for each in plane.api.get(f"/v1/models/{model}").json()["versions"]] != [
+        "ready"
+    ] * 2:
+        assert time.monotonic() < deadline
+
+
+def wait_shares(plane: ControlPlane, model: str, shares: list[dict[str, int]]) -> None:
+    """Until this is how a model's requests are split."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        seen = plane.api.get(TRAFFIC.format(model)).json()["shares"]
+        if [{key: each[key] for key in ("version", "weight")} for each in seen] == shares:
+            return
+        assert time.monotonic() < deadline, seen
 
 
 def test_the_api_describes_all_of_it(plane: ControlPlane) -> None:

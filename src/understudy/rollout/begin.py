@@ -7,6 +7,7 @@ from understudy.evidence import Evidence
 from understudy.rollout.commands import Start
 from understudy.rollout.consequences import kept_versions
 from understudy.rollout.minutes import STRATEGY, Minutes
+from understudy.rollout.names import name_rollout, name_salt
 from understudy.rollout.plan import Plan
 from understudy.rollout.refusals import check_configured, refused, where
 from understudy.rollout.state import Phase, Rollout
@@ -14,14 +15,10 @@ from understudy.rollout.upkeep import newest_version
 
 
 def begin(minutes: Minutes, baseline: int, candidate: int, plan: Plan, *, by: str) -> None:
-    """A rollout is the present one. It has no traffic yet.
-
-    The salt follows from model and candidate: every server assigns alike without asking, another try of the
-    same version meets the same callers, and the callers of two candidates have nothing to do with each other.
-    """
+    """A rollout is the present one. It has no traffic yet."""
     situation, number = minutes.situation, minutes.traffic.rollouts + 1
     model = situation.model
-    rollout_id = f"{model}-{candidate}-{number}"
+    rollout_id = name_rollout(model, candidate, number)
     minutes.traffic = replace(minutes.traffic, rollouts=number)
     minutes.declare()
     minutes.begin(
@@ -31,7 +28,7 @@ def begin(minutes: Minutes, baseline: int, candidate: int, plan: Plan, *, by: st
             baseline=baseline,
             candidate=candidate,
             plan=plan,
-            salt=f"{model}/{candidate}",
+            salt=name_salt(model, candidate),
             asked_by=by,
             phase=Phase.WAITING,
             started_at=minutes.now,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from understudy.lifecycle.aspire import NO_OVERLAY, Overlay
 from understudy.model_config import Latest
 from understudy.rollout.minutes import CANARY_LABEL, STABLE_LABEL
+from understudy.rollout.names import name_weights
 from understudy.rollout.plan import Plan, Strategy
 from understudy.rollout.situation import Situation
 from understudy.rollout.state import ModelTraffic, Pause, Phase, Rollout, Weights
@@ -190,7 +191,7 @@ def _split_by_weights(weights: Weights, situation: Situation) -> Traffic:
     plan = (situation.strategy or DEFAULT_STRATEGY).plan
     ranges: tuple[BucketRange, ...] = weights.ranges
     return Traffic(
-        trial=f"{situation.model}-weights",
+        trial=name_weights(situation.model),
         epoch=weights.epoch,
         candidate=None,
         salt=weights.salt,

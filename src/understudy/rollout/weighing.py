@@ -6,6 +6,7 @@ from typing import Final
 from understudy.errors import Code, ConfigError
 from understudy.rollout.consequences import weighted_versions
 from understudy.rollout.minutes import CONFIGURATION, Minutes, percent
+from understudy.rollout.names import name_weights_salt
 from understudy.rollout.state import Weights
 from understudy.rollout.weights import Split, resplit
 from understudy.routing.traffic import BUCKETS
@@ -32,7 +33,7 @@ def set_weights(minutes: Minutes, weights: tuple[tuple[int, int], ...], *, by: s
         traffic,
         epochs=traffic.epochs + 1,
         weights=Weights(
-            salt=f"{situation.model}/weights",
+            salt=name_weights_salt(situation.model),
             epoch=traffic.epochs + 1,
             ranges=split.ranges,
             default=rest,
