@@ -24,7 +24,7 @@ from understudy.dataplane.native import NativeDataPlane
 from understudy.dataplane.options import DataPlaneOptions, LoadRequest
 from understudy.routing import ModelRoute, ReadyVersion, RouteUpdate
 from understudy.routing.traffic import ShadowRoute, Traffic
-from understudy.server.evidence import read_shadow
+from understudy.server.evidence import read_shown
 
 SPIN_US: Final = 200
 """How long a run computes."""
@@ -105,9 +105,10 @@ class Bench:
 
     def mirrored(self) -> str:
         """What came of the shadow in the round before."""
-        report = read_shadow(self._plane, messages.MODEL_NAME)
-        if report is None:
+        shown = read_shown(self._plane, messages.MODEL_NAME)
+        if shown is None or shown.shadow is None:
             return ""
+        report = shown.shadow
         shed = ", ".join(f"{why} {count}" for why, count in report.shed.items())
         return f"{report.counts.mirrored} mirrored, {report.counts.compared} compared; shed: {shed or 'none'}"
 

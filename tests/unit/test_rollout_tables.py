@@ -24,15 +24,24 @@ from understudy.cli.rollout_tables import (
     build_story,
     describe_decision,
     measure_progress,
-    show_rate,
     show_ratio,
 )
+from understudy.cli.tables import show_rate
 from understudy.cli.traffic_tables import build_quarantine, build_traffic
 from understudy.clock import Calendar
-from understudy.evidence import ArmProfile, Evidence, OutputProfile, TrialProfile, TruthCounts
+from understudy.errors import Code
+from understudy.evidence import (
+    ArmProfile,
+    Evidence,
+    OutputProfile,
+    ShadowCounts,
+    TrialProfile,
+    TruthCounts,
+)
 from understudy.rollout.plan import Plan, Step
 from understudy.rollout.state import Pause, Phase, Rollout
 from understudy.server.rollout_views import build_rollout as view_rollout
+from understudy.shadow_report import DifferingRequest, FailedRequest, OutputReport, ShadowReport
 from understudy.testing import ManualClock
 
 NOON = datetime(2030, 1, 2, 12, 0, 0, tzinfo=UTC)
@@ -66,7 +75,7 @@ def test_a_rollout_says_where_it_is_and_what_it_has_counted() -> None:
         "59 requests; 1 callers' mistakes; 2 answered by the baseline instead"
     )
     assert fact(shown, "baseline") == "7,800 requests"
-    assert fact(shown, "shadow") == "1,000 compared, 3 of 1,000 (0.3 %) disagreed; 4 shed; 6 not comparable"
+    assert fact(shown, "shadow") == "1,000 compared, 3 of 1,000 (0.30 %) disagreed; 4 shed; 6 not comparable"
 
 
 def test_each_metric_has_a_line_with_both_rates_their_ratio_and_what_is_missing() -> None:
@@ -75,7 +84,7 @@ def test_each_metric_has_a_line_with_both_rates_their_ratio_and_what_is_missing(
     assert shown[head + 1].split("  ")[0] == "errors"
     assert "3 of 412 (0.73 %)" in shown[head + 1]
     assert "40 of 7,800 (0.51 %)" in shown[head + 1]
-    assert "1.42 (0.3 to 4.1)" in shown[head + 1]
+    assert "1.4 (0.3 to 4.1)" in shown[head + 1]
     assert shown[head + 1].endswith("not decided  900")
     assert shown[head + 2].endswith("no harm      -")
     assert shown[-1] == "Together: not decided."
@@ -98,6 +107,12 @@ def test_a_muted_metric_is_said_to_be_one() -> None:
     assert any("not decided (muted)" in line for line in shown)
 
 
+def shadowed(*, compared: int, shed: int = 0, incomparable: int = 0) -> Evidence:
+    mirrored = compared + shed + incomparable
+    counts = ShadowCounts(mirrored=mirrored, shed=shed, incomparable=incomparable, compared=compared)
+    return Evidence(trial="m-2-1", shadow=counts)
+
+
 @pytest.mark.parametrize(
     ("changes", "now", "waits"),
     [
@@ -105,6 +120,9 @@ def test_a_muted_metric_is_said_to_be_one() -> None:
         ({"phase": Phase.VALIDATING}, 230.0, ["version 2 to pass validation"]),
         ({"phase": Phase.SHADOWING, "evidence": Evidence(trial="m-2-1")}, 230.0, ["30 s more", "50 more compared requests"]),
         ({"phase": Phase.SHADOWING}, 300.0, []),
+        ({"phase": Phase.SHADOWING, "evidence": shadowed(shed=312, compared=18)}, 300.0, ["32 more compared requests: 312 of 330 mirrored ones were shed, because the server had no room for them; it has more at quieter hours, or start again with --no-shadow"]),
+        ({"phase": Phase.SHADOWING, "evidence": shadowed(incomparable=9, compared=1)}, 300.0, ["49 more compared requests: 9 of 10 mirrored ones are none that the candidate can be asked; if clients are to change with it, start again with --no-shadow"]),
+        ({"phase": Phase.SHADOWING, "evidence": shadowed(shed=3, compared=20)}, 300.0, ["30 more compared requests"]),
         ({}, 230.0, ["30 s more", "31 more requests of version 2"]),
         ({"step": 3, "weight": 5_000}, 300.0, ["50 more requests of version 2", "errors to be decided: about 900 more requests"]),
         ({"step": 3, "weight": 5_000, "judgement": None, "evidence": EVIDENCE}, 300.0, ["50 more requests of version 2", "evidence"]),
@@ -126,6 +144,14 @@ def test_a_suspicion_is_waited_out() -> None:
     judgement = replace(JUDGEMENT, metrics=(replace(ERRORS, finding=Finding.SUSPICION),))
     waits = view(replace(RAMPING, judgement=judgement), 300.0).waits_for
     assert "errors to be above suspicion" in waits
+
+
+def test_a_time_that_was_up_for_want_of_room_says_so() -> None:
+    held = replace(
+        RAMPING, phase=Phase.SHADOWING, pause=Pause.INCONCLUSIVE, evidence=shadowed(shed=9, compared=1)
+    )
+    (wait,) = view(held).waits_for
+    assert "9 of 10 mirrored ones were shed" in wait
 
 
 @pytest.mark.parametrize("pause", [Pause.INCONCLUSIVE, Pause.BROKEN_SPLIT])
@@ -214,9 +240,10 @@ def test_a_bar_is_drawn_only_where_it_is_asked_for() -> None:
     ("bad", "total", "shown"),
     [
         (0, 0, "0 of 0"),
-        (0, 10, "0 of 10 (0 %)"),
+        (0, 10, "0 of 10 (0.00 %)"),
         (3, 412, "3 of 412 (0.73 %)"),
-        (12, 4031, "12 of 4,031 (0.3 %)"),
+        (412, 412, "412 of 412 (100.00 %)"),
+        (12, 4031, "12 of 4,031 (0.30 %)"),
     ],
 )
 def test_a_rate_is_short(bad: int, total: int, shown: str) -> None:
@@ -228,6 +255,7 @@ def test_a_rate_is_short(bad: int, total: int, shown: str) -> None:
     [
         (None, None, None, "-"),
         (2.3, 1.1, 4.6, "2.3 (1.1 to 4.6)"),
+        (1234.5, 99.6, 5e6, "1,234 (100 to 5,000,000)"),
         (2.3, None, None, "2.3 (0 to any)"),
         (None, 1.1, None, "? (1.1 to any)"),
     ],
@@ -261,8 +289,8 @@ def test_a_story_is_its_decisions_and_has_the_numbers_when_asked() -> None:
     story = StoryView(rollout=view(), decisions=(DECISION,))
     brief, whole = (lines(build_story(story, with_numbers=each)) for each in (False, True))
     assert [line.split()[0] for line in brief] == ["WHEN", f"{NOON.astimezone():%Y-%m-%d}"]
-    assert not any("1.42" in line for line in brief)
-    assert any("1.42 (0.3 to 4.1)" in line for line in whole)
+    assert not any("1.4 (" in line for line in brief)
+    assert any("1.4 (0.3 to 4.1)" in line for line in whole)
 
 
 def test_traffic_is_shares_and_what_a_person_should_know() -> None:
@@ -299,3 +327,64 @@ def test_quarantine_says_since_when_by_whom_and_why() -> None:
     each = QuarantinedView(version=3, at=NOON, by="rollout", reason="errors:\nharm", rollout="m-3-2")
     assert lines(build_quarantine([("m", each)]))[1].split("  ")[0] == "m"
     assert lines(build_quarantine([("m", each)]))[1].endswith("m-3-2    errors: harm")
+
+
+OUTPUT = OutputReport(
+    signature="serving_default",
+    output="scores",
+    compared=18,
+    disagreed=3,
+    unlike=0,
+    top_1_compared=18,
+    top_1_disagreed=1,
+    largest_absolute=0.5,
+    largest_relative=None,
+    absolute_counts=(15, 3),
+    relative_counts=(15, 3),
+    worst=tuple(
+        DifferingRequest(
+            request_id=f"order-{number}",
+            key_hash=None,
+            element=8,
+            baseline="0.87",
+            candidate="0.31",
+            severity=500.0,
+            inputs="x: float [1, 64] = 0, 5, …",
+        )
+        for number in range(5)
+    ),
+)
+REPORT = ShadowReport(
+    trial="m-2-1",
+    counts=ShadowCounts(mirrored=330, shed=310, incomparable=2, compared=18, disagreed=3),
+    shed={"queue_full": 10, "machine_busy": 300},
+    incomparable={"a_new_reason": 2},
+    overdue=1,
+    overdue_ever=1,
+    run_quantiles_s=((0.5, 0.004), (0.99, 0.03)),
+    bounds=(),
+    outputs=(OUTPUT, replace(OUTPUT, output="text", unlike=3, top_1_compared=0, worst=())),
+    failures=(
+        FailedRequest(request_id="order-9", key_hash=None, code=Code.INTERNAL, message="no\nroom", inputs=""),
+    ),
+)
+
+
+def test_what_came_of_shadow_traffic_is_told_with_the_worst_requests_and_why_others_were_shed() -> None:
+    shown = lines(build_rollout(replace(view(), shadow=REPORT), with_bar=False))
+    told = [" ".join(line.split()) for line in shown[shown.index("") :]]
+    assert told[-11:] == [
+        "SHADOW DISAGREED TOP 1 ELSEWHERE LARGEST DIFFERENCE",
+        "scores 3 of 18 (16.67 %) 1 of 18 (5.56 %) 0.5 (infinite of the baseline's)",
+        "text 3 of 18 (16.67 %) - another type or shape",
+        *(
+            f"Request order-{number}: scores is 0.31 instead of 0.87 at 8 (asked: x: float [1, 64] = 0, 5, …)"
+            for number in range(3)
+        ),
+        "Request order-9 failed on the candidate alone: INTERNAL: no room",
+        "310 of 330 mirrored requests were shed: 300 machine_busy (every core is busy: wait for a quieter hour); "
+        "10 queue_full (64 wait already: mirror a smaller share).",
+        "2 of 330 mirrored requests were not comparable: 2 a_new_reason.",
+        "Runs of the candidate that hang, for more than 10 s so far: 1.",
+        "The candidate's shadow runs, which yield to all other work, took p50 4 ms, p99 30 ms.",
+    ]

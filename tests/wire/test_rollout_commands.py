@@ -98,6 +98,30 @@ def test_a_rollout_is_followed_through_a_crash_to_its_promotion_and_undone(
                 assert ask_plainly(again) == "1"
 
 
+def test_what_came_of_shadow_traffic_is_shown_and_exported(tmp_path: Path, exports: Exports) -> None:
+    plan = tmp_path / "shadow.yaml"
+    plan.write_text("shadow: {share: 100 %, requests: 1000000}\n")
+    with serve(tmp_path, exports) as server:
+        begun = call(server, "rollout", "start", "m", "--to", "2", "--plan", str(plan), "--json")
+        exports.synthetic(2, fail_on=13.0)
+        wait_phase(server, "shadowing")
+        deadline = time.monotonic() + PATIENCE_S
+        while not is_shadow_settled(server):
+            assert ask_plainly(server) == "1"
+            assert time.monotonic() < deadline
+        told = call(server, "rollout", "status", "m").stdout
+        assert "which yield to all other work, took" in told or "mirrored requests were shed: " in told
+        story = call(server, "rollout", "export", json.loads(begun.stdout)["id"])
+        assert json.loads(story.stdout)["rollout"]["shadow"]["trial"] == json.loads(begun.stdout)["id"]
+
+
+def is_shadow_settled(server: LiveServer) -> bool:
+    """Whether some mirrored request has been compared or shed, as it happens on a machine that others use, too."""
+    answer = requests.get(f"http://{server.admin}/v1/models/m/rollout", timeout=30)
+    shadow = answer.json()["shadow"]
+    return shadow is not None and bool(shadow["counts"]["compared"] or shadow["shed"])
+
+
 def wait_ready(server: LiveServer, number: int) -> None:
     """Until this version of m answers."""
     deadline = time.monotonic() + PATIENCE_S

@@ -8,16 +8,17 @@ from pathlib import Path
 import grpc
 import pytest
 import requests
+from xxhash import xxh3_64_intdigest
 
 from tests.live.asking import TIMEOUT_S, predict_message
 from tests.live.exports import Exports
 from understudy.dataplane.native import NativeDataPlane
 from understudy.dataplane.options import BatchingOptions, DataPlaneOptions, LoadRequest
-from understudy.dataplane.shadows import ShadowReport
 from understudy.errors import Code
 from understudy.routing import ModelRoute, ReadyVersion, RouteUpdate
 from understudy.routing.traffic import BUCKETS, ShadowRoute, Traffic
-from understudy.server.evidence import read_evidence, read_shadow
+from understudy.server.evidence import read_evidence, read_shown
+from understudy.shadow_report import ShadowReport
 
 REQUESTS = 20
 HALF_PLUS_TWO = {"a": 0.5, "b": 2.0, "version": None}
@@ -75,15 +76,16 @@ class Doors:
             assert isinstance(answer, bytes)
             return answer
 
-    def report(self) -> ShadowReport:
-        report = read_shadow(self.plane, "m")
-        assert report is not None
-        return report
+    def report(self) -> ShadowReport | None:
+        """None before a request was mirrored."""
+        shown = read_shown(self.plane, "m")
+        assert shown is not None
+        return shown.shadow
 
     def wait(self, is_so: Callable[[ShadowReport], bool]) -> ShadowReport:
         """Looks until it is so; how long that takes does not matter."""
         give_up_at = time.monotonic() + TIMEOUT_S
-        while not is_so(report := self.report()):
+        while (report := self.report()) is None or not is_so(report):
             assert time.monotonic() < give_up_at, report
             time.sleep(0.01)
         return report
@@ -119,10 +121,10 @@ def test_both_doors_answer_as_before_and_what_differs_is_counted_and_kept(doors:
     worst = output.worst[0]
     assert worst.request_id in {f"rest-{REQUESTS - 1}", f"grpc-{REQUESTS - 1}"}
     assert (worst.baseline, worst.candidate) == ("11.5", "30.5")
-    assert worst.key_hash is not None
+    assert worst.key_hash == f"{xxh3_64_intdigest(b'salt' + bytes(1) + KEY_VALUE.encode()):016x}"
     assert {failure.request_id for failure in report.failures} == {"rest-13", "grpc-13"}
     assert {failure.code for failure in report.failures} == {Code.INVALID_ARGUMENT}
 
 
 def test_a_model_without_a_trial_has_no_shadow(doors: Doors) -> None:
-    assert read_shadow(doors.plane, "n") is None
+    assert read_shown(doors.plane, "n") is None

@@ -21,7 +21,7 @@ from understudy.quality.desk import FeedbackDesk, FeedbackItem
 from understudy.rollout.plan import Quality, QualitySettings
 from understudy.routing import ModelRoute, ReadyVersion, RouteUpdate, VersionStatus
 from understudy.routing.traffic import BUCKETS, BucketRange, Remembering, Traffic
-from understudy.server.evidence import read_evidence, read_profile
+from understudy.server.evidence import read_evidence, read_shown
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 TIMEOUT_S = 60
@@ -140,8 +140,10 @@ def test_outputs_that_are_no_numbers_are_counted_and_shown(candidate_only: Doors
     candidate_only.ask_grpc(3e38)
     candidate_only.ask_grpc(2.0)
     assert candidate_only.epoch().candidate.bad[INVALID_OUTPUTS] == ERROR_NOBODY
-    profile = read_profile(candidate_only.plane, "m")
-    assert profile is not None
+    shown = read_shown(candidate_only.plane, "m")
+    assert shown is not None
+    assert shown.shadow is None, "nothing was mirrored"
+    profile = shown.profile
     (output,) = profile.candidate.outputs
     assert (output.name, output.count, output.not_finite, output.mean) == ("y", 1, 1, 22.0)
     assert profile.candidate.codes == {"OK": 2}

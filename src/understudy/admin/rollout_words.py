@@ -5,6 +5,7 @@ from math import ceil
 
 from understudy.admin.rollouts import RolloutHeadView, RolloutView, TrafficView
 from understudy.analysis.verdict import Finding, Judgement
+from understudy.evidence import ShadowCounts
 from understudy.rollout.durations import counted_s, dwelt_s
 from understudy.rollout.gathering import candidate_requests
 from understudy.rollout.state import ENDS, Pause, Phase, Rollout
@@ -48,9 +49,11 @@ def _describe_pause(rollout: Rollout, pause: Pause) -> str:
         case Pause.APPROVAL:
             return f"`understudy rollout approve {model}`: the step is passed"
         case Pause.INCONCLUSIVE:
+            is_unseen = rollout.phase is Phase.SHADOWING
             return (
                 f"an operator: its time is up, and the evidence says neither; `understudy rollout promote "
                 f"{model}`, `abort {model}`, or `resume {model}` to give it more time"
+                f"{_explain_uncompared(rollout.evidence.shadow) if is_unseen else ''}"
             )
         case Pause.BROKEN_SPLIT:
             return (
@@ -87,8 +90,23 @@ def _list_shadow(rollout: Rollout, elapsed_s: float) -> Iterator[str]:
     yield from _list_dwell(stage.dwell_s - elapsed_s)
     missing = stage.requests - rollout.evidence.shadow.compared
     if missing > 0:
-        yield f"{missing} more compared requests"
+        yield f"{missing} more compared requests{_explain_uncompared(rollout.evidence.shadow)}"
     yield from _list_suspicions(rollout.judgement)
+
+
+def _explain_uncompared(shadow: ShadowCounts) -> str:
+    """Why compared requests stay away, where most of those that were mirrored are none."""
+    if shadow.shed > shadow.compared:
+        return (
+            f": {shadow.shed:,} of {shadow.mirrored:,} mirrored ones were shed, because the server had no "
+            "room for them; it has more at quieter hours, or start again with --no-shadow"
+        )
+    if shadow.incomparable > shadow.compared:
+        return (
+            f": {shadow.incomparable:,} of {shadow.mirrored:,} mirrored ones are none that the candidate can "
+            "be asked; if clients are to change with it, start again with --no-shadow"
+        )
+    return ""
 
 
 def _list_step(rollout: Rollout, elapsed_s: float) -> Iterator[str]:

@@ -18,6 +18,7 @@ from understudy.evidence import Evidence, TrialProfile
 from understudy.quality.desk import ITEMS_MAX, FeedbackItem, FeedbackView
 from understudy.rollout.plan import Plan
 from understudy.rollout.state import Pause, Phase
+from understudy.shadow_report import ShadowReport
 
 BY_CHARS_MAX = 200
 REASON_CHARS_MAX = 500
@@ -163,6 +164,7 @@ class RolloutView:
         crashes: how often the server ended suddenly while the candidate was loaded.
         profile: what both versions' answers look like since the server started; none: there is no traffic,
             or it was not asked for this rollout alone.
+        shadow: what came of its shadow traffic since the server started; none: likewise, or there was none.
     """
 
     id: str
@@ -187,6 +189,7 @@ class RolloutView:
     judgement: Judgement | None
     crashes: int
     profile: TrialProfile | None = None
+    shadow: ShadowReport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

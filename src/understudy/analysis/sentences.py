@@ -64,9 +64,14 @@ def describe_interval(interval: Interval) -> str:
     """`2.3 (1.1 to 4.6)`; empty when nothing is known."""
     if interval.low is None:
         return ""
-    high = "any" if interval.high is None else f"{interval.high:.2g}"
-    ratio = "unbounded" if interval.ratio is None else f"{interval.ratio:.2g}"
-    return f"{ratio} ({interval.low:.2g} to {high})"
+    high = "any" if interval.high is None else describe_ratio(interval.high)
+    ratio = "unbounded" if interval.ratio is None else describe_ratio(interval.ratio)
+    return f"{ratio} ({describe_ratio(interval.low)} to {high})"
+
+
+def describe_ratio(ratio: float) -> str:
+    """`2.3`, `0.04`, `1,200`: two digits at least, and never an exponent where it is large."""
+    return f"{ratio:.2g}" if ratio < 99.5 else f"{ratio:,.0f}"
 
 
 def _describe_arm(arm: Arm) -> str:

@@ -16,9 +16,18 @@ from understudy.admin.rollouts import (
     RolloutView,
     StoryView,
 )
+from understudy.analysis.sentences import describe_ratio
 from understudy.analysis.verdict import Finding, Judgement, MetricVerdict
 from understudy.cli.profile_tables import build_profile
-from understudy.cli.tables import new_table, show_elapsed, show_sentence, show_time, show_zone
+from understudy.cli.shadow_tables import build_shadow
+from understudy.cli.tables import (
+    new_table,
+    show_elapsed,
+    show_rate,
+    show_sentence,
+    show_time,
+    show_zone,
+)
 from understudy.evidence import ArmCounts, Evidence
 from understudy.rollout.state import ENDS, Phase
 
@@ -62,6 +71,8 @@ def build_rollout(rollout: RolloutView, *, with_bar: bool) -> RenderableType:
         parts += [Text(), *build_judgement(rollout.judgement)]
     if rollout.profile is not None:
         parts += [Text(), build_profile(rollout.profile)]
+    if rollout.shadow is not None:
+        parts += [Text(), build_shadow(rollout.shadow)]
     return Group(*parts)
 
 
@@ -114,7 +125,10 @@ def build_heads(rollouts: Iterable[RolloutHeadView | RolloutView]) -> Table:
 
 
 def build_story(story: StoryView, *, with_numbers: bool) -> RenderableType:
-    """All decisions of a rollout, the oldest first; with the numbers that each was made on, if asked."""
+    """All decisions of a rollout, the oldest first.
+
+    With the numbers, if asked: those that each was made on, and what shadow traffic has shown.
+    """
     if not with_numbers:
         table = new_table(f"WHEN ({show_zone()})", "WHAT", "PHASE", "WEIGHT", "BY", "WHY")
         for decision in story.decisions:
@@ -128,7 +142,9 @@ def build_story(story: StoryView, *, with_numbers: bool) -> RenderableType:
                 show_sentence(decision.reason),
             )
         return table
-    return Group(*(part for decision in story.decisions for part in _build_decision(decision)))
+    decided = [part for decision in story.decisions for part in _build_decision(decision)]
+    shadow = story.rollout.shadow
+    return Group(*decided) if shadow is None else Group(*decided, build_shadow(shadow))
 
 
 def describe_decision(decision: DecisionView) -> str:
@@ -147,20 +163,13 @@ def show_phase(rollout: RolloutView | RolloutHeadView) -> Text:
     return Text(describe_phase(rollout), style=style)
 
 
-def show_rate(bad: int, total: int) -> str:
-    """How many of how many: `12 of 4,031 (0.30 %)`."""
-    if not total:
-        return f"{bad:,} of 0"
-    return f"{bad:,} of {total:,} ({100 * bad / total:.2g} %)"
-
-
 def show_ratio(metric: MetricVerdict) -> str:
     """The ratio of the rates within its bounds: `2.3 (1.1 to 4.6)`; a dash when it cannot be told."""
     if metric.ratio is None and metric.ratio_low is None and metric.ratio_high is None:
         return "-"
-    ratio = "?" if metric.ratio is None else f"{metric.ratio:.3g}"
-    low = "0" if metric.ratio_low is None else f"{metric.ratio_low:.2g}"
-    high = "any" if metric.ratio_high is None else f"{metric.ratio_high:.2g}"
+    ratio = "?" if metric.ratio is None else describe_ratio(metric.ratio)
+    low = "0" if metric.ratio_low is None else describe_ratio(metric.ratio_low)
+    high = "any" if metric.ratio_high is None else describe_ratio(metric.ratio_high)
     return f"{ratio} ({low} to {high})"
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from understudy.analysis.sentences import describe_share
 from understudy.servable import State
 
 PIPE_WIDTH = 10_000
@@ -72,6 +73,12 @@ def show_elapsed(seconds: float) -> str:
 def show_sentence(text: str) -> str:
     """On one line: a runtime's own words may hold line breaks, and a piped row is one line."""
     return " ".join(text.split())
+
+
+def show_rate(bad: int, total: int) -> str:
+    """How many of how many: `12 of 4,031 (0.30 %)`."""
+    share = f" ({describe_share(bad / total)})" if total else ""
+    return f"{bad:,} of {total:,}{share}"
 
 
 def show_seconds(seconds: float | None) -> str:

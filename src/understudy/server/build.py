@@ -31,7 +31,7 @@ from understudy.rollout_file import read_strategies
 from understudy.servable import Event, FoundVersions, Outcome
 from understudy.server.certificates import CertificateReader, Certificates
 from understudy.server.config_file import ConfigFileReader
-from understudy.server.evidence import EvidenceWatch, read_profile
+from understudy.server.evidence import EvidenceWatch, read_shown
 from understudy.server.golden import LiveGoldenRecorder
 from understudy.server.operator import LiveOperator
 from understudy.server.orders import OrderHandling, OrderReports
@@ -121,7 +121,7 @@ def build_parts(options: ServeOptions, clock: Clock, store: Store) -> Parts:
         view=view,
         operator=LiveOperator(
             clock,
-            Shown(desk, partial(read_profile, data_plane), data_plane),
+            Shown(desk, partial(read_shown, data_plane), data_plane),
             loop,
             store,
             reports=handling.reports,

@@ -1,16 +1,18 @@
-"""What is counted of trials, taken to the control loop: from the data plane, four times a second."""
+"""What is counted of trials: told to the control loop four times a second, and to people who ask."""
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from understudy.clock import Clock
 from understudy.control.facts import EvidenceSeen, TrialSeen
 from understudy.dataplane.native import NativeDataPlane
-from understudy.dataplane.shadows import ShadowReport, build_report
+from understudy.dataplane.shadows import build_report
 from understudy.dataplane.trials import build_evidence, build_profile, build_thresholds
 from understudy.evidence import TrialProfile
 from understudy.priority import yield_to_requests
+from understudy.shadow_report import ShadowReport
 
 INTERVAL_S: Final = 0.25
 """Between two looks at the counts: harm waits no longer than this for its verdict ..."""
@@ -61,13 +63,23 @@ def read_evidence(data_plane: NativeDataPlane) -> EvidenceSeen:
     )
 
 
-def read_profile(data_plane: NativeDataPlane, model: str) -> TrialProfile | None:
-    """What people see of a model's trial beside its evidence; none: it has no trial."""
-    trials = (trial for trial in data_plane.trial_statistics() if trial.model == model)
-    return next((build_profile(trial) for trial in trials), None)
+@dataclass(frozen=True, slots=True)
+class TrialShown:
+    """What people see of a model's trial beside its evidence, since the server started.
+
+    Attributes:
+        profile: what both versions' answers look like.
+        shadow: what came of its shadow traffic; none: there was none.
+    """
+
+    profile: TrialProfile
+    shadow: ShadowReport | None
 
 
-def read_shadow(data_plane: NativeDataPlane, model: str) -> ShadowReport | None:
-    """What people see of a model's shadow traffic, since the server started; none: it has no trial."""
-    trials = (trial for trial in data_plane.trial_statistics() if trial.model == model)
-    return next((build_report(trial.shadow) for trial in trials), None)
+def read_shown(data_plane: NativeDataPlane, model: str) -> TrialShown | None:
+    """What there is to see of a model's trial; none: it has no trial."""
+    trial = next((trial for trial in data_plane.trial_statistics() if trial.model == model), None)
+    if trial is None:
+        return None
+    has_shadow = trial.shadow.mirrored > 0
+    return TrialShown(build_profile(trial), build_report(trial.shadow) if has_shadow else None)

@@ -24,7 +24,6 @@ from understudy.clock import Calendar, Clock
 from understudy.control.desk import Desk
 from understudy.control.facts import Obeyed
 from understudy.errors import Code, ConfigError, DataPlaneError
-from understudy.evidence import TrialProfile
 from understudy.quality.desk import Book, FeedbackDesk, FeedbackView
 from understudy.rollout.commands import (
     Abort,
@@ -40,6 +39,7 @@ from understudy.rollout.commands import (
 )
 from understudy.rollout.plan import QualitySettings
 from understudy.rollout.state import Rollout
+from understudy.server.evidence import TrialShown
 from understudy.server.rollout_views import build_decision, build_head, build_rollout, build_traffic
 from understudy.server.rollout_wishes import build_start, build_weights
 from understudy.store.rollouts import RolloutStore
@@ -62,12 +62,12 @@ class Shown:
 
     Attributes:
         desk: the control loop's pictures.
-        profile: what a model's trial shows of both versions' answers; none: it has no trial.
+        trial: what there is to see of a model's trial; none: it has none.
         book: where predictions wait for their truth.
     """
 
     desk: Desk
-    profile: Callable[[str], TrialProfile | None]
+    trial: Callable[[str], TrialShown | None]
     book: Book
 
 
@@ -88,7 +88,7 @@ class LiveRollouts:
         self._desk = shown.desk
         self._store = store
         self._give = give
-        self._profile = shown.profile
+        self._trial = shown.trial
         self._feedback = FeedbackDesk(shown.book, self._find_quality)
 
     async def all(self, limit: int) -> RolloutsView:
@@ -222,10 +222,11 @@ class LiveRollouts:
 
     async def _view_whole(self, rollout: Rollout) -> RolloutView:
         """With what the data plane shows of it, if it is under way."""
-        profile = await asyncio.to_thread(self._profile, rollout.model)
+        shown = await asyncio.to_thread(self._trial, rollout.model)
         view = self._view(rollout)
-        is_its = profile is not None and profile.trial == rollout.id
-        return replace(view, profile=profile) if is_its else view
+        if shown is None or shown.profile.trial != rollout.id:
+            return view
+        return replace(view, profile=shown.profile, shadow=shown.shadow)
 
     def _view(self, rollout: Rollout) -> RolloutView:
         return build_rollout(rollout, self._clock.now(), self._calendar)
