@@ -257,6 +257,44 @@ def test_a_model_whose_name_has_slashes_is_rolled_out_too(plane: ControlPlane) -
     assert plane.api.get("/v1/models/team%2Fads/traffic").json()["rollout"] == rollout["id"]
 
 
+@pytest.mark.slow
+def test_a_retreat_that_cannot_be_recorded_is_in_force_and_said_to_be_unrecorded(plane: ControlPlane) -> None:
+    rollout = start(plane).json()["id"]
+    plane.store.database.execute("PRAGMA query_only = ON")  # SQLite's own way to refuse every write
+    aborted = order(plane, "abort", reason="wrong labels")
+    assert aborted.status_code == 200, aborted.text
+    assert_rolled_back(aborted.json(), is_recorded=False)
+    assert_rolled_back(plane.api.get(ROLLOUT.format("m")).json(), is_recorded=False)
+    story = plane.api.get(f"/v1/rollouts/{rollout}").json()
+    assert_rolled_back(story["rollout"], is_recorded=False)
+    kinds = [each["kind"] for each in story["decisions"]]
+    assert kinds == ["rollout_started", "rollout_rolled_back", "version_quarantined"]
+    heads = (
+        plane.api.get("/v1/models/m/rollouts").json()["rollouts"],
+        plane.api.get("/v1/rollouts").json()["ended"],
+    )
+    assert [[(each["id"], each["phase"]) for each in listed] for listed in heads] == [
+        [(rollout, "rolled_back")]
+    ] * 2
+    assert plane.api.get(TRAFFIC.format("m")).json()["is_recorded"] is False
+    assert not start(plane, 3).is_success, "nothing goes forward"
+    plane.store.database.execute("PRAGMA query_only = OFF")
+    deadline = time.monotonic() + TIMEOUT_S
+    while not plane.api.get(TRAFFIC.format("m")).json()["is_recorded"]:
+        assert time.monotonic() < deadline
+    assert_rolled_back(plane.api.get(ROLLOUT.format("m")).json(), is_recorded=True)
+    assert plane.api.get(f"/v1/rollouts/{rollout}").json()["decisions"] == story["decisions"]
+
+
+def assert_rolled_back(rollout: dict[str, object], *, is_recorded: bool) -> None:
+    assert (rollout["phase"], rollout["is_recorded"], rollout["waits_for"]) == (
+        "rolled_back",
+        is_recorded,
+        [],
+    )
+    assert "wrong labels" in str(rollout["reason"])
+
+
 HALVES = [{"version": 1, "weight": 5_000}, {"version": 2, "weight": 5_000}]
 
 

@@ -18,7 +18,7 @@ from understudy.admin.rollouts import (
     TrafficView,
 )
 from understudy.analysis.verdict import Finding
-from understudy.cli.rollout_outcome import describe_outcome, exit_code, is_settled
+from understudy.cli.rollout_outcome import NOT_RECORDED, describe_outcome, exit_code, is_settled
 from understudy.cli.rollout_tables import (
     build_rollout,
     build_story,
@@ -199,6 +199,17 @@ def test_progress_is_the_stages_behind_it_and_the_time_in_this_one(
     phase: Phase, step: int, now: float, progress: float
 ) -> None:
     assert measure_progress(view(replace(RAMPING, phase=phase, step=step), now)) == pytest.approx(progress)
+
+
+def test_what_is_in_force_and_not_on_record_says_so_and_what_to_do() -> None:
+    seen = replace(view(replace(RAMPING, phase=Phase.ROLLED_BACK)), is_recorded=False)
+    assert describe_outcome(seen).startswith(
+        "Version 2 was rolled back; m serves version 1. This is in force, and"
+    )
+    assert describe_outcome(seen).endswith(NOT_RECORDED)
+    shown = lines(build_rollout(seen, with_bar=False))
+    assert fact(shown, "on record") == "not yet: the state directory cannot be written"
+    assert lines(build_traffic(TrafficView(model="m", is_recorded=False)))[-1] == NOT_RECORDED
 
 
 def test_a_plan_of_one_step_without_shadow_has_a_ramp_of_two() -> None:

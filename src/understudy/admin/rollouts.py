@@ -165,6 +165,8 @@ class RolloutView:
         profile: what both versions' answers look like since the server started; none: there is no traffic,
             or it was not asked for this rollout alone.
         shadow: what came of its shadow traffic since the server started; none: likewise, or there was none.
+        is_recorded: whether this would survive the server's end. What takes a version out of traffic does not
+            wait for a store that fails; it is recorded when that can be.
     """
 
     id: str
@@ -190,6 +192,7 @@ class RolloutView:
     crashes: int
     profile: TrialProfile | None = None
     shadow: ShadowReport | None = None
+    is_recorded: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,6 +379,7 @@ class TrafficView:
         ranges: which buckets each version has; the default version has those that none names.
         overlays: what is added to the version policy.
         quarantined: by version, ascending.
+        is_recorded: see `RolloutView`.
     """
 
     model: str
@@ -390,6 +394,7 @@ class TrafficView:
     ranges: tuple[BucketRange, ...] = ()
     overlays: tuple[OverlayView, ...] = ()
     quarantined: tuple[QuarantinedView, ...] = ()
+    is_recorded: bool = True
 
     @property
     def quarantine(self) -> QuarantineView:

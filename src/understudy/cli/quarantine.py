@@ -12,6 +12,7 @@ from understudy.cli.rollout_client import (
     quarantine_version,
     release_version,
 )
+from understudy.cli.rollout_outcome import NOT_RECORDED
 from understudy.cli.tables import new_console
 from understudy.cli.traffic_tables import build_quarantine
 
@@ -86,4 +87,4 @@ def _report(found: TrafficView, said: str, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        click.echo(said)
+        click.echo(said if found.is_recorded else f"{said} {NOT_RECORDED}")

@@ -4,6 +4,10 @@ from understudy.admin.rollouts import RolloutView
 from understudy.cli.outcome import EXIT_ENDED, EXIT_HELD, EXIT_ROLLED_BACK
 from understudy.rollout.state import ENDS, Phase
 
+NOT_RECORDED = (
+    "This is in force, and not on record yet: the state directory cannot be written. A server that ends now "
+    "goes on from before it. Make room there, and it is recorded by itself."
+)
 DECIDED = ENDS | {Phase.WATCHING}
 """Phases in which the candidate's fate is known: what is still to come of it can only be undone."""
 
@@ -28,6 +32,11 @@ def exit_code(rollout: RolloutView) -> int:
 
 def describe_outcome(rollout: RolloutView) -> str:
     """How it stands, in a sentence or two."""
+    said = _describe_state(rollout)
+    return said if rollout.is_recorded else f"{said} {NOT_RECORDED}"
+
+
+def _describe_state(rollout: RolloutView) -> str:
     model, candidate = rollout.model, rollout.candidate
     match rollout.phase:
         case Phase.PROMOTED:

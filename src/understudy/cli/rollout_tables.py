@@ -210,6 +210,8 @@ def _build_facts(rollout: RolloutView) -> Table:
         facts.add_row("" if place else "waits for", wait)
     for name, said in _describe_evidence(rollout.evidence):
         facts.add_row(name, said)
+    if not rollout.is_recorded:
+        facts.add_row("on record", Text("not yet: the state directory cannot be written", "bold red"))
     if rollout.crashes:
         facts.add_row("crashes", f"{rollout.crashes} of at most {rollout.plan.crashes_max}")
     return facts

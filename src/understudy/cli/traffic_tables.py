@@ -8,6 +8,7 @@ from rich.text import Text
 
 from understudy.admin.rollout_words import show_percent
 from understudy.admin.rollouts import QuarantinedView, TrafficView
+from understudy.cli.rollout_outcome import NOT_RECORDED
 from understudy.cli.tables import new_table, show_sentence, show_time, show_zone
 
 
@@ -34,6 +35,8 @@ def describe_traffic(traffic: TrafficView) -> Iterator[str]:
         yield "No new version serves unless a rollout promotes it"
     for overlay in traffic.overlays:
         yield f"Version {overlay.version} is {show_sentence(overlay.reason)}"
+    if not traffic.is_recorded:
+        yield NOT_RECORDED.removesuffix(".")
 
 
 def build_quarantine(quarantined: Iterable[tuple[str, QuarantinedView]]) -> Table:

@@ -309,9 +309,11 @@ class Desk:
 
     def _step_traffic(self, now: float) -> TrafficTurn:
         turn = self._traffic.step(now, self.picture)
-        traffic, strategies = self._traffic.kept, self._traffic.strategies
-        if traffic is not self.picture.traffic or strategies is not self.picture.strategies:
-            self.picture = replace(self.picture, traffic=traffic, strategies=strategies)
+        seen = self.picture
+        traffic, strategies, owed = self._traffic.kept, self._traffic.strategies, self._traffic.owed
+        is_news = traffic is not seen.traffic or strategies is not seen.strategies or owed is not seen.owed
+        if is_news:
+            self.picture = replace(seen, traffic=traffic, strategies=strategies, owed=owed)
         return turn
 
     def _is_of_now(self, look: FoundVersions) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from understudy.model_config import ModelConfig, ServerConfig
+from understudy.rollout.decision import Change
 from understudy.rollout.plan import Strategy
 from understudy.rollout.state import ModelTraffic
 from understudy.routing import RouteTable
@@ -28,6 +29,7 @@ class Picture:
         table: the routes as published.
         traffic: what is kept of models' traffic, by model: rollouts, weights, quarantine.
         strategies: for new versions, by model; these models are managed.
+        owed: of models' traffic, what is in force and not on record yet, because the store fails.
     """
 
     config: ServerConfig = field(default_factory=ServerConfig)
@@ -40,3 +42,4 @@ class Picture:
     table: RouteTable = field(default_factory=RouteTable)
     traffic: Mapping[str, ModelTraffic] = field(default_factory=dict)
     strategies: Mapping[str, Strategy] = field(default_factory=dict)
+    owed: Mapping[str, Change] = field(default_factory=dict)

@@ -87,6 +87,11 @@ class TrafficDesk:
         """In force, by model."""
         return self._knowledge.strategies
 
+    @property
+    def owed(self) -> Mapping[str, Change]:
+        """What is in force and not on record yet, by model."""
+        return self._records.owed
+
     def take_order(self, asked: TrafficOrder) -> None:
         """Takes in what an operator wants of a model's traffic; the next step decides."""
         self._orders.append(asked)

@@ -39,11 +39,15 @@ class Settled:
 
 
 class TrafficRecords:
-    """What is owed to the store, and when it is asked again. Owned by the control loop's thread."""
+    """What is owed to the store, and when it is asked again. Owned by the control loop's thread.
+
+    Attributes:
+        owed: of each model what is in force without its record; replaced whole when anything in it changes.
+    """
 
     def __init__(self, ledger: TrafficLedger) -> None:
         self._ledger = ledger
-        self._owed: dict[str, Change] = {}
+        self.owed: Mapping[str, Change] = {}
         self._counted: dict[str, Change] = {}
         self._counts_due_at: float | None = None
         self._failure: StoreError | None = None
@@ -52,26 +56,27 @@ class TrafficRecords:
 
     def is_recorded(self, model: str, now: float) -> bool:
         """Whether a model's traffic is on record, and what comes next may be tried to be."""
-        return model not in self._owed and (self._failure is None or now >= self._retry_at)
+        return model not in self.owed and (self._failure is None or now >= self._retry_at)
 
     def settle(self, now: float, changes: Mapping[str, Change]) -> Settled:
         """Records changes, and what is owed; says which take effect."""
         decided = {model: change for model, change in changes.items() if change.decisions}
         for model, change in changes.items():
-            if model in self._owed and not change.decisions:
-                self._owed[model] = replace(self._owed[model], traffic=change.traffic)
+            if model in self.owed and not change.decisions:
+                self._owe(model, replace(self.owed[model], traffic=change.traffic))
             elif not change.decisions:
                 self._counted[model] = change
         if not decided and not self._is_due(now):
             return Settled(changes)
         had_failed = self._failure is not None
-        due = {**self._counted, **{model: self._joined(model, decided.get(model)) for model in self._owed}}
-        due |= {model: change for model, change in decided.items() if model not in self._owed}
+        due = {**self._counted, **{model: self._joined(model, decided.get(model)) for model in self.owed}}
+        due |= {model: change for model, change in decided.items() if model not in self.owed}
         try:
             self._ledger.record(due)
         except StoreError as error:
             return self._note_failure(now, changes, error)
-        self._owed.clear()
+        if self.owed:
+            self.owed = {}
         self._counted.clear()
         self._counts_due_at, self._failure, self._retry_s = None, None, RETRY_S_MIN
         return Settled(changes, is_news=had_failed)
@@ -79,7 +84,7 @@ class TrafficRecords:
     def _is_due(self, now: float) -> bool:
         if self._failure is not None and now < self._retry_at:
             return False
-        if self._owed:
+        if self.owed:
             return True
         if not self._counted:
             return False
@@ -89,7 +94,7 @@ class TrafficRecords:
 
     def _joined(self, model: str, change: Change | None) -> Change:
         """What is owed of a model, and what came since."""
-        owed = self._owed[model]
+        owed = self.owed[model]
         if change is None:
             return owed
         return replace(
@@ -97,6 +102,9 @@ class TrafficRecords:
             decisions=(*owed.decisions, *change.decisions)[-OWED_DECISIONS_MAX:],
             ended=(*owed.ended, *change.ended),
         )
+
+    def _owe(self, model: str, change: Change) -> None:
+        self.owed = {**self.owed, model: change}
 
     def _note_failure(self, now: float, changes: Mapping[str, Change], error: StoreError) -> Settled:
         is_news = self._failure is None
@@ -108,6 +116,6 @@ class TrafficRecords:
         }
         for model, change in in_force.items():
             if change.decisions:
-                self._owed[model] = self._joined(model, change) if model in self._owed else change
+                self._owe(model, self._joined(model, change) if model in self.owed else change)
                 self._counted.pop(model, None)
         return Settled(in_force, frozenset(changes.keys() - in_force.keys()), error, is_news)

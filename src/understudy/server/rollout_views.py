@@ -124,6 +124,7 @@ def build_traffic(name: str, picture: Picture, calendar: Calendar) -> TrafficVie
             )
             for _, each in sorted(kept.quarantined.items())
         ),
+        is_recorded=name not in picture.owed,
     )
 
 

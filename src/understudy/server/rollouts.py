@@ -93,11 +93,13 @@ class LiveRollouts:
 
     async def all(self, limit: int) -> RolloutsView:
         """The rollouts under way, and at most so many of those that ended."""
-        ended = await asyncio.to_thread(self._store.ended, limit)
-        kept = sorted(self._desk.picture.traffic.items())
+        recorded = await asyncio.to_thread(self._store.ended, limit)
+        picture = self._desk.picture
+        kept = sorted(picture.traffic.items())
+        owed = [each for change in picture.owed.values() for each in reversed(change.ended)]
         return RolloutsView(
             present=tuple(self._view(each.rollout) for _, each in kept if each.rollout is not None),
-            ended=tuple(build_head(each, self._calendar) for each in ended),
+            ended=tuple(build_head(each, self._calendar) for each in [*owed, *recorded][:limit]),
         )
 
     async def rollout(self, model: str) -> RolloutView:
@@ -113,7 +115,7 @@ class LiveRollouts:
                 f"There is no rollout of {model}; start one with "
                 f"`understudy rollout start {model} --to VERSION`",
             )
-        return self._view(newest[0])
+        return self._view(self._in_force(newest[0]))
 
     async def history(self, model: str, limit: int) -> RolloutHistoryView:
         """The model's newest rollouts."""
@@ -121,7 +123,8 @@ class LiveRollouts:
         if not found:  # what there was of a model that is gone stays on record
             self._check(model)
         return RolloutHistoryView(
-            model=model, rollouts=tuple(build_head(each, self._calendar) for each in found)
+            model=model,
+            rollouts=tuple(build_head(self._in_force(each), self._calendar) for each in found),
         )
 
     async def story(self, rollout: str) -> StoryView:
@@ -133,10 +136,10 @@ class LiveRollouts:
                 f"There is no rollout {rollout} on record; `understudy rollout status` lists those under "
                 "way, `understudy rollout history MODEL` those of a model",
             )
-        kept = self._desk.picture.traffic.get(found.model)
-        if kept is not None and kept.rollout is not None and kept.rollout.id == rollout:
-            found = kept.rollout  # its counts are newer than the record
-        return StoryView(rollout=await self._view_whole(found), decisions=await self._decisions(rollout))
+        return StoryView(
+            rollout=await self._view_whole(self._in_force(found)),
+            decisions=await self._decisions(found.model, rollout),
+        )
 
     async def feedback(self, model: str, told: NewFeedback) -> FeedbackView:
         """Takes truths about predictions of the rollout under way."""
@@ -197,28 +200,36 @@ class LiveRollouts:
 
     async def _find_ended(self, model: str, obeyed: Obeyed) -> Rollout:
         """The rollout that an order has ended, as the order left it, even while that cannot be recorded."""
-        last = next((each for each in reversed(obeyed.decisions) if each.rollout and each.after), None)
-        newest = await asyncio.to_thread(self._store.history, model, 1)
-        if last is None or last.after is None or not newest:
+        ended = next((each.rollout for each in reversed(obeyed.decisions) if each.rollout), "")
+        found = await asyncio.to_thread(self._store.rollout, ended)
+        if found is None:
             raise ConfigError(Code.NOT_FOUND, f"There is no rollout of {model} on record any more")
-        return replace(
-            newest[0],
-            phase=last.after.phase,
-            step=last.after.step,
-            weight=last.after.weight,
-            pause=last.after.pause,
-            entered_at=last.at,
-            reason=last.reason,
-        )
+        return self._in_force(found)
+
+    def _in_force(self, recorded: Rollout) -> Rollout:
+        """A rollout as it is: its counts are newer than the record, and its end may not be on record yet."""
+        picture, model = self._desk.picture, recorded.model
+        kept, owed = picture.traffic.get(model), picture.owed.get(model)
+        present = [kept.rollout] if kept is not None and kept.rollout is not None else []
+        ended = [] if owed is None else owed.ended
+        return next((each for each in (*present, *ended) if each.id == recorded.id), recorded)
 
     def _find_quality(self, model: str) -> QualitySettings | None:
         """How predictions are compared with their truth; none: no rollout under way asks for truths."""
         kept = self._desk.picture.traffic.get(model)
         return None if kept is None or kept.rollout is None else kept.rollout.plan.quality
 
-    async def _decisions(self, rollout: str) -> tuple[DecisionView, ...]:
-        found = await asyncio.to_thread(self._store.decisions, rollout)
-        return tuple(build_decision(each, self._calendar) for each in found)
+    async def _decisions(self, model: str, rollout: str) -> tuple[DecisionView, ...]:
+        """Those on record, and those in force that are to be."""
+        owed = self._desk.picture.owed.get(model)
+        recorded = await asyncio.to_thread(self._store.decisions, rollout)
+        known = {(each.kind, each.version, each.reason) for each in recorded}
+        others = [
+            each
+            for each in (() if owed is None else owed.decisions)
+            if each.rollout == rollout and (each.kind, each.version, each.reason) not in known
+        ]
+        return tuple(build_decision(each, self._calendar) for each in (*recorded, *others))
 
     async def _view_whole(self, rollout: Rollout) -> RolloutView:
         """With what the data plane shows of it, if it is under way."""
@@ -229,7 +240,8 @@ class LiveRollouts:
         return replace(view, profile=shown.profile, shadow=shown.shadow)
 
     def _view(self, rollout: Rollout) -> RolloutView:
-        return build_rollout(rollout, self._clock.now(), self._calendar)
+        view = build_rollout(rollout, self._clock.now(), self._calendar)
+        return replace(view, is_recorded=rollout.model not in self._desk.picture.owed)
 
     def _check(self, model: str) -> None:
         picture = self._desk.picture
