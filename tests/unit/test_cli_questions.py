@@ -194,7 +194,7 @@ def test_models_are_listed_a_line_each(admin: str) -> None:
     assert result.exit_code == 0
     lines = [" ".join(line.split()) for line in result.output.splitlines()]
     assert lines == [
-        "MODEL DEFAULT READY LABELS POLICY NOT READY",
+        "MODEL DEFAULT READY LABELS POLICY TRAFFIC NOT READY",
         "absent nobody - all look failed: NOT_FOUND",
         "digits 2 2 stable=2, canary=3? latest 1 3 error",
     ]

@@ -10,8 +10,9 @@ from tests.unit.test_rollout_tables import lines
 from tests.unit.test_status_tables import MODEL, SERVER
 from understudy.admin.rollouts import OverlayView, QuarantinedView, RolloutHeadView, ShareView, TrafficView
 from understudy.admin.summary import summarise
-from understudy.admin.view import ModelView
+from understudy.admin.view import ListedView, ModelView
 from understudy.cli.changes import Changes
+from understudy.cli.models import build_models
 from understudy.cli.status_tables import build_model, build_server
 from understudy.clock import Calendar
 from understudy.control.picture import Picture
@@ -40,15 +41,33 @@ SPLIT = TrafficView(
     ),
     quarantined=(QuarantinedView(version=3, at=NOON, by="rollout", reason="errors: harm"),),
 )
+HELD = tuple(OverlayView(version=version, kind="held", reason="held back") for version in range(1, 5))
 ROLLED: ModelView = replace(MODEL, traffic=SPLIT, rollout=HEAD)
 
 
 def test_status_has_a_line_for_the_rollout_one_for_the_split_and_one_for_the_quarantine() -> None:
-    assert lines(build_server(replace(SERVER, models=(ROLLED,))))[-3:] == [
+    assert lines(build_server(replace(SERVER, models=(ROLLED,))))[-4:] == [
         "digits: rollout m-2-1, version 2 in place of 1: ramping, step 2 of 4, 5 %",
         "digits: version 1 answers 95 %, version 2 5 %",
+        "digits: held back until a rollout takes it up: version 4",
         "digits: quarantined: version 3",
     ]
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        (ROLLED, "2: ramping, step 2 of 4, 5 %; 4 held; 3 quarantined"),
+        (replace(ROLLED, rollout=None), "split 1=95 %, 2=5 %; 4 held; 3 quarantined"),
+        (replace(MODEL, traffic=TrafficView(model="digits", managed=True)), "managed"),
+        (replace(MODEL, traffic=TrafficView(model="digits", overlays=HELD)), "2, 3, 4 and 1 more held"),
+        (replace(MODEL, traffic=TrafficView(model="digits", shares=SPLIT.shares[:1])), ""),
+        (MODEL, ""),
+    ],
+)
+def test_the_list_of_models_says_what_is_special_about_a_model_s_traffic(model: ModelView, told: str) -> None:
+    (line,) = lines(build_models([ListedView.of(model)]))[1:]
+    assert line.split("latest 1")[1].strip().removesuffix("retrying").strip() == told
 
 
 def test_one_model_s_status_lists_split_and_overlays() -> None:

@@ -397,6 +397,11 @@ class TrafficView:
     is_recorded: bool = True
 
     @property
+    def held(self) -> tuple[int, ...]:
+        """Versions that wait for a rollout, ascending."""
+        return tuple(each.version for each in self.overlays if each.kind == "held")
+
+    @property
     def quarantine(self) -> QuarantineView:
         """The quarantined versions alone."""
         return QuarantineView(model=self.model, versions=self.quarantined)

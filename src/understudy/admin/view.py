@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Literal, Protocol
 
-from understudy.admin.rollouts import RolloutHeadView, TrafficView
+from understudy.admin.rollouts import RolloutHeadView, ShareView, TrafficView
 from understudy.model_config import Latest, Specific, VersionPolicy
 from understudy.servable import State
 
@@ -242,6 +242,11 @@ class ListedView:
         labels: by label.
         policy: which versions should live.
         source_failure: why the last look failed, when it did.
+        managed: no new version serves unless a rollout promoted it.
+        rollout: under way; none: none is.
+        shares: who answers what, when its traffic is split; else empty.
+        held: versions that wait for a rollout, ascending.
+        quarantined: versions that must not be served, ascending.
     """
 
     name: str
@@ -252,10 +257,16 @@ class ListedView:
     labels: tuple[LabelView, ...]
     policy: PolicyView
     source_failure: FailureView | None = None
+    managed: bool = False
+    rollout: RolloutHeadView | None = None
+    shares: tuple[ShareView, ...] = ()
+    held: tuple[int, ...] = ()
+    quarantined: tuple[int, ...] = ()
 
     @staticmethod
     def of(model: ModelView) -> "ListedView":
         """A model's line."""
+        traffic = model.traffic or TrafficView(model=model.name)
         return ListedView(
             name=model.name,
             configured=model.configured,
@@ -269,6 +280,11 @@ class ListedView:
             labels=model.labels,
             policy=model.policy,
             source_failure=model.source_failure,
+            managed=traffic.managed,
+            rollout=model.rollout,
+            shares=traffic.shares if len(traffic.shares) > 1 else (),
+            held=traffic.held,
+            quarantined=tuple(each.version for each in traffic.quarantined),
         )
 
 

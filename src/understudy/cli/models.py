@@ -1,7 +1,11 @@
 """`understudy models`: all models, a line each."""
 
-import click
+from collections.abc import Iterable
 
+import click
+from rich.table import Table
+
+from understudy.admin.rollout_words import describe_phase, show_percent
 from understudy.admin.view import ListedView
 from understudy.cli.admin_client import admin_url_option, ask_models, json_option, print_json
 from understudy.cli.status_tables import NOBODY
@@ -15,7 +19,7 @@ UNREADY_MAX = 3
 @admin_url_option
 @json_option
 def models(admin_url: str, *, as_json: bool) -> None:
-    """List all models: who answers, which labels lead where, the version policy, and what is not ready."""
+    """List all models: who answers, labels, version policy, how traffic is split, and what is not ready."""
     seen = ask_models(admin_url)
     if as_json:
         print_json(seen)
@@ -24,17 +28,48 @@ def models(admin_url: str, *, as_json: bool) -> None:
     if not seen.models:
         console.print("No models are configured.")
         return
-    table = new_table("MODEL", "DEFAULT", "READY", "LABELS", "POLICY", "NOT READY")
-    for model in seen.models:
+    console.print(build_models(seen.models))
+
+
+def build_models(models: Iterable[ListedView]) -> Table:
+    """A line for each model."""
+    table = new_table("MODEL", "DEFAULT", "READY", "LABELS", "POLICY", "TRAFFIC", "NOT READY")
+    for model in models:
         table.add_row(
             model.name,
             NOBODY if model.default_version is None else str(model.default_version),
             ", ".join(map(str, model.ready_versions)) or "-",
             ", ".join(f"{label.label}={label.version}{'' if label.ready else '?'}" for label in model.labels),
             str(model.policy) if model.configured else "removed",
+            _show_traffic(model),
             _show_unready(model),
         )
-    console.print(table)
+    return table
+
+
+def _show_traffic(model: ListedView) -> str:
+    """`2: ramping, step 2 of 4, 5 %; 3 held`; empty when the configuration alone decides."""
+    said = []
+    if model.rollout is not None:
+        at = f"{describe_phase(model.rollout)}, {show_percent(model.rollout.weight)}"
+        said.append(f"{model.rollout.candidate}: {at}")
+    elif model.shares:
+        said.append(
+            "split " + ", ".join(f"{each.version}={show_percent(each.weight)}" for each in model.shares)
+        )
+    elif model.managed:
+        said.append("managed")
+    for versions, what in ((model.held, "held"), (model.quarantined, "quarantined")):
+        if versions:
+            said.append(f"{_show_versions(versions)} {what}")
+    return "; ".join(said)
+
+
+def _show_versions(versions: tuple[int, ...]) -> str:
+    """The highest of them, which are the newest."""
+    more = len(versions) - UNREADY_MAX
+    shown = ", ".join(map(str, versions[-UNREADY_MAX:]))
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _show_unready(model: ListedView) -> str:

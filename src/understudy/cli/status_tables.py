@@ -165,6 +165,8 @@ def _note_traffic(model: ModelView) -> Iterator[str]:
         return
     if len(traffic.shares) > 1:
         yield describe_shares(traffic)
+    if traffic.held:
+        yield f"held back until a rollout takes it up: version {', '.join(map(str, traffic.held))}"
     if traffic.quarantined:
         yield f"quarantined: version {', '.join(str(each.version) for each in traffic.quarantined)}"
 

@@ -18,7 +18,7 @@ _UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60))
 """The largest first; one is used from two of it on."""
 _BYTE_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
-_LONG: Final = {"MODEL", "LABELS", "POLICY", "NOT READY", "WHY", ""}
+_LONG: Final = {"MODEL", "LABELS", "POLICY", "TRAFFIC", "NOT READY", "WHY", ""}
 """Headings of columns whose values may be broken over lines."""
 
 _STYLES: Final = {
