@@ -10,6 +10,9 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+comma := ,
+# Tests that share no machine time with a server whose doings they watch.
+WITHOUT_SERVERS := tests/unit tests/exhaustive tests/simulation tests/test_scenarios.py tests/test_tidy.py
 say = @printf '\033[1m==> %s\033[0m\n' $(1)
 
 RUST_SOURCES := $(shell find crates proto -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.proto' \)) Cargo.toml Cargo.lock
@@ -68,8 +71,10 @@ rust-test: prerequisites ## Tests of the data plane alone (no Python, no TensorF
 
 .PHONY: python-test
 python-test: setup $(VENV)/.clients ## Tests in Python: unit, exhaustive, scenarios, simulation, live servers
-	$(call say,"Python tests")
-	$(BIN)/python -m pytest
+	$(call say,"Python tests without servers$(comma) on every core")
+	$(BIN)/python -m pytest --numprocesses=logical --dist=loadfile $(WITHOUT_SERVERS)
+	$(call say,"Python tests with live servers$(comma) one after the other")
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(WITHOUT_SERVERS))
 
 .PHONY: lint
 lint: $(VENV)/.extension ## Formatters, linters, types, import floors, the extension's stub
