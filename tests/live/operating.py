@@ -8,6 +8,7 @@ import requests
 from tests.live.process import LiveServer, VersionStatus
 
 TIMEOUT_S = 60
+JSON = {"content-type": "application/json"}
 LOOK_S = 0.02
 """Between two looks while something is waited for."""
 
@@ -35,7 +36,7 @@ class Operator:
 
     def clear_weights(self) -> requests.Response:
         """The default version answers everything again."""
-        return requests.delete(f"{self._url}/traffic", timeout=TIMEOUT_S)
+        return requests.delete(f"{self._url}/traffic", headers=JSON, timeout=TIMEOUT_S)
 
     def quarantine(self, version: int) -> requests.Response:
         """The version must not be served."""
@@ -43,7 +44,7 @@ class Operator:
 
     def release(self, version: int) -> requests.Response:
         """It may be served again."""
-        return requests.delete(f"{self._url}/versions/{version}/quarantine", timeout=TIMEOUT_S)
+        return requests.delete(f"{self._url}/versions/{version}/quarantine", headers=JSON, timeout=TIMEOUT_S)
 
     def rollout(self) -> dict[str, Any]:
         """The rollout under way, or the last one."""
@@ -62,11 +63,11 @@ class Operator:
         return {each["version"] for each in self._versions() if each["state"] == "ready"}
 
     def wait_phase(self, *phases: str) -> dict[str, Any]:
-        """Until the rollout is in one of these, or held and one of them is `held`."""
+        """Until the rollout is in one of these."""
         deadline = time.monotonic() + TIMEOUT_S
         while True:
             rollout = self.rollout()
-            if rollout["phase"] in phases or (rollout["pause"] and "held" in phases):
+            if rollout["phase"] in phases:
                 return rollout
             assert time.monotonic() < deadline, (rollout, self._server.tail())
             time.sleep(LOOK_S)
