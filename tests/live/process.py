@@ -171,6 +171,15 @@ class LiveServer:
             if line.says(event, **fields):
                 return line
 
+    def wait_said(self, event: str, **fields: object) -> LogLine:
+        """The last such line that was read already, or else the next one."""
+        places = self.logged(event, **fields)
+        if places:
+            return self.log[places[-1]]
+        while not (line := self.next_log()).says(event, **fields):
+            pass
+        return line
+
     def wait_log_of_each(self, event: str, models: Iterable[str], *, version: int, state: str) -> None:
         """Reads on until there was such a line for each of these models, in whatever order."""
         missing = set(models)

@@ -68,11 +68,9 @@ class World:
         """Who answers whom."""
         return {key: answers_by_rest(self.server, "m", key) for key in KEYS}
 
-    def wait_said(self, event: str) -> str:
-        """The reason of the last such line, which may have been read already."""
-        places = self.server.logged(event, model="m")
-        line = self.server.log[places[-1]] if places else self.server.wait_log(event, model="m")
-        return str(line.fields["reason"])
+    def reason(self, event: str) -> str:
+        """What was said of m, as soon as it is."""
+        return str(self.server.wait_said(event, model="m").fields["reason"])
 
 
 @pytest.fixture
@@ -95,7 +93,7 @@ def test_a_model_beside_it_and_a_policy_with_room_leave_a_rollout_alone(world: W
         before[name] for name in ("id", "phase", "weight", "entered_at", "reason")
     ]
     world.reload(world.model(policy="all {}"))
-    assert "goes on" in world.wait_said("rollout_adapted")
+    assert "goes on" in world.reason("rollout_adapted")
     assert world.answers() == AS_ROLLED_OUT
 
 
@@ -104,7 +102,7 @@ def test_a_label_of_the_file_leads_where_the_file_says(world: World) -> None:
     labelled = world.model()[:-1] + ' version_labels { key: "stable" value: 2 } }'
     world.reload(labelled)
     assert answers_label(world.server, "m", "stable") == 2
-    assert "label stable to version 2" in world.wait_said("label_yielded")
+    assert "label stable to version 2" in world.reason("label_yielded")
     assert world.answers() == AS_ROLLED_OUT, "labels do not move who asks without one"
     world.reload(world.model())
     assert answers_label(world.server, "m", "stable") == 1
@@ -112,7 +110,7 @@ def test_a_label_of_the_file_leads_where_the_file_says(world: World) -> None:
 
 def test_a_policy_that_leaves_the_candidate_out_ends_it_and_another_lets_it_begin_anew(world: World) -> None:
     world.reload(world.model(policy="specific { versions: 1 }"))
-    assert "does not name 2" in world.wait_said("rollout_ended")
+    assert "does not name 2" in world.reason("rollout_ended")
     assert set(world.answers().values()) == {1}
     assert answers_label(world.server, "m", "canary") is None
     world.operator.wait_loaded(1)
@@ -125,7 +123,7 @@ def test_a_policy_that_leaves_the_candidate_out_ends_it_and_another_lets_it_begi
 
 def test_a_model_that_moves_serves_what_is_there(world: World) -> None:
     world.reload(world.model("moved"))
-    assert "moves the model" in world.wait_said("rollout_ended")
+    assert "moves the model" in world.reason("rollout_ended")
     world.operator.wait_loaded(7)
     assert set(world.answers().values()) == {7}
     assert world.operator.traffic()["rollout"] is None
@@ -133,7 +131,7 @@ def test_a_model_that_moves_serves_what_is_there(world: World) -> None:
 
 def test_a_model_that_was_taken_out_by_mistake_comes_back_as_it_was(world: World) -> None:
     world.reload(world.other())
-    assert "no longer names m" in world.wait_said("rollout_ended")
+    assert "no longer names m" in world.reason("rollout_ended")
     assert predict(world.server, "m").status_code == 404
     world.reload(world.model(), world.other())
     world.server.wait_log("rollout_ramping", model="m", version=2)

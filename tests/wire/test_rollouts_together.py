@@ -31,12 +31,6 @@ def ask_until(server: LiveServer, event: str, version: int) -> list[int]:
     return statuses
 
 
-def wait_said(server: LiveServer, event: str, version: int) -> None:
-    """Until the log says so of the version; it may have said so already."""
-    if not server.logged(event, model="m", version=version):
-        server.wait_log(event, model="m", version=version)
-
-
 def labels(server: LiveServer) -> tuple[int | None, int | None]:
     """Where `stable` and `canary` lead."""
     return answers_label(server, "m", "stable"), answers_label(server, "m", "canary")
@@ -58,14 +52,14 @@ def test_versions_follow_each_other_by_themselves_and_a_bad_one_stays_out(tmp_pa
         assert labels(server) == (1, None)
 
         exports.synthetic(2)
-        wait_said(server, "rollout_ramping", 2)
+        server.wait_said("rollout_ramping", model="m", version=2)
         assert labels(server) == (1, 2)
         exports.synthetic(3)
-        wait_said(server, "version_waiting", 3)
+        server.wait_said("version_waiting", model="m", version=3)
         assert operator.loaded() == {1, 2}, "what waits is not loaded"
         assert set(ask_until(server, "rollout_promoted", 2)) == {200}
 
-        wait_said(server, "rollout_ramping", 3)
+        server.wait_said("rollout_ramping", model="m", version=3)
         assert labels(server) == (2, 3)
         assert set(ask_until(server, "rollout_promoted", 3)) == {200}
         operator.wait_loaded(3)
@@ -83,7 +77,7 @@ def test_versions_follow_each_other_by_themselves_and_a_bad_one_stays_out(tmp_pa
         assert answer_of(server, "m") == 3
         assert (operator.quarantined(), operator.loaded()) == ({4}, {3})
         exports.synthetic(5)
-        wait_said(server, "rollout_ramping", 5)
+        server.wait_said("rollout_ramping", model="m", version=5)
         assert labels(server) == (3, 5)
         assert set(ask_until(server, "rollout_promoted", 5)) == {200}
         assert not server.logged("state_changed", model="m", version=4), "it is not loaded again"
