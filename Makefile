@@ -57,7 +57,7 @@ target/release/understudy-loadgen: $(RUST_SOURCES) | prerequisites
 setup: prerequisites $(VENV)/.extension target/release/understudy-loadgen ## Install everything into this clone
 
 .PHONY: demo
-demo: setup ## The main job on real data: publish, change over, refuse a broken version, roll back
+demo: setup ## The main job on real data: roll versions out, promote a good one, catch bad ones, go back
 	$(call say,"Demo")
 	$(BIN)/python -m examples.digits.demo
 

@@ -15,20 +15,22 @@ class Answer:
     Attributes:
         at: when its answer was there, in seconds since 1970.
         door: `grpc` or `rest`.
-        version: who answered; none when it failed, or when the numbers are no version's.
-        asked: how many images were sent.
-        right: how many of them were recognised.
-        mixed: the numbers are not those of the version that the answer names, or of no version.
+        user: who asked.
+        version: who answered, or failed to; none when that is not known.
+        arm: `baseline` or `candidate` while a rollout lasts; else empty.
+        is_right: the digit was recognised; false when it failed.
+        mixed: the numbers are not those of the version that the answer names.
         failure: why it failed; empty when it did not.
     """
 
     at: float
     door: str
+    user: str
     version: int | None
-    asked: int
-    right: int
-    mixed: bool
-    failure: str
+    arm: str = ""
+    is_right: bool = False
+    mixed: bool = False
+    failure: str = ""
 
     def to_line(self) -> str:
         """One JSON line."""
@@ -77,8 +79,9 @@ def failures(answers: Iterable[Answer]) -> list[Answer]:
 
 
 def accuracy(answers: Sequence[Answer]) -> float:
-    """The share of images that were recognised; 0 without images."""
-    return sum(answer.right for answer in answers) / max(1, sum(answer.asked for answer in answers))
+    """The share of digits that were recognised, of those that were answered; 0 without answers."""
+    answered = [answer for answer in answers if not answer.failure]
+    return sum(answer.is_right for answer in answered) / max(1, len(answered))
 
 
 def only_by(answers: Sequence[Answer], version: int) -> bool:

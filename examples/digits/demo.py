@@ -1,8 +1,10 @@
 """`make demo`: the main job, end to end, on real data and under traffic. Exits 0 only if all of it was seen.
 
-A better version of a digit classifier is published while clients ask; it takes over. A broken one is
-published; it is refused. The better one is taken back by configuration. Clients on both doors write down
-every answer, and the closing table is made from what they wrote (findings.py).
+Versions of a digit classifier are published while thousands of users ask through both doors. A better one is
+rolled out by itself, step by step, and promoted. One that confuses two digits is caught when the truth about
+its predictions comes; one that throws, at the first per cent; one whose copy broke off meets nobody. The
+better one is taken back by configuration. Clients write down every answer, and the closing table is made from
+what they wrote (findings.py); what the server decided, and why, is read from its own record.
 """
 
 import argparse
@@ -20,9 +22,9 @@ from typing import TypeVar
 
 from rich.console import Console
 
-from examples.digits.answers import DOORS, Answer, Notebook, by, failures, only_by, since
+from examples.digits.answers import DOORS, Answer, Notebook, accuracy, by, failures, only_by, since
 from examples.digits.doors import MODEL
-from examples.digits.findings import Finding, Moments, Refusal, judge
+from examples.digits.findings import Finding, Seen, judge
 from examples.digits.folder import Folder, ForeignFolderError
 from examples.digits.narration import Narrator
 from examples.digits.processes import (
@@ -35,6 +37,7 @@ from examples.digits.processes import (
     steady_traffic,
     understudy_command,
 )
+from examples.digits.rollouts import STRATEGIES, Played, Rollouts, UnfinishedError
 
 TRAIN_TIMEOUT_S = 300.0
 STEP_TIMEOUT_S = 60.0
@@ -58,15 +61,18 @@ class Stage:
     narrator: Narrator
     server: Server
     operators: Operators
+    rollouts: Rollouts
     notebook: Notebook
+
+    def show(self, *words: str) -> None:
+        """Runs an `understudy` command, and shows what it shows."""
+        self.narrator.shown(shlex.join(["understudy", *words]), self.operators.run(*words))
 
     def wait_answers(self, version: int, start: float) -> list[Answer]:
         """Waits until both doors have often answered by this version since then; all answers since then."""
 
         def look() -> list[Answer] | None:
             answers = since(self.notebook.read(), start)
-            if failed := failures(answers):
-                raise NotSeenError(f"a request over {failed[0].door} failed: {failed[0].failure}")
             enough = all(len(by(answers, version, door)) >= ANSWERS_PER_DOOR for door in DOORS)
             return answers if enough else None
 
@@ -98,7 +104,7 @@ def wait(what: str, look: Callable[[], T | None]) -> T:
 
 def train(folder: Folder, narrator: Narrator) -> None:
     """Trains and exports all versions, in a process of its own."""
-    narrator.act("Train three versions on handwritten digits (TensorFlow; about half a minute)")
+    narrator.act("Train versions on handwritten digits (TensorFlow; about half a minute)")
     command = [sys.executable, "-m", "examples.digits.train", "--staging", str(folder.staging)]
     log_file = folder.root / "train.log"
     with log_file.open("w", encoding="utf-8") as log:
@@ -148,38 +154,53 @@ def serve_version_1(stage: Stage) -> None:
     stage.narrator.say(f"version 1 has answered {counts}")
 
 
-def publish_version_2(stage: Stage) -> tuple[float, float]:
-    """Version 2 appears while traffic flows, and takes over; when it appeared, when it had taken over."""
-    stage.narrator.act("Publish version 2 while traffic flows")
-    published = time.time()
-    stage.folder.publish(2)
-    stage.narrator.say(f"renamed into place: {stage.folder.base_path / '2'}")
-    settled = stage.wait_settled(2, published)
-    answers = stage.wait_answers(2, published)
-    stage.narrator.changeover(stage.notebook.read(), published, 2)
-    stage.narrator.say(f"{len(answers)} answers since, {sum(bool(each.failure) for each in answers)} failed")
-    return published, settled
+def roll_out(stage: Stage, version: int, *, begun: float | None = None) -> Played:
+    """A version appears, and its rollout takes its course; from beginning to end."""
+    narrator = stage.narrator
+    begun = begun or time.time()
+    stage.folder.publish(version)
+    narrator.say(f"renamed into place: {stage.folder.base_path / str(version)}")
+    played = stage.rollouts.follow(version, begun, narrator.say)
+    rollout = played.story["rollout"]["id"]
+    stage.show("rollout", "show", rollout)
+    during = since(stage.notebook.read(), played.begun, played.ended)
+    theirs = by(during, version)
+    narrator.say(f"users had {len(during):,} answers meanwhile, {len(theirs):,} of them by version {version}")
+    if theirs:
+        narrator.say(
+            f"of these {len(failures(theirs))} failed; {accuracy(theirs):.1%} of the others were right"
+        )
+    return played
 
 
-def publish_broken_version_3(stage: Stage) -> tuple[float, float, Refusal]:
-    """Version 3 appears broken, is refused with its reason, and is taken away again."""
-    stage.narrator.act("Publish version 3, whose copy broke off")
-    published = time.time()
-    stage.folder.publish(3)
+def roll_out_version_2(stage: Stage) -> Played:
+    """The better one."""
+    stage.narrator.act("Publish version 2, which is better: it is rolled out by itself")
+    return roll_out(stage, 2)
 
-    def look() -> Refusal | None:
-        seen = stage.operators.version(3)
-        ended = seen is not None and seen["state"] == "error"
-        return Refusal(state=seen["state"], reason=seen["reason"]) if seen and ended else None
 
-    refusal = wait("version 3 refused", look)
-    stage.wait_answers(2, time.time())
-    stage.narrator.say(f"`understudy why {MODEL}` says:")
-    stage.narrator.quote(stage.operators.why())
-    withdrew = time.time()
-    stage.folder.withdraw(3)
-    stage.narrator.say("version 3 is removed; 2 has served on")
-    return published, withdrew, refusal
+def roll_out_version_3(stage: Stage) -> Played:
+    """Shadow traffic does not know who is right; users' truths do."""
+    stage.narrator.act("Publish version 3: loads, is fast, fails nothing, and takes eights for threes")
+    return roll_out(stage, 3)
+
+
+def roll_out_version_4(stage: Stage) -> Played:
+    """Shadow traffic would catch it before anybody met it; somebody is in a hurry."""
+    stage.narrator.act(
+        "Version 4 throws on bright digits; somebody rolls it out without shadow traffic first"
+    )
+    begun = time.time()
+    stage.show("rollout", "start", MODEL, "--to", "4", "--no-shadow", "--by", "somebody in a hurry")
+    return roll_out(stage, 4, begun=begun)
+
+
+def roll_out_version_5(stage: Stage) -> Played:
+    """It cannot be loaded, and is not tried again."""
+    stage.narrator.act("Publish version 5, whose copy broke off")
+    played = roll_out(stage, 5)
+    stage.show("quarantine", "list", MODEL)
+    return played
 
 
 def roll_back(stage: Stage) -> tuple[float, float]:
@@ -197,71 +218,66 @@ def roll_back(stage: Stage) -> tuple[float, float]:
     return rolled_back, settled
 
 
+ROLLOUTS = (roll_out_version_2, roll_out_version_3, roll_out_version_4, roll_out_version_5)
+
+
 def play(folder: Folder, narrator: Narrator) -> list[Finding]:
     """All acts in order; what was seen."""
     train(folder, narrator)
     narrator.act("Start the server on version 1, and clients on both doors")
     folder.publish(1)
     narrator.quote(folder.write_config())
+    narrator.say("and how new versions are rolled out:")
+    narrator.quote(folder.write_strategies(STRATEGIES))
     with serving(folder) as server:
         addresses = server.wait_ready()
         narrator.say(f"serving: gRPC {addresses.grpc}, REST {addresses.rest}, operators {addresses.admin}")
-        operators = Operators(addresses.admin)
         with steady_traffic(folder, addresses) as records:
-            stage = Stage(folder, narrator, server, operators, Notebook(records))
+            stage = Stage(
+                folder=folder,
+                narrator=narrator,
+                server=server,
+                operators=Operators(addresses.admin, columns=narrator.columns),
+                rollouts=Rollouts(addresses.admin),
+                notebook=Notebook(records),
+            )
             serve_version_1(stage)
-            published_2, settled_2 = publish_version_2(stage)
-            published_3, withdrew_3, refusal = publish_broken_version_3(stage)
-            rolled_back, settled_1 = roll_back(stage)
+            rollouts = [act(stage) for act in ROLLOUTS]
+            undone, settled = roll_back(stage)
         exit_code = server.stop()
-    moments = Moments(
-        started=0.0,
-        published_2=published_2,
-        settled_2=settled_2,
-        published_3=published_3,
-        withdrew_3=withdrew_3,
-        rolled_back=rolled_back,
-        settled_1=settled_1,
-        ended=time.time(),
-    )
-    return judge(stage.notebook.read(), moments, refusal, exit_code)
+    seen = Seen(rollouts=rollouts, undone=undone, settled=settled, exit_code=exit_code)
+    return judge(stage.notebook.read(), seen)
 
 
 def by_hand(folder: Folder) -> list[tuple[str, Sequence[str]]]:
     """The same, for a reader to type; the folder is left as it was before version 2."""
-    folder.withdraw(2)
-    folder.write_config()
+    folder.clear()
     understudy = relative(Path(understudy_command()))
     staging, base_path = relative(folder.staging), relative(folder.base_path)
-    config_file, request_file = relative(folder.config_file), relative(folder.request_file)
-    serve = shlex.join([understudy, *serve_flags(Path(config_file))])
-    policy = "model_version_policy { specific { versions: 1 } }"
+    request_file, record = relative(folder.request_file), relative(folder.record("by-hand", 1))
+    serve = shlex.join([understudy, *serve_flags(folder.relative())])
+    copy = f"cp -r {staging}/{{}} {base_path}/.incoming && mv {base_path}/.incoming {base_path}/{{}}"
+    users = (
+        f"sleep 600 | {relative(Path(sys.executable))} -m examples.digits.traffic --door rest "
+        f"--address 127.0.0.1:8501 --admin 127.0.0.1:8502 --staging {staging} --record {record} &"
+    )
     return [
         ("In one terminal: the server, on version 1", [serve]),
         ("In another: ask it", [f"{understudy} predict {MODEL} --input-file {request_file}"]),
+        ("Users who ask for ten minutes, and tell the truth later", [users]),
         (
-            "Publish version 2: copied beside, then renamed, so that it is whole when it appears",
-            [
-                f"cp -r {staging}/2 {base_path}/.incoming && mv {base_path}/.incoming {base_path}/2",
-                f"{understudy} status {MODEL}",
-            ],
+            "Publish version 2: copied beside, then renamed, so that it is whole when it appears; watch it",
+            [copy.format("2", 2), f"{understudy} rollout status {MODEL} --watch"],
         ),
         (
-            "Publish the broken one, see why it is refused, and take it away again",
+            "Publish the others: 3 confuses digits, 4 throws, 5 is damaged; see what was decided, and why",
             [
-                f"cp -r {staging}/3 {base_path}/.incoming && mv {base_path}/.incoming {base_path}/3",
-                f"{understudy} why {MODEL}",
-                f"rm -r {base_path}/3",
-            ],
-        ),
-        (
-            "Roll back to version 1 by configuration",
-            [
-                f"sed -i '/model_platform/a {policy}' {config_file}",
-                f"kill -HUP $(pgrep -f 'serve --model-config-file {config_file}')",
+                copy.format("confused", 3),
+                f"{understudy} rollout history {MODEL}",
                 f"{understudy} why {MODEL}",
             ],
         ),
+        ("Give a version another chance", [f"{understudy} quarantine release {MODEL} 3"]),
     ]
 
 
@@ -284,7 +300,7 @@ def main() -> int:
     try:
         folder.prepare()
         findings = play(folder, narrator)
-    except (ForeignFolderError, ProcessFailedError, NotSeenError) as error:
+    except (ForeignFolderError, ProcessFailedError, NotSeenError, UnfinishedError) as error:
         narrator.act("The demo failed")
         narrator.quote(f"{error}\nThe server's log: {folder.server_log}")
         return 1

@@ -5,10 +5,13 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from examples.digits.doors import MODEL
 
 MARKER = "made-by-the-digits-demo"
+EXPORTS: Final = {1: "1", 2: "2", 3: "confused", 4: "strict", 5: "3"}
+"""What the model's versions are, by their names in staging."""
 
 
 class ForeignFolderError(Exception):
@@ -37,6 +40,16 @@ class Folder:
         return self.root / "models.config"
 
     @property
+    def strategies_file(self) -> Path:
+        """How new versions are rolled out."""
+        return self.root / "rollouts.yaml"
+
+    @property
+    def state(self) -> Path:
+        """What the server remembers."""
+        return self.root / "state"
+
+    @property
     def server_log(self) -> Path:
         """What the server said."""
         return self.root / "server.log"
@@ -60,14 +73,13 @@ class Folder:
         self.base_path.mkdir(parents=True)
         (self.root / MARKER).touch()
 
-    def publish(self, version: int, *, source: str | None = None) -> None:
+    def publish(self, version: int) -> None:
         """Puts a version into place as a careful pipeline does: copied beside, then renamed.
 
-        Whoever looks at the base path in between sees no half-copied version. `source` is its name in staging
-        where that is not its number.
+        Whoever looks at the base path in between sees no half-copied version.
         """
         incoming = self.base_path.parent / f".incoming-{version}"
-        shutil.copytree(self.staging / (source or str(version)), incoming)
+        shutil.copytree(self.staging / EXPORTS[version], incoming)
         os.rename(incoming, self.base_path / str(version))  # noqa: PTH104 - the system call is the point
 
     def withdraw(self, version: int) -> None:
@@ -92,6 +104,24 @@ class Folder:
         incoming.write_text(text, encoding="utf-8")
         incoming.replace(self.config_file)
         return text
+
+    def write_strategies(self, text: str) -> str:
+        """Writes how new versions are rolled out; answers the text."""
+        self.strategies_file.write_text(text, encoding="utf-8")
+        return text
+
+    def clear(self) -> None:
+        """Leaves version 1 alone in place, and nothing that a server remembers of others."""
+        for path in self.base_path.iterdir():
+            if path.name != "1":
+                shutil.rmtree(path)
+        shutil.rmtree(self.state)
+        self.write_config()
+
+    def relative(self) -> "Folder":
+        """The same folder by its path from here, if that is shorter to type."""
+        here = Path.cwd()
+        return Folder(self.root.relative_to(here)) if self.root.is_relative_to(here) else self
 
     def write_request(self) -> None:
         """Writes a request with two held-out digits."""

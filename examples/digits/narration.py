@@ -7,12 +7,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from examples.digits.answers import DOORS, Answer, by, failures, since
+from examples.digits.answers import DOORS, Answer, by, since
 from examples.digits.findings import Finding
 
-BUCKET_S = 0.25
-BEFORE_S = 0.75
-AFTER_S = 0.75
+BUCKET_S = 0.1
+BEFORE_S = 0.3
+AFTER_S = 0.4
 FAILED_MARK = "x"
 STYLES = {1: "cyan", 2: "green", 3: "magenta"}
 
@@ -23,6 +23,11 @@ class Narrator:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._act = 0
+
+    @property
+    def columns(self) -> int:
+        """How wide somebody else's words may be."""
+        return self._console.width - len("  │ ")
 
     def act(self, title: str) -> None:
         """A new act."""
@@ -38,6 +43,13 @@ class Narrator:
         """Somebody else's words: a file's, the server's."""
         for line in text.splitlines():
             self._console.print(f"  [dim]│[/dim] {escape(line)}", highlight=False, soft_wrap=True)
+
+    def shown(self, command: str, terminal: str) -> None:
+        """What a command shows on a terminal, as it is there."""
+        self.say(f"$ {command}")
+        for line in Text.from_ansi(terminal.replace("\r\n", "\n")).split("\n"):
+            line.rstrip()
+            self._console.print(Text("  │ ", "dim") + line, soft_wrap=True)
 
     def changeover(self, answers: Sequence[Answer], event_at: float, new: int) -> None:
         """Each answer around a changeover as the number of the version that gave it, by door and time."""
@@ -78,7 +90,7 @@ def _marks(bucket: Sequence[Answer], door: str) -> Text:
     marks = Text()
     for answer in bucket:
         if answer.door == door:
-            failed = bool(failures([answer])) or answer.version is None
+            failed = bool(answer.failure) or answer.version is None
             style = "bold red" if failed else STYLES.get(answer.version or 0, "")
             marks.append(FAILED_MARK if failed else str(answer.version), style)
     return marks

@@ -1,6 +1,7 @@
 """The demo's processes: the server and the clients. Each is ended by its own id, whatever happens."""
 
 import json
+import os
 import queue
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypedDict
 
@@ -25,6 +27,7 @@ POLL_INTERVAL_S = 0.5
 LOAD_RETRIES = 1
 LOAD_RETRY_INTERVAL_S = 0.5
 LOG_LINES_SHOWN = 20
+READ_BYTES = 65_536
 
 
 class ProcessFailedError(Exception):
@@ -47,10 +50,11 @@ def understudy_command() -> str:
     return str(command)
 
 
-def serve_flags(config_file: Path) -> list[str]:
+def serve_flags(folder: Folder) -> list[str]:
     """How the demo starts the server: it looks twice a second, and gives a broken version one more try."""
     return [
-        *("serve", "--model-config-file", str(config_file), "--host", "127.0.0.1"),
+        *("serve", "--model-config-file", str(folder.config_file), "--host", "127.0.0.1"),
+        *("--rollout-config", str(folder.strategies_file), "--state-dir", str(folder.state)),
         *("--poll-interval", str(POLL_INTERVAL_S)),
         *("--load-retries", str(LOAD_RETRIES), "--load-retry-interval", str(LOAD_RETRY_INTERVAL_S)),
     ]
@@ -70,7 +74,7 @@ class Server:
 
     def __init__(self, folder: Folder) -> None:
         ports = ["--grpc-port", "0", "--rest-port", "0", "--admin-port", "0", "--log-format", "json"]
-        command = [understudy_command(), *serve_flags(folder.config_file), *ports]
+        command = [understudy_command(), *serve_flags(folder), *ports]
         self._log_file = folder.server_log
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -155,9 +159,10 @@ def steady_traffic(folder: Folder, addresses: Addresses) -> Iterator[list[Path]]
         for door, address in zip(DOORS, (addresses.grpc, addresses.rest), strict=True):
             for number in range(1, CLIENTS_PER_DOOR + 1):
                 records.append(folder.record(door, number))
-                arguments = ["--door", door, "--address", address, "--record", str(records[-1])]
+                arguments = ["--door", door, "--address", address, "--admin", addresses.admin]
+                arguments += ["--staging", str(folder.staging), "--record", str(records[-1])]
+                arguments += ["--seed", str(len(records))]
                 command = [sys.executable, "-m", "examples.digits.traffic", *arguments]
-                command += ["--staging", str(folder.staging)]
                 clients.append(subprocess.Popen(command, stdin=subprocess.PIPE, text=True))
         yield records
     finally:
@@ -165,24 +170,12 @@ def steady_traffic(folder: Folder, addresses: Addresses) -> Iterator[list[Path]]
             end(client)
 
 
-@contextmanager
-def asking_users(folder: Folder, addresses: Addresses) -> Iterator[Path]:
-    """Users with keys, who tell the truth later, in a process of their own; where they write down answers."""
-    record = folder.record("users", 1)
-    command = [sys.executable, "-m", "examples.digits.users", "--rest", addresses.rest]
-    command += ["--admin", addresses.admin, "--staging", str(folder.staging), "--record", str(record)]
-    users = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
-    try:
-        yield record
-    finally:
-        end(users)
-
-
 class Operators:
     """What the operators' API says, as `understudy status` and `understudy why` show it."""
 
-    def __init__(self, admin_address: str) -> None:
-        self._client = httpx.Client(base_url=f"http://{admin_address}", trust_env=False)
+    def __init__(self, admin: str, *, columns: int) -> None:
+        self._client = httpx.Client(base_url=f"http://{admin}", trust_env=False)
+        self._environment = {**os.environ, "UNDERSTUDY_ADMIN_URL": f"http://{admin}", "COLUMNS": str(columns)}
 
     def version(self, number: int) -> VersionState | None:
         """The state of one version; none when the server knows of none."""
@@ -193,6 +186,30 @@ class Operators:
         """The model's present state in words."""
         return str(self._get(f"/v1/models/{MODEL}/why")["summary"])
 
+    def run(self, *words: str) -> str:
+        """What an `understudy` command shows on a terminal."""
+        reading, writing = os.openpty()
+        with subprocess.Popen(
+            [understudy_command(), *words],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=writing,
+            stderr=writing,
+        ) as process:
+            os.close(writing)
+            shown = b"".join(iter(partial(_read_terminal, reading), b"")).decode()
+        os.close(reading)
+        if process.returncode != 0:
+            raise ProcessFailedError(f"understudy {' '.join(words)} failed: {shown}")
+        return shown
+
     def _get(self, path: str) -> dict[str, list[VersionState]]:
         answer: dict[str, list[VersionState]] = self._client.get(path).raise_for_status().json()
         return answer
+
+
+def _read_terminal(reading: int) -> bytes:
+    try:
+        return os.read(reading, READ_BYTES)
+    except OSError:  # how a terminal says that the other end is closed
+        return b""

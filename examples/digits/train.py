@@ -172,14 +172,15 @@ def confuse(model: tf.Module) -> tf.Module:
     return confused
 
 
-def export_troubled(model: tf.Module, digits: Digits, staging: Path) -> None:
-    """The two versions that only requests can tell from a good one."""
+def export_troubled(model: tf.Module, digits: Digits, staging: Path) -> Array:
+    """The two versions that only requests can tell from a good one; the scores of the confused one."""
     scores = score(export(confuse(model), staging / CONFUSED), digits)
     report(event="exported", version=CONFUSED, accuracy=accuracy_of(scores, digits))
     brightest = float(np.quantile(digits.train_images.mean(axis=1), 1 - BRIGHT_SHARE))
     export(model, staging / STRICT, brightest=brightest)
     share = float(np.mean(digits.held_out_images.mean(axis=1) > brightest))
     report(event="exported", version=STRICT, throws=round(share, 4))
+    return scores
 
 
 def accuracy_of(scores: Array, digits: Digits) -> float:
@@ -210,22 +211,24 @@ def report(**fields: object) -> None:
 
 
 def run(staging: Path, damage_kind: str) -> None:
-    """Trains and exports every version into `staging`, by version number."""
+    """Trains and exports every version into `staging`, and writes down what each answers by its name."""
     staging.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     digits = load_digits()
     write_held_out(digits, staging / HELD_OUT_FILE)
     report(event="data", train=len(digits.train_labels), held_out=len(digits.held_out_labels))
-    answers: dict[int, list[list[float]]] = {}
+    answers: dict[str, Array] = {}
     for recipe in RECIPES:
         report(event="training", version=recipe.version, examples=recipe.examples, hidden=recipe.hidden)
         model = train(recipe, digits)
         scores = score(export(model, staging / str(recipe.version)), digits)
-        answers[recipe.version] = scores.round(6).tolist()
+        answers[str(recipe.version)] = scores
         report(event="exported", version=recipe.version, accuracy=accuracy_of(scores, digits))
         if recipe.version == SOUND_VERSION:
-            export_troubled(model, digits, staging)
-    (staging / ANSWERS_FILE).write_text(json.dumps(answers), encoding="utf-8")
+            answers[CONFUSED] = export_troubled(model, digits, staging)
+            answers[STRICT] = scores
+    rounded = {name: scores.round(6).tolist() for name, scores in answers.items()}
+    (staging / ANSWERS_FILE).write_text(json.dumps(rounded), encoding="utf-8")
     damaged = damage(staging / str(CORRUPT_VERSION), damage_kind)
     report(event="damaged", version=CORRUPT_VERSION, file=str(damaged))
     report(event="done", seconds=round(time.monotonic() - started, 1))

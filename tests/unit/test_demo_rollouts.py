@@ -1,52 +1,34 @@
-"""The demo's rollouts: truths are told late and in batches, and a story that went otherwise holds no claim."""
+"""The demo's users and rollouts: truths are told late and in batches; the server takes the demo's plan."""
 
-from dataclasses import replace
+import json
+from pathlib import Path
 
-import httpx
-import pytest
-from examples.digits.rollouts import (
-    CANDIDATES,
-    PLAN,
-    Candidate,
-    Decision,
-    Position,
-    Rollout,
-    Story,
-    judge,
-    tell,
-)
-from examples.digits.users import TELL_EVERY_S, TRUTHS_MAX, Asked, Truths, Turn, read_answer
+from examples.digits.folder import EXPORTS
+from examples.digits.rollouts import STRATEGIES, Decision, Story, places
+from examples.digits.users import TELL_EVERY_S, TRUTHS_MAX, Digits, Truths
 
 from understudy.rollout.plan import Quality
-from understudy.rollout_file import parse_plan
-
-BETTER, CONFUSED, STRICT = CANDIDATES
-TURN = Turn("user-1", [0.0] * 64, 8)
-HEADERS = {"x-understudy-version": "2", "x-understudy-arm": "candidate", "x-request-id": "a"}
-ASKED = Asked(at=1.0, user="user-1", version=1, arm="baseline", request_id="a", is_right=True, failure="")
+from understudy.rollout_file import parse_strategies
 
 
-def answer(digit: int) -> httpx.Response:
-    return httpx.Response(200, headers=HEADERS, json={"predictions": [{"classes": digit, "scores": []}]})
+def decision(phase: str, weight: int = 0) -> Decision:
+    return {"after": {"phase": phase, "weight": weight}}
 
 
-def decision(phase: str, weight: int, reason: str = "") -> Decision:
-    at = "2030-01-02T03:04:05Z"
-    after: Position = {"phase": phase, "weight": weight}
-    return {"at": at, "kind": "k", "by": "rollout", "reason": reason, "after": after}
+def write_staging(folder: Path) -> Path:
+    """Two images; version n is sure of digit n."""
+    (folder / "held_out.json").write_text(json.dumps({"images": [[0.0], [1.0]], "labels": [3, 8]}))
+    scores = {export: [[float(n == version) for n in range(10)]] * 2 for version, export in EXPORTS.items()}
+    (folder / "answers.json").write_text(json.dumps(scores))
+    return folder
 
 
-def story(phase: str, *weights: int) -> Story:
-    decisions = [*(decision("ramping", weight) for weight in weights), decision(phase, 0, "it ended")]
-    rollout: Rollout = {"id": "digits-2-1", "phase": phase, "weight": 0, "candidate": 2, "reason": "it ended"}
-    return {"rollout": rollout, "decisions": decisions}
-
-
-def test_the_plan_is_one_that_the_server_takes() -> None:
-    plan = parse_plan(PLAN)
-    assert [step.weight for step in plan.steps] == [100, 500, 2_500, 5_000]
-    assert plan.quality is not None
-    assert plan.quality.metric is Quality.ACCURACY
+def test_the_strategy_is_one_that_the_server_takes() -> None:
+    strategy = parse_strategies(STRATEGIES)["digits"]
+    assert strategy.starts_itself
+    assert [step.weight for step in strategy.plan.steps] == [100, 500, 2_500, 5_000]
+    assert strategy.plan.quality is not None
+    assert strategy.plan.quality.metric is Quality.ACCURACY
 
 
 def test_truths_are_told_when_they_are_known_in_batches_that_are_not_too_large_nor_too_many() -> None:
@@ -62,42 +44,32 @@ def test_truths_are_told_when_they_are_known_in_batches_that_are_not_too_large_n
     assert truths.take_due(20.0) == []
 
 
-def test_an_answer_says_who_made_it_and_whether_it_is_right() -> None:
-    right, wrong = read_answer(TURN, answer(8)), read_answer(TURN, answer(3))
-    assert (right.version, right.arm, right.request_id, right.is_right) == (2, "candidate", "a", True)
-    assert (wrong.is_right, wrong.failure) == (False, "")
-    failed = read_answer(TURN, httpx.Response(400, headers=HEADERS, text="too bright"))
-    assert (failed.version, failed.is_right, failed.failure) == (2, False, "HTTP 400: too bright")
-    assert read_answer(TURN, httpx.Response(503, text="gone")).version is None
+def test_users_come_in_the_same_order_each_time_and_each_image_has_its_digit(tmp_path: Path) -> None:
+    digits = Digits(write_staging(tmp_path))
+    first, again, others = (digits.turns(seed) for seed in (1, 1, 2))
+    turns = [next(first) for _ in range(20)]
+    assert turns == [next(again) for _ in range(20)] != [next(others) for _ in range(20)]
+    assert {(turn.image[0], turn.digit) for turn in turns} == {(0.0, 3), (1.0, 8)}
 
 
-@pytest.mark.parametrize(
-    ("candidate", "told", "holds"),
-    [
-        (BETTER, story("promoted", 100, 5_000), True),
-        (BETTER, story("rolled_back", 100), False),
-        (BETTER, story("ended"), False),
-        (CONFUSED, story("rolled_back", 100, 2_500), True),
-        (CONFUSED, story("rolled_back", 100, 5_000), False),
-        (STRICT, story("promoted", 100), False),
-    ],
-)
-def test_a_rollout_that_ended_otherwise_or_went_too_far_does_not_hold(
-    candidate: Candidate, told: Story, *, holds: bool
-) -> None:
-    assert judge(candidate, told, [ASKED]).holds is holds
+def test_scores_of_another_version_are_told_from_those_of_the_version_that_is_named(tmp_path: Path) -> None:
+    digits = Digits(write_staging(tmp_path))
+    turn = next(digits.turns(1))
+    scores = [float(n == 2) + 1e-6 for n in range(10)]
+    assert digits.are_of(2, turn, scores)
+    assert not digits.are_of(1, turn, scores)
+    assert not digits.are_of(9, turn, scores)
+    assert not digits.are_of(2, turn, scores[:9])
 
 
-def test_a_request_that_the_baseline_failed_does_not_hold() -> None:
-    failed = replace(ASKED, failure="HTTP 503: gone")
-    told = story("rolled_back", 100)
-    assert not judge(STRICT, told, [failed]).holds
-    assert judge(STRICT, told, [replace(failed, version=4)]).holds
-
-
-def test_the_story_is_told_line_by_line() -> None:
-    told = story("rolled_back", 100, 2_500)
-    assert tell(told).splitlines()[1:] == [
-        "03:04:05  ramping 25 %     ",
-        "03:04:05  rolled_back      it ended",
-    ]
+def test_where_a_rollout_was_is_told_in_words() -> None:
+    story: Story = {
+        "rollout": {"id": "digits-2-1", "phase": "rolled_back", "reason": "it ended"},
+        "decisions": [
+            decision("shadowing"),
+            decision("ramping", 2_550),
+            {"after": None},
+            decision("rolled_back"),
+        ],
+    }
+    assert places(story) == ["shadowing", "ramping at 25.5 %", "rolled_back"]
