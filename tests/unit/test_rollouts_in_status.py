@@ -16,12 +16,14 @@ from understudy.cli.models import build_models
 from understudy.cli.status_tables import build_model, build_server
 from understudy.clock import Calendar
 from understudy.control.picture import Picture
+from understudy.model_config import ModelConfig
 from understudy.rollout.plan import Strategy
 from understudy.rollout.state import ModelTraffic, Phase, Quarantined, Weights
-from understudy.routing import ModelRoute, RouteTable, RouteUpdate
+from understudy.routing import LabelRoute, ModelRoute, RouteTable, RouteUpdate
 from understudy.routing.routes import ReadyVersion
 from understudy.routing.traffic import BucketRange, Traffic
 from understudy.servable import FoundVersion, FoundVersions
+from understudy.server.labels import build_labels
 from understudy.server.rollout_views import build_head, build_traffic
 from understudy.testing import ManualClock
 
@@ -149,6 +151,25 @@ def test_the_view_of_weights_by_hand_says_whose_they_are() -> None:
     assert [(each.version, each.weight, each.arm) for each in view.shares] == [(1, 9_000, ""), (2, 1_000, "")]
     assert (view.weights_by, view.weights_at) == ("ann@desk", datetime(2030, 1, 2, 12, 0, 7, tzinfo=UTC))
     assert {each.reason for each in view.overlays} == {"pinned by the weights that ann@desk set"}
+
+
+def test_labels_that_a_rollout_sets_are_listed_beside_those_configured() -> None:
+    picture = picture_of(ModelTraffic(rollout=RAMPING), BucketRange(2, 0, 500))
+    configured = ModelConfig("m", "/m", labels=(("mine", 1), ("stable", 9)))
+    in_force = tuple(
+        LabelRoute(label, version) for label, version in (("canary", 2), ("mine", 1), ("stable", 1))
+    )
+    route = replace(picture.table.routes["m"], labels=in_force)
+    picture = replace(
+        picture, configured={"m": configured}, table=RouteTable().apply(RouteUpdate(1, (route,), ()))
+    )
+    listed = build_labels("m", picture)
+    assert [(each.label, each.version, each.ready) for each in listed] == [
+        ("canary", 2, True),
+        ("mine", 1, True),
+        ("stable", 1, True),
+    ]
+    assert not any(each.target for each in listed), "all are where they are to be"
 
 
 def test_a_managed_model_is_said_to_be_one() -> None:

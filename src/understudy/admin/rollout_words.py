@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from math import ceil
+from typing import Final
 
 from understudy.admin.rollouts import RolloutHeadView, RolloutView, TrafficView
 from understudy.analysis.verdict import Finding, Judgement
@@ -9,6 +10,9 @@ from understudy.evidence import ShadowCounts
 from understudy.rollout.durations import counted_s, dwelt_s
 from understudy.rollout.gathering import candidate_requests
 from understudy.rollout.state import ENDS, Pause, Phase, Rollout
+
+TELLING_MIN: Final = 10
+"""Mirrored requests: what fewer came to says nothing."""
 
 
 def list_waits(rollout: Rollout, now: float) -> tuple[str, ...]:
@@ -96,6 +100,8 @@ def _list_shadow(rollout: Rollout, elapsed_s: float) -> Iterator[str]:
 
 def _explain_uncompared(shadow: ShadowCounts) -> str:
     """Why compared requests stay away, where most of those that were mirrored are none."""
+    if shadow.mirrored < TELLING_MIN:
+        return ""
     if shadow.shed > shadow.compared:
         return (
             f": {shadow.shed:,} of {shadow.mirrored:,} mirrored ones were shed, because the server had no "

@@ -1,18 +1,27 @@
 """Where a model's labels lead, where they are to lead, and whether anybody answers there, for operators."""
 
+from typing import Final
+
 from understudy.admin.view import LabelView
 from understudy.control.picture import Picture
 from understudy.lifecycle.harness import FINISHED
+from understudy.rollout.consequences import overlaid_labels
+from understudy.rollout.state import ModelTraffic
 from understudy.servable import State
+
+NOTHING_KEPT: Final = ModelTraffic()
 
 
 def build_labels(name: str, picture: Picture) -> tuple[LabelView, ...]:
-    """Labels as configured; one that has not moved yet names the version that answers by it now."""
+    """Labels as configured and as rollouts set them; one that has not moved yet names who answers by it."""
     config = picture.configured.get(name)
     route = picture.table.routes.get(name)
     ready = frozenset(route.ready_versions) if route else frozenset()
     in_force = {each.label: each.version for each in route.labels} if route else {}
     states = _states(name, picture)
+    wanted = dict(config.labels if config else ()) | dict(
+        overlaid_labels(picture.traffic.get(name, NOTHING_KEPT))
+    )
     return tuple(
         LabelView(
             label=label,
@@ -22,7 +31,7 @@ def build_labels(name: str, picture: Picture) -> tuple[LabelView, ...]:
             target=None if version == configured else configured,
             target_state=None if version == configured else states.get(configured),
         )
-        for label, configured in (config.labels if config else ())
+        for label, configured in (sorted(wanted.items()) if config else ())
     )
 
 
