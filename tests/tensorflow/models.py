@@ -372,6 +372,19 @@ def tf1_signatures(words: tf.Tensor, ids: tf.Tensor, x: tf.Tensor, y: tf.Tensor)
     }
 
 
+def aborts(out: Path) -> None:
+    """Answer y = x + 2; an x of 13 ends the whole process, as a fault in an operation's C++ does."""
+
+    def answer(x: tf.Tensor) -> dict[str, tf.Tensor]:
+        def end() -> tf.Tensor:
+            with tf.control_dependencies([tf.raw_ops.Abort(error_msg="aborted on purpose")]):
+                return tf.identity(x)
+
+        return {"y": tf.cond(tf.reduce_any(x == 13.0), end, lambda: x) + 2.0}
+
+    save(out, {"serving_default": tf.function(answer, input_signature=[spec([None], "float32", "x")])})
+
+
 BUILDERS: dict[str, Builder] = {
     builder.__name__: builder
     for builder in (
@@ -392,6 +405,7 @@ BUILDERS: dict[str, Builder] = {
         odd_heads,
         shared_heads,
         mlp,
+        aborts,
     )
 }
 BUILDERS.update({f"offset_{amount}": partial(offset, amount=float(amount)) for amount in OFFSETS})
