@@ -1,8 +1,11 @@
 """What a restart of the server means for a rollout: nothing is lost, and the time without a server is no time."""
 
-from tests.rolling import Rolling
+import pytest
+
+from tests.rolling import Rolling, managed
+from understudy.errors import ConfigError
 from understudy.rollout.commands import Pause as PauseOrder
-from understudy.rollout.commands import Resume
+from understudy.rollout.commands import Quarantine, Resume, Start
 from understudy.rollout.plan import Plan
 from understudy.rollout.state import Pause, Phase
 
@@ -91,6 +94,24 @@ def test_a_pause_and_the_time_without_a_server_are_left_out_once() -> None:
     assert rolling.rollout.pause is None
     rolling.advance(1.0)
     assert rolling.rollout.pause is Pause.INCONCLUSIVE
+
+
+def test_a_managed_model_whose_version_is_gone_after_a_restart_says_how_it_serves_again() -> None:
+    rolling = managed(starts_itself=False)
+    rolling.found.add(2)
+    rolling.settle()
+    rolling.delete(1)
+    rolling.restart(was_clean=True)
+    rolling.settle()
+    assert (rolling.told[-1], rolling.default_version) == ("version_waiting", None)
+    way_out = "`understudy quarantine add digits 1`"
+    assert way_out in rolling.reasons[-1]
+    with pytest.raises(ConfigError, match=way_out):
+        rolling.order(Start(candidate=2))
+    rolling.order(Quarantine(version=1))
+    rolling.load(2)
+    rolling.settle()
+    assert (rolling.default_version, rolling.traffic.stable) == (2, 2)
 
 
 def test_crashes_before_the_candidate_was_there_are_not_its_doing() -> None:

@@ -11,7 +11,7 @@ from understudy.rollout.names import name_rollout, name_salt
 from understudy.rollout.plan import Plan
 from understudy.rollout.refusals import check_configured, refused, where
 from understudy.rollout.state import Phase, Rollout
-from understudy.rollout.upkeep import newest_version
+from understudy.rollout.upkeep import describe_lost, newest_version
 
 
 def begin(minutes: Minutes, baseline: int, candidate: int, plan: Plan, *, by: str) -> None:
@@ -72,6 +72,10 @@ def order_start(minutes: Minutes, command: Start, *, by: str) -> None:
             f"Release it first: `understudy quarantine release {model} {candidate}`."
         )
     serving = situation.default_version if traffic.stable is None else traffic.stable
+    if traffic.stable is not None and situation.is_lost(traffic.stable):
+        raise refused(
+            f"Version {candidate} of {model} cannot be rolled out: {describe_lost(minutes, traffic.stable)}."
+        )
     if serving is None or not situation.is_ready(serving):
         raise refused(
             f"No version of {model} serves, so there is none to compare version {candidate} with. The first "

@@ -23,6 +23,8 @@ def resumed(model: str, traffic: ModelTraffic, *, was_clean: bool, now: float) -
         now: by the control loop's clock.
     """
     minutes = Minutes(traffic, Situation(model=model, config=None), now)
+    if traffic.waiting is not None:  # what was told, was told by a process whose journal is gone
+        minutes.traffic = replace(minutes.traffic, waiting=None)
     if traffic.rollout is not None:
         _resume(minutes, traffic.rollout, was_clean=was_clean)
     return minutes.close()

@@ -79,12 +79,23 @@ def tell_waiting(minutes: Minutes) -> None:
     minutes.traffic = replace(minutes.traffic, waiting=waiting)
 
 
+def describe_lost(minutes: Minutes, stable: int) -> str:
+    """What can be done when the version that a managed model serves is gone: it serves nothing by itself."""
+    return (
+        f"version {stable}, which is to serve, does not, and there is nothing to compare with. Bring it "
+        f"back, or let the version policy decide what serves: `understudy quarantine add "
+        f"{minutes.situation.model} {stable}`"
+    )
+
+
 def _why_waiting(minutes: Minutes, version: int) -> str:
     traffic, strategy = minutes.traffic, minutes.situation.strategy
     if traffic.rollout is not None:
         return f"it is there, and waits for the end of rollout {traffic.rollout.id}"
     if traffic.weights is not None:
         return "it is there, and waits: traffic is split by hand, until `understudy traffic clear`"
+    if traffic.stable is not None and minutes.situation.is_lost(traffic.stable):
+        return f"it is there, and cannot be rolled out: {describe_lost(minutes, traffic.stable)}"
     if strategy is not None and strategy.starts_itself and version > (traffic.highest or 0):
         return f"it is there, and its rollout begins when version {traffic.stable} is ready"
     return f"it is there, and waits for `understudy rollout start {minutes.situation.model} --to {version}`"
