@@ -195,9 +195,20 @@ class TestTimeIsUp:
         )
         rolling.advance(100.0)
         assert rolling.rollout.pause is Pause.INCONCLUSIVE
-        assert "errors needs about 1200 more requests" in rolling.reasons[-1]
+        assert "errors needs about 1,200 more requests" in rolling.reasons[-1]
+        assert "promote it, abort it, or resume for as much time again" in rolling.reasons[-1]
+        assert "users" not in rolling.reasons[-1]
         assert rolling.effects.traffic is not None
         assert rolling.effects.traffic.ranges == (BucketRange(2, 0, 1_000),)
+
+    def test_it_says_what_to_do_where_there_are_fewer_users_than_the_evidence_needs(self) -> None:
+        rolling = Rolling()
+        rolling.reach_first_step(plan=SHORT)
+        users = replace(metric("errors", 3_825), unit="keys", candidate_total=250)
+        rolling.judgement = Judgement(finding=Finding.UNDECIDED, metrics=(users,))
+        rolling.advance(100.0)
+        assert "the candidate has met 250: if there will never be so many, promote it" in rolling.reasons[-1]
+        assert "higher `floor`" in rolling.reasons[-1]
 
     def test_an_operator_gives_it_as_much_time_again(self) -> None:
         rolling = Rolling()

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from tests.staged_rollouts import ERRORS, EVIDENCE, JUDGEMENT, RAMPING
+from understudy.admin.rollout_words import list_waits
 from understudy.admin.rollouts import (
     DecisionView,
     OverlayView,
@@ -138,6 +139,15 @@ def shadowed(*, compared: int, shed: int = 0, incomparable: int = 0) -> Evidence
 def test_what_it_waits_for_is_said(changes: dict[str, object], now: float, waits: list[str]) -> None:
     rollout = replace(RAMPING, **changes)  # type: ignore[arg-type]
     assert list(view(rollout, now).waits_for) == waits
+
+
+@pytest.mark.parametrize(("met", "is_told"), [(250, True), (3_000, False)])
+def test_where_more_users_are_missing_than_there_were_it_is_said_what_to_do(met: int, is_told: bool) -> None:  # noqa: FBT001
+    users = replace(ERRORS, unit="keys", candidate_total=met, needed=1_250)
+    rollout = replace(RAMPING, step=3, weight=5_000, judgement=replace(JUDGEMENT, metrics=(users,)))
+    waits = list_waits(rollout, 300.0)
+    assert "errors to be decided: about 1,250 more keys" in waits
+    assert any("start again by a plan with a higher `floor`" in wait for wait in waits) == is_told
 
 
 def test_a_suspicion_is_waited_out() -> None:

@@ -9,6 +9,7 @@ from understudy.analysis.verdict import Finding, Judgement
 from understudy.evidence import ShadowCounts
 from understudy.rollout.durations import counted_s, dwelt_s
 from understudy.rollout.gathering import candidate_requests
+from understudy.rollout.shortage import describe_few_users
 from understudy.rollout.state import ENDS, Pause, Phase, Rollout
 
 TELLING_MIN: Final = 10
@@ -145,8 +146,11 @@ def _list_undecided(judgement: Judgement | None) -> Iterator[str]:
         return
     for metric in judgement.metrics:
         if metric.finding is Finding.UNDECIDED and not metric.is_muted:
-            needed = "" if metric.needed is None else f": about {metric.needed} more {metric.unit}"
+            needed = "" if metric.needed is None else f": about {metric.needed:,} more {metric.unit}"
             yield f"{metric.metric} to be decided{needed}"
+    users = describe_few_users(judgement)
+    if users:
+        yield users
 
 
 def _seconds(seconds: float) -> str:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from understudy.analysis.verdict import Finding, Judgement
 from understudy.rollout.begin import begin
 from understudy.rollout.durations import counted_s, unpaused
 from understudy.rollout.ends import Fault, roll_back, supersede
@@ -12,6 +11,7 @@ from understudy.rollout.minutes import STRATEGY, Minutes, percent
 from understudy.rollout.passing import passes, slow_thresholds
 from understudy.rollout.phases import Trigger
 from understudy.rollout.plan import Inconclusive, Newer
+from understudy.rollout.shortage import describe_few_users, describe_missing
 from understudy.rollout.state import Pause, Phase, Rollout
 from understudy.rollout.upkeep import newest_version
 
@@ -153,13 +153,16 @@ def _run_out(minutes: Minutes, rollout: Rollout) -> None:
         return
     if spent_s < plan.duration_max_s:
         return
-    reason = (
-        f"{plan.duration_max_s:g} s are over, and the evidence does not suffice{_needed(rollout.judgement)}"
-    )
+    missing = describe_missing(rollout.judgement)
+    reason = f"{plan.duration_max_s:g} s are over, and the evidence does not suffice{missing}"
     if plan.inconclusive is Inconclusive.ROLL_BACK:
         roll_back(minutes, Fault(reason))
     else:
-        minutes.pause(Pause.INCONCLUSIVE, f"{reason}; it stays at {percent(rollout.weight)}")
+        stays = (
+            f"it stays at {percent(rollout.weight)}: promote it, abort it, or resume for as much time again"
+        )
+        users = describe_few_users(rollout.judgement)
+        minutes.pause(Pause.INCONCLUSIVE, f"{reason}; {stays}{f'. {users}' if users else ''}")
 
 
 def _give_up_waiting(minutes: Minutes, rollout: Rollout) -> None:
@@ -172,14 +175,3 @@ def _give_up_waiting(minutes: Minutes, rollout: Rollout) -> None:
         roll_back(minutes, Fault(f"version {rollout.candidate} was not validated {waited}"))
     else:
         roll_back(minutes, Fault(f"version {rollout.candidate} was not ready {waited}"))
-
-
-def _needed(judgement: Judgement | None) -> str:
-    """How many requests more would decide, by metric."""
-    metrics = judgement.metrics if judgement is not None else ()
-    open_ones = [
-        f"{each.metric} needs about {each.needed} more {each.unit}"
-        for each in metrics
-        if each.needed and not each.is_muted and each.finding is not Finding.NO_HARM
-    ]
-    return f" ({', '.join(open_ones)})" if open_ones else ""
