@@ -1,11 +1,17 @@
 """Orders at awkward moments of a rollout, under load from both doors: no request fails by them."""
 
+import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import requests
 
+from tests.live.asking import predict
 from tests.live.exports import Exports, config_text, model_text, release
 from tests.live.load import load_by_grpc, load_by_rest, wait_asked
 from tests.live.operating import Operator
@@ -16,6 +22,11 @@ pytestmark = pytest.mark.slow
 
 SHADOW_FOREVER = "{shadow: {share: 10 %, dwell: 1 h}, steps: [50 %]}"
 HALF = "{shadow: none, steps: [{weight: 50 %, dwell: 1 h}]}"
+TURNS = ("pause", "resume", "approve", "promote", "promote", "undo", "abort")
+ENDS = {"promoted", "rolled_back", "ended"}
+OPERATORS = 4
+ORDERS = 25
+PAUSE_S = 0.005
 KEYS = [f"user-{number}" for number in range(20)]
 X = 1.0
 EXPECTED = {version: [X + version] for version in (1, 2, 3)}
@@ -98,6 +109,70 @@ def test_every_moment_before_the_ramp_takes_orders(tmp_path: Path, exports: Expo
         assert {answers_by_rest(server, "m", key) for key in KEYS} == {3}
         assert operator.turn("abort").ok, "during the watch it takes the promotion back"
         assert {answers_by_rest(server, "m", key) for key in KEYS} == {1}
+
+
+def test_operators_who_contradict_each_other_break_nothing(tmp_path: Path, exports: Exports) -> None:
+    exports.synthetic(2)
+    file = tmp_path / "models.config"
+    file.write_text(config_text(model_text("m", exports.base_path, policy="specific { versions: 1 }")))
+    with (
+        LiveServer(f"--model-config-file={file}", f"--state-dir={tmp_path}/state") as server,
+        unhurt_load(tmp_path, server),
+        ThreadPoolExecutor(OPERATORS) as pool,
+    ):
+        answers = list(pool.map(partial(give_orders, server), range(OPERATORS)))
+        assert {each.status_code for one in answers for each in one} <= {200, 409}
+        accepted = sum(each.status_code == requests.codes.ok for one in answers for each in one)
+        assert accepted > OPERATORS, "not only refusals"
+        if Operator(server).traffic()["rollout"] is not None:
+            assert Operator(server).turn("abort").ok
+        assert {answers_by_rest(server, "m", key) for key in KEYS} <= {1, 2}
+        check_history(server)
+
+
+def give_orders(server: LiveServer, number: int) -> list[requests.Response]:
+    """Whatever comes to the mind of an operator with this number."""
+    mind = random.Random(number)  # noqa: S311 - orders, not secrets
+    operator = Operator(server)
+    answers = []
+    for _ in range(ORDERS):
+        order = mind.choice(("start", "start", "release", *TURNS))
+        if order == "start":
+            answers.append(operator.start(mind.choice((1, 2)), HALF))
+        elif order == "release":
+            operator.release(mind.choice((1, 2)))  # there may be nothing to release
+        else:
+            answers.append(operator.turn(order))
+    return answers
+
+
+def check_history(server: LiveServer) -> None:
+    """Every rollout ended, once, and every change follows from the one before."""
+    heads = requests.get(f"http://{server.admin}/v1/models/m/rollouts?limit=1000", timeout=60).json()[
+        "rollouts"
+    ]
+    for head in heads:
+        story = requests.get(f"http://{server.admin}/v1/rollouts/{head['id']}", timeout=60).json()
+        positions = [each for each in story["decisions"] if each["after"] is not None]
+        assert [each["after"]["phase"] in ENDS for each in positions[:-1]] == [False] * (len(positions) - 1)
+        assert positions[-1]["after"]["phase"] in ENDS
+        for before, after in pairwise(positions):
+            assert after["before"] == before["after"]
+
+
+def test_harm_that_comes_after_the_promotion_goes_back_at_once(tmp_path: Path, exports: Exports) -> None:
+    with serve(tmp_path, exports) as server:
+        operator = Operator(server)
+        operator.start(2, HALF)
+        exports.synthetic(2, fail_on=13.0)
+        operator.wait_phase("ramping")
+        assert operator.turn("promote").ok
+        while not server.logged("rollout_rolled_back", model="m", version=2):
+            predict(server, "m", 13.0)
+            server.next_log_within(PAUSE_S)
+        assert "more than 20% is harm" in operator.rollout()["reason"]
+        assert {answers_by_rest(server, "m", key) for key in KEYS} == {1}
+        assert operator.quarantined() == {2}
 
 
 def test_a_pause_outlives_a_crash_and_keeps_the_share(tmp_path: Path, exports: Exports) -> None:
