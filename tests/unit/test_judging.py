@@ -1,7 +1,10 @@
 """What the evidence of a trial is judged to say, by example."""
 
+import random
+
 import pytest
 
+from understudy.analysis.guards import check_guards
 from understudy.analysis.judging import judge
 from understudy.analysis.settings import AnalysisSettings, MetricSettings
 from understudy.analysis.verdict import Finding, MetricVerdict
@@ -106,6 +109,31 @@ def test_the_guard_is_quiet_while_the_baseline_fails_as_often() -> None:
     judgement = judge(evidence(epoch((10, 40), (190, 760))), SETTINGS, watched=WATCHED)
     assert judgement.guards == ()
     assert judgement.finding is Finding.UNDECIDED
+
+
+def test_the_guard_is_quiet_when_a_baseline_that_often_fails_explains_a_few_unlucky_requests() -> None:
+    unlucky = judge(evidence(epoch((5, 20), (200, 2_000))), SETTINGS, watched=WATCHED)
+    assert (unlucky.guards, unlucky.finding) == ((), Finding.UNDECIDED)
+    assert judge(evidence(epoch((18, 20), (200, 2_000))), SETTINGS, watched=WATCHED).guards != ()
+    pairs = ShadowCounts(mirrored=25, compared=25, only_candidate={"errors": 6}, only_baseline={"errors": 3})
+    assert judge(Evidence(trial="t", shadow=pairs), SETTINGS, watched=WATCHED).guards == ()
+
+
+def test_the_guard_cries_wolf_in_one_rollout_of_a_hundred_at_most() -> None:
+    draws = random.Random(20)  # noqa: S311 - requests, not secrets
+    rollouts, alarms = 200, 0
+    for _ in range(rollouts):
+        errors = 0
+        for requests in range(1, 200):
+            errors += draws.random() < 0.1
+            bad = {"errors": Bad(events=errors)}
+            candidate = ArmCounts(requests=requests, bad=bad)
+            baseline = ArmCounts(requests=9_900, bad={"errors": Bad(events=990)})
+            ramp = EpochCounts(epoch=1, weight=100, is_sticky=False, baseline=baseline, candidate=candidate)
+            if check_guards(Evidence(trial="t", epochs=(ramp,)), SETTINGS):
+                alarms += 1
+                break
+    assert alarms <= rollouts / 100, "without a look at the baseline it is one of ten"
 
 
 def test_a_candidate_that_breaks_after_a_good_hour_meets_the_guard() -> None:

@@ -1,11 +1,28 @@
-"""Limits that need no statistics: a candidate that fails one request in five is not worth a test."""
+"""Limits beside the tests: who fails one request in five need not be tested for how much worse that is."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from math import log
+from typing import Final
 
+from understudy.analysis.bernoulli import weigh_above
 from understudy.analysis.settings import AnalysisSettings
 from understudy.evidence import ERRORS, ArmCounts, Bad, EpochCounts, Evidence
 
-_NONE = Bad()
+_NONE: Final = Bad()
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """So many of so many."""
+
+    errors: int
+    requests: int
+
+    @property
+    def share(self) -> float:
+        """Of what was asked; rather too high than too low while that is little."""
+        return (self.errors + 1) / (self.requests + 1)
 
 
 def check_guards(evidence: Evidence, settings: AnalysisSettings) -> tuple[str, ...]:
@@ -13,31 +30,47 @@ def check_guards(evidence: Evidence, settings: AnalysisSettings) -> tuple[str, .
 
     Errors are looked at in all epochs together, and in the newest alone: a candidate that was good for an
     hour may break at once. Where the baseline fails as often, the candidate is not the reason, and the tests
-    decide.
+    decide. Where it fails so often that a few unlucky requests are enough, chance is: a baseline with one
+    error in ten passes a limit of one in five within a few hundred requests in one rollout of ten. So the
+    share must be beyond the baseline's, too, at the probability alpha.
     """
     spans = [evidence.epochs]
     if len(evidence.epochs) > 1:
         spans.append((max(evidence.epochs, key=lambda epoch: epoch.epoch),))
-    found = [_check_errors(span, settings) for span in spans]
+    whole = _count(epoch.baseline for epoch in evidence.epochs)
+    found = [_check_errors(span, whole, settings) for span in spans]
     found.append(_check_shadow(evidence, settings))
     return tuple(dict.fromkeys(sentence for sentence in found if sentence))
 
 
-def _check_errors(epochs: tuple[EpochCounts, ...], settings: AnalysisSettings) -> str | None:
-    errors, requests = _count(epoch.candidate for epoch in epochs)
-    baseline_errors, baseline_requests = _count(epoch.baseline for epoch in epochs)
-    if baseline_errors > settings.errors_share_max * baseline_requests:
+def _check_errors(epochs: tuple[EpochCounts, ...], whole: _Failed, settings: AnalysisSettings) -> str | None:
+    """In these epochs.
+
+    Args:
+        epochs: some of the trial's.
+        whole: the baseline in all of them.
+        settings: the limits.
+    """
+    baseline = _count(epoch.baseline for epoch in epochs)
+    if baseline.errors > settings.errors_share_max * baseline.requests:
         return None
-    return _compare("requests", errors, requests, settings)
+    known = [each.share for each in (baseline, whole) if each.requests]
+    candidate = _count(epoch.candidate for epoch in epochs)
+    return _compare("requests", candidate, max(known, default=0.0), settings)
 
 
 def _check_shadow(evidence: Evidence, settings: AnalysisSettings) -> str | None:
-    errors = evidence.shadow.only_candidate.get(ERRORS, 0)
-    return _compare("shadow requests that the baseline answered", errors, evidence.shadow.compared, settings)
+    shadow = evidence.shadow
+    candidate = _Failed(shadow.only_candidate.get(ERRORS, 0), shadow.compared)
+    baseline = _Failed(shadow.only_baseline.get(ERRORS, 0), shadow.compared)
+    return _compare("shadow requests that the baseline answered", candidate, baseline.share, settings)
 
 
-def _compare(what: str, errors: int, total: int, settings: AnalysisSettings) -> str | None:
+def _compare(what: str, candidate: _Failed, usual: float, settings: AnalysisSettings) -> str | None:
+    errors, total = candidate.errors, candidate.requests
     if total < settings.errors_share_requests or errors <= settings.errors_share_max * total:
+        return None
+    if weigh_above(errors, total, usual) < -log(settings.alpha):
         return None
     return (
         f"the candidate failed {errors:,} of {total:,} {what} ({errors / total:.0%}); "
@@ -45,9 +78,9 @@ def _compare(what: str, errors: int, total: int, settings: AnalysisSettings) -> 
     )
 
 
-def _count(arms: Iterable[ArmCounts]) -> tuple[int, int]:
+def _count(arms: Iterable[ArmCounts]) -> _Failed:
     errors = requests = 0
     for arm in arms:
         errors += arm.bad.get(ERRORS, _NONE).events
         requests += arm.requests
-    return errors, requests
+    return _Failed(errors, requests)
