@@ -79,7 +79,7 @@ class AnalysisSettings:
         beta: the probability of passing a metric that is harmed, likewise.
         metrics: each kind of bad event once.
         scores: each kind of score once.
-        errors_share_max: of the candidate's requests; more is harm without any statistics ...
+        errors_share_max: of the candidate's requests; more, and surely more than the baseline's, is harm ...
         errors_share_requests: ... once there are so many.
         disagreement_max: the share of compared shadow requests that may disagree; none: any.
     """
