@@ -18,6 +18,7 @@ class Answer:
         user: who asked.
         version: who answered, or failed to; none when that is not known.
         arm: `baseline` or `candidate` while a rollout lasts; else empty.
+        reason: why that one: `sticky`, by the key; or `fallback`, its own arm could not answer; else empty.
         is_right: the digit was recognised; false when it failed.
         mixed: the numbers are not those of the version that the answer names.
         failure: why it failed; empty when it did not.
@@ -28,6 +29,7 @@ class Answer:
     user: str
     version: int | None
     arm: str = ""
+    reason: str = ""
     is_right: bool = False
     mixed: bool = False
     failure: str = ""

@@ -22,7 +22,8 @@ KEY = "x-routing-key"
 """Metadata or header: who asks. One key meets one version as long as a rollout's split stays as it is."""
 TIMEOUT_S = 5.0
 PIXELS = 64
-VERSION, ARM, REQUEST_ID = "x-understudy-version", "x-understudy-arm", "x-request-id"
+VERSION, ARM, REASON = "x-understudy-version", "x-understudy-arm", "x-understudy-reason"
+REQUEST_ID = "x-request-id"
 
 Image = Sequence[float]
 
@@ -46,6 +47,7 @@ class Reply:
     Attributes:
         version: that answered; none where the answer does not say.
         arm: `baseline` or `candidate` while a rollout lasts; else empty.
+        reason: why that one: `sticky`, by the key; or `fallback`, its own arm could not answer; else empty.
         request_id: by which the truth is told later; empty where no rollout lasts.
         digit: seen in the image.
         scores: how sure, for each digit.
@@ -53,6 +55,7 @@ class Reply:
 
     version: int | None
     arm: str
+    reason: str
     request_id: str
     digit: int
     scores: list[float]
@@ -113,6 +116,7 @@ class GrpcDoor:
         return Reply(
             version=int(fields["model_spec"]["version"]),
             arm=told.get(ARM, ""),
+            reason=told.get(REASON, ""),
             request_id=told.get(REQUEST_ID, ""),
             digit=int(fields["outputs"]["classes"]["int64_val"][0]),
             scores=fields["outputs"]["scores"]["float_val"],
@@ -157,6 +161,7 @@ class RestDoor:
         return Reply(
             version=_version(told),
             arm=told.get(ARM, ""),
+            reason=told.get(REASON, ""),
             request_id=told.get(REQUEST_ID, ""),
             digit=row["classes"],
             scores=row["scores"],

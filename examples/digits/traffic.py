@@ -45,6 +45,7 @@ class Client:
             user=turn.user,
             version=reply.version,
             arm=reply.arm,
+            reason=reply.reason,
             is_right=reply.digit == turn.digit,
             mixed=reply.version is None or not self._digits.are_of(reply.version, turn, reply.scores),
         )
