@@ -19,13 +19,14 @@ from understudy.admin.rollouts import (
     TrafficView,
 )
 from understudy.analysis.verdict import Finding
+from understudy.cli.judgement_tables import show_ratio
 from understudy.cli.rollout_outcome import NOT_RECORDED, describe_outcome, exit_code, is_settled
 from understudy.cli.rollout_tables import (
+    build_heads,
     build_rollout,
     build_story,
     describe_decision,
     measure_progress,
-    show_ratio,
 )
 from understudy.cli.tables import show_rate
 from understudy.cli.traffic_tables import build_quarantine, build_traffic
@@ -76,6 +77,7 @@ def test_a_rollout_says_where_it_is_and_what_it_has_counted() -> None:
         "59 requests; 1 callers' mistakes; 2 answered by the baseline instead"
     )
     assert fact(shown, "baseline") == "7,800 requests"
+    assert fact(shown, "slow") == "slow:p99 beyond 50 ms"
     assert fact(shown, "shadow") == "1,000 compared, 3 of 1,000 (0.30 %) disagreed; 4 shed; 6 not comparable"
 
 
@@ -252,6 +254,13 @@ def test_both_versions_answers_stand_side_by_side() -> None:
     ]
 
 
+def test_predictions_that_can_have_no_truth_are_told_with_the_reason() -> None:
+    profile = TrialProfile(trial="m-2-1", truths=TruthCounts(unfit=560))
+    assert lines(build_rollout(replace(view(), profile=profile), with_bar=False))[-1] == (
+        "Without effect: 560 answers lack the output that the plan's `quality` names, or it is too large."
+    )
+
+
 def test_a_bar_is_drawn_only_where_it_is_asked_for() -> None:
     assert not any("━" in line for line in lines(build_rollout(view(), with_bar=False)))
     assert any("━" in line for line in lines(build_rollout(view(), with_bar=True)))
@@ -409,3 +418,29 @@ def test_what_came_of_shadow_traffic_is_told_with_the_worst_requests_and_why_oth
         "Runs of the candidate that hang, for more than 10 s so far: 1.",
         "The candidate's shadow runs, which yield to all other work, took p50 4 ms, p99 30 ms.",
     ]
+
+
+WIDTH = 80
+
+
+def test_a_narrow_screen_gets_lines_that_it_can_fold_instead_of_tables() -> None:
+    story = StoryView(
+        rollout=view(), decisions=(DECISION, replace(DECISION, kind="version_quarantined", after=None))
+    )
+    told = lines(build_story(story, with_numbers=False), WIDTH)
+    assert told[0].endswith(" rollout_ramping: ramping step 2, 5 % (by rollout)")
+    assert told[1] == "  19 requests show no harm"
+    assert told[2].endswith(" version_quarantined (by rollout)")
+    listed = lines(build_heads([view()]), WIDTH)
+    assert listed[0] == "m-2-1 of m, version 2 in place of 1: ramping, step 2 of 4, 5 %"
+    assert listed[2] == "  step 1 is passed: no metric suspects harm"
+    shown = lines(build_rollout(view(), with_bar=False), WIDTH)
+    assert "errors (requests): not decided; about 900 more would decide" in shown
+    numbers = "  candidate 3 of 412 (0.73 %), baseline 40 of 7,800 (0.51 %), ratio 1.4 (0.3 to"
+    assert numbers in shown, "the bounds are on the next line"
+
+
+def test_a_decision_about_no_position_says_what_it_was() -> None:
+    assert "version quarantined: 19 requests" in describe_decision(
+        replace(DECISION, kind="version_quarantined", after=None)
+    )

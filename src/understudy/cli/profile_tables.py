@@ -6,7 +6,7 @@ from typing import Final
 from rich.table import Table
 
 from understudy.cli.tables import new_table, show_seconds
-from understudy.evidence import ArmProfile, OutputProfile, TrialProfile
+from understudy.evidence import ArmProfile, OutputProfile, TrialProfile, TruthCounts
 
 OUTPUTS_MAX: Final = 10
 CLASSES_MAX: Final = 5
@@ -28,6 +28,19 @@ def build_profile(profile: TrialProfile) -> Table:
     if truths.kept or truths.counted:
         table.add_row("truths", f"{truths.counted:,} told", f"{truths.kept:,} predictions wait")
     return table
+
+
+def describe_lost(truths: TruthCounts) -> Iterator[str]:
+    """Predictions and truths that never meet, and why, a line each."""
+    reasons = (
+        ("answers lack the output that the plan's `quality` names, or it is too large", truths.unfit),
+        ("predictions are forgotten: the window was over before their truth came", truths.forgotten),
+        ("truths came after the window", truths.late),
+        ("truths are of requests that neither version answered", truths.unknown),
+        ("predictions found no room", truths.left_out),
+        ("predictions gave way to a later request with the same id", truths.replaced),
+    )
+    return (f"Without effect: {count:,} {what}." for what, count in reasons if count)
 
 
 def _name_outputs(profile: TrialProfile) -> list[str]:

@@ -16,11 +16,12 @@ from understudy.admin.rollouts import (
     RolloutView,
     StoryView,
 )
-from understudy.analysis.sentences import describe_ratio
-from understudy.analysis.verdict import Finding, Judgement, MetricVerdict
-from understudy.cli.profile_tables import build_profile
+from understudy.cli.judgement_tables import build_judgement
+from understudy.cli.profile_tables import build_profile, describe_lost
 from understudy.cli.shadow_tables import build_shadow
 from understudy.cli.tables import (
+    Fitting,
+    indent,
     new_table,
     show_elapsed,
     show_rate,
@@ -29,6 +30,7 @@ from understudy.cli.tables import (
     show_zone,
 )
 from understudy.evidence import ArmCounts, Evidence
+from understudy.rollout.minutes import duration
 from understudy.rollout.state import ENDS, Phase
 
 BAR_WIDTH: Final = 40
@@ -42,18 +44,6 @@ _PHASES: Final = {
     Phase.PROMOTED: "green",
     Phase.ROLLED_BACK: "bold red",
     Phase.ENDED: "yellow",
-}
-_FINDINGS: Final = {
-    Finding.HARM: "bold red",
-    Finding.SUSPICION: "yellow",
-    Finding.UNDECIDED: "cyan",
-    Finding.NO_HARM: "green",
-}
-_IN_WORDS: Final = {
-    Finding.HARM: "harm",
-    Finding.SUSPICION: "suspicion",
-    Finding.UNDECIDED: "not decided",
-    Finding.NO_HARM: "no harm",
 }
 
 
@@ -71,38 +61,29 @@ def build_rollout(rollout: RolloutView, *, with_bar: bool) -> RenderableType:
         parts += [Text(), *build_judgement(rollout.judgement)]
     if rollout.profile is not None:
         parts += [Text(), build_profile(rollout.profile)]
+        parts += [Text(line, overflow="fold") for line in describe_lost(rollout.profile.truths)]
     if rollout.shadow is not None:
         parts += [Text(), build_shadow(rollout.shadow)]
     return Group(*parts)
 
 
-def build_judgement(judgement: Judgement) -> Iterator[RenderableType]:
-    """What the evidence says: a line for each metric, then the rest in words."""
-    table = new_table("METRIC", "UNIT", "CANDIDATE", "BASELINE", "RATIO", "SAYS", "NEEDED")
-    for metric in judgement.metrics:
-        table.add_row(
-            metric.metric,
-            metric.unit,
-            show_rate(metric.candidate_bad, metric.candidate_total),
-            show_rate(metric.baseline_bad, metric.baseline_total),
-            show_ratio(metric),
-            _show_finding(metric.finding, is_muted=metric.is_muted),
-            "-" if metric.needed is None else f"{metric.needed:,}",
-        )
-    if judgement.metrics:
-        yield table
-    for metric in judgement.metrics:
-        if metric.sentence and metric.finding in {Finding.HARM, Finding.SUSPICION}:
-            yield Text(show_sentence(metric.sentence), style=_FINDINGS[metric.finding], overflow="fold")
-    for guard in judgement.guards:
-        yield Text(show_sentence(guard), style="bold red", overflow="fold")
-    if judgement.is_split_broken:
-        yield Text("The counts do not fit the weights: none of these numbers can be trusted.", "bold red")
-    yield Text.assemble("Together: ", (_IN_WORDS[judgement.finding], _FINDINGS[judgement.finding]), ".")
-
-
-def build_heads(rollouts: Iterable[RolloutHeadView | RolloutView]) -> Table:
+def build_heads(rollouts: Iterable[RolloutHeadView | RolloutView]) -> RenderableType:
     """A line for each rollout."""
+    listed = list(rollouts)
+    return Fitting(_build_heads(listed), Group(*(line for each in listed for line in _describe_head(each))))
+
+
+def _describe_head(rollout: RolloutHeadView | RolloutView) -> Iterator[RenderableType]:
+    changed_at = rollout.changed_at if isinstance(rollout, RolloutHeadView) else rollout.entered_at
+    versions = f" of {rollout.model}, version {rollout.candidate} in place of {rollout.baseline}: "
+    weight = f", {show_percent(rollout.weight)}"
+    yield Text.assemble((rollout.id, "bold"), versions, show_phase(rollout), weight, overflow="fold")
+    times = f"started {show_time(rollout.started_at)} by {rollout.asked_by}, changed {show_time(changed_at)}"
+    yield indent(times)
+    yield indent(rollout.reason)
+
+
+def _build_heads(rollouts: Iterable[RolloutHeadView | RolloutView]) -> Table:
     table = new_table(
         *("ROLLOUT", "MODEL", "FROM", "TO", "PHASE", "WEIGHT"),
         *(f"STARTED ({show_zone()})", f"CHANGED ({show_zone()})", "BY", "WHY"),
@@ -130,27 +111,34 @@ def build_story(story: StoryView, *, with_numbers: bool) -> RenderableType:
     With the numbers, if asked: those that each was made on, and what shadow traffic has shown.
     """
     if not with_numbers:
-        table = new_table(f"WHEN ({show_zone()})", "WHAT", "PHASE", "WEIGHT", "BY", "WHY")
-        for decision in story.decisions:
-            phase, weight = _show_position(decision.after)
-            table.add_row(
-                show_time(decision.at),
-                decision.kind,
-                phase,
-                weight,
-                decision.by,
-                show_sentence(decision.reason),
-            )
-        return table
+        lines = (line for decision in story.decisions for line in _describe_decision(decision))
+        return Fitting(_build_decisions(story.decisions), Group(*lines))
     decided = [part for decision in story.decisions for part in _build_decision(decision)]
     shadow = story.rollout.shadow
     return Group(*decided) if shadow is None else Group(*decided, build_shadow(shadow))
 
 
+def _build_decisions(decisions: Iterable[DecisionView]) -> Table:
+    table = new_table(f"WHEN ({show_zone()})", "WHAT", "PHASE", "WEIGHT", "BY", "WHY")
+    for decision in decisions:
+        phase, weight = _show_position(decision.after)
+        when, why = show_time(decision.at), show_sentence(decision.reason)
+        table.add_row(when, decision.kind, phase, weight, decision.by, why)
+    return table
+
+
+def _describe_decision(decision: DecisionView) -> Iterator[RenderableType]:
+    """A decision where there is no room for a table: when, what and who, then why."""
+    phase, weight = _show_position(decision.after)
+    place = "" if decision.after is None else f": {phase}, {weight}"
+    yield Text(f"{show_time(decision.at)} {decision.kind}{place} (by {decision.by})", "bold", overflow="fold")
+    yield indent(decision.reason)
+
+
 def describe_decision(decision: DecisionView) -> str:
     """A decision on one line: `12:00:05  step_passed  ramping step 2, 5 %  ...`."""
     phase, weight = _show_position(decision.after)
-    place = phase if weight == "-" else f"{phase}, {weight}"
+    place = decision.kind.replace("_", " ") if decision.after is None else f"{phase}, {weight}"
     if decision.after is not None and decision.after.pause is not None:
         place += ", held"
     by = "" if decision.by == "rollout" else f" ({decision.by})"
@@ -161,16 +149,6 @@ def show_phase(rollout: RolloutView | RolloutHeadView) -> Text:
     """Where it is, in its colour: `ramping, step 2 of 4`; and why it does not go on."""
     style = _PHASES[rollout.phase] if rollout.pause is None else "yellow"
     return Text(describe_phase(rollout), style=style)
-
-
-def show_ratio(metric: MetricVerdict) -> str:
-    """The ratio of the rates within its bounds: `2.3 (1.1 to 4.6)`; a dash when it cannot be told."""
-    if metric.ratio is None and metric.ratio_low is None and metric.ratio_high is None:
-        return "-"
-    ratio = "?" if metric.ratio is None else describe_ratio(metric.ratio)
-    low = "0" if metric.ratio_low is None else describe_ratio(metric.ratio_low)
-    high = "any" if metric.ratio_high is None else describe_ratio(metric.ratio_high)
-    return f"{ratio} ({low} to {high})"
 
 
 def measure_progress(rollout: RolloutView) -> float:
@@ -210,6 +188,9 @@ def _build_facts(rollout: RolloutView) -> Table:
         facts.add_row("" if place else "waits for", wait)
     for name, said in _describe_evidence(rollout.evidence):
         facts.add_row(name, said)
+    if rollout.thresholds_s:
+        slow = (f"{name} beyond {duration(after_s)}" for name, after_s in rollout.thresholds_s.items())
+        facts.add_row("slow", ", ".join(slow))
     if not rollout.is_recorded:
         facts.add_row("on record", Text("not yet: the state directory cannot be written", "bold red"))
     if rollout.crashes:
@@ -279,8 +260,3 @@ def _show_position(position: PositionView | None) -> tuple[str, str]:
         return "-", "-"
     phase = position.phase.value.replace("_", " ")
     return (f"{phase} step {position.step}" if position.step else phase), show_percent(position.weight)
-
-
-def _show_finding(finding: Finding, *, is_muted: bool) -> Text:
-    said = f"{_IN_WORDS[finding]} (muted)" if is_muted else _IN_WORDS[finding]
-    return Text(said, style="dim" if is_muted else _FINDINGS[finding])

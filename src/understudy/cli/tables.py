@@ -1,10 +1,13 @@
 """Tables for people: colours on a terminal, plain text elsewhere."""
 
 import sys
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -18,7 +21,14 @@ _UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60))
 """The largest first; one is used from two of it on."""
 _BYTE_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
-_LONG: Final = {"MODEL", "LABELS", "POLICY", "TRAFFIC", "NOT READY", "WHY", ""}
+WIDE: Final = 120
+"""Columns from which on a screen has room for a long sentence beside other things."""
+
+_LONG: Final = {
+    *("MODEL", "LABELS", "POLICY", "TRAFFIC", "NOT READY"),
+    *("CANDIDATE", "BASELINE", "LARGEST DIFFERENCE"),
+    *("WHY", ""),
+}
 """Headings of columns whose values may be broken over lines."""
 
 _STYLES: Final = {
@@ -47,6 +57,20 @@ def new_table(*headings: str) -> Table:
     return table
 
 
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """A table where there is room for it, else the same in lines that a narrow screen can fold."""
+
+    wide: Table
+    narrow: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Chooses."""
+        unbounded = options.update(max_width=PIPE_WIDTH)
+        fits = Measurement.get(console, unbounded, self.wide).maximum <= options.max_width
+        yield self.wide if fits or options.max_width >= WIDE else self.narrow
+
+
 def show_state(state: State) -> Text:
     """A state in its colour."""
     return Text(state.value, style=_STYLES[state])
@@ -68,6 +92,11 @@ def show_elapsed(seconds: float) -> str:
         if seconds >= 2 * unit_s:
             return f"{int(seconds // unit_s)} {name}"
     return f"{max(0, int(seconds))} s"
+
+
+def indent(text: str) -> Padding:
+    """A sentence beneath what it belongs to."""
+    return Padding(Text(show_sentence(text), overflow="fold"), (0, 0, 0, 2))
 
 
 def show_sentence(text: str) -> str:

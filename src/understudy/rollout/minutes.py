@@ -170,6 +170,11 @@ def percent(weight: int) -> str:
     return f"{weight / 100:g} %"
 
 
+def duration(seconds: float) -> str:
+    """How long a request takes, in words: `0.36 ms`, `1.2 s`."""
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1_000:.3g} ms"
+
+
 def first_buckets(version: int, weight: int) -> tuple[BucketRange, ...]:
     """The candidate's buckets: from the first on, so that growing only adds."""
     if not 0 <= weight <= BUCKETS:

@@ -7,7 +7,7 @@ from understudy.rollout.durations import counted_s, unpaused
 from understudy.rollout.ends import Fault, roll_back, supersede
 from understudy.rollout.failing import fails
 from understudy.rollout.gathering import gather
-from understudy.rollout.minutes import STRATEGY, Minutes, percent
+from understudy.rollout.minutes import STRATEGY, Minutes, duration, percent
 from understudy.rollout.passing import passes, slow_thresholds
 from understudy.rollout.phases import Trigger
 from understudy.rollout.plan import Inconclusive, Newer
@@ -56,7 +56,7 @@ def _fix_thresholds(minutes: Minutes) -> None:
     thresholds = slow_thresholds(minutes, rollout)
     if rollout.phase is not Phase.RAMPING or len(thresholds) == len(rollout.thresholds_s):
         return
-    told = ", ".join(f"{name} {after_s:.3g} s" for name, after_s in thresholds)
+    told = ", ".join(f"{name} beyond {duration(after_s)}" for name, after_s in thresholds)
     reason = f"what counts as slow is known now, from the baseline: {told}"
     fixed = replace(rollout, thresholds_s=thresholds, epoch=rollout.epoch + 1)
     minutes.tell(fixed, "rollout_thresholds", reason)
