@@ -1,6 +1,8 @@
 """Asks a server about a model and calls it: `python -m examples.client.predict localhost:8500 digits`.
 
-Any model with a signature `serving_default` will do: the inputs are zeros in the shapes that it names.
+Any model with a signature `serving_default` will do: the inputs are zeros in the shapes that it names. While
+the model's traffic is split, the answer says which version gave it and why; whoever says by a routing key who
+asks always meets the same version.
 """
 
 import sys
@@ -9,6 +11,7 @@ import numpy as np
 
 from understudy.client import Client, ClientError, TensorSpec
 
+USER = "ada@example.org"
 NUMPY_TYPES = {
     "DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_HALF": "float16", "DT_INT8": "int8",
     "DT_INT16": "int16", "DT_INT32": "int32", "DT_INT64": "int64", "DT_UINT8": "uint8",
@@ -32,9 +35,13 @@ def ask(address: str, model: str) -> None:
         for name, spec in signature.inputs.items():
             print(f"  input {name}: {spec}")
         inputs = {name: zeros(spec) for name, spec in signature.inputs.items()}
-        answer = client.predict(model, inputs, version=metadata.version)
+        answer = client.predict(model, inputs, routing_key=USER)
         for name, array in answer.items():
             print(f"  output {name}: {array.tolist()}")
+        if answer.served is not None:
+            print(f"  by version {answer.version}: {answer.served.arm}, {answer.served.reason}")
+            truth = f"understudy feedback {model} --id {answer.served.request_id} --truth TRUTH"
+            print(f"  once it is known what the answer should have been: {truth}")
 
 
 def main() -> int:

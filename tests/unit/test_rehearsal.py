@@ -105,7 +105,7 @@ def test_the_command_prints_a_table_and_json(tmp_path: Path) -> None:
     told = run(str(plan), "--rate", "500/s", "--errors", "0%")
     assert told.exit_code == 0
     assert "promoted" in told.stdout
-    assert "100.0%" in told.stdout
+    assert "100.0 %" in told.stdout
     harmed = json.loads(run(str(plan), "--rate", "500/s", "--wrong-ratio", "4", "--json").stdout)
     assert harmed["rollouts"] == 3
     assert list(harmed["ended"]) == ["rolled back"]

@@ -333,7 +333,7 @@ class TestWeights:
 
     def test_are_cleared(self) -> None:
         rolling = Rolling()
-        assert "has no weights" in refusal(rolling, ClearWeights()).message
+        assert "not split by hand" in refusal(rolling, ClearWeights()).message
         rolling.order(SetWeights(weights=((1, 10_000),)))
         rolling.order(ClearWeights())
         assert rolling.effects.traffic is None

@@ -113,7 +113,7 @@ _RATIO = click.FloatRange(0, 1_000)
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed, the same answer.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 def simulate(**flags: Unpack[SimulateFlags]) -> None:
-    """Says what PLAN would do with such traffic and such a candidate, without any server.
+    """Say what PLAN would do with such traffic and such a candidate, without any server.
 
     Without PLAN it is the plan by default. Each rollout is played as a server would decide it: how many are
     promoted, rolled back or held, how soon, and how many requests the candidate answered. With a harmless
@@ -195,7 +195,9 @@ def _print(summary: Summary) -> None:
 
 
 def _show_proportion(measured: Proportion) -> str:
-    return f"{measured.share:.1%} ({measured.low:.1%} to {measured.high:.1%})"
+    return " ".join(
+        (f"{100 * measured.share:.1f} %", f"({100 * measured.low:.1f} % to {100 * measured.high:.1f} %)")
+    )
 
 
 def _show_spreads(ended: Ended) -> tuple[str, ...]:
@@ -203,7 +205,7 @@ def _show_spreads(ended: Ended) -> tuple[str, ...]:
         f"{_show_span(ended.after_s.median)} ({_show_span(ended.after_s.p90)})",
         f"{ended.requests.median:,.0f} ({ended.requests.p90:,.0f})",
         f"{ended.bad.median:,.0f} ({ended.bad.p90:,.0f})",
-        f"{ended.exposed.median:.2%}",
+        f"{100 * ended.exposed.median:g} %",
     )
 
 

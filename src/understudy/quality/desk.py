@@ -102,7 +102,7 @@ class FeedbackDesk:
             raise ConfigError(Code.INVALID_ARGUMENT, message)
         settings = self._find_quality(model)
         if settings is None:
-            message = f"no rollout of {model} asks for truths; start one whose plan has a `quality`"
+            message = f"No rollout of {model} asks for truths; start one whose plan has a `quality`."
             raise ConfigError(Code.FAILED_PRECONDITION, message)
         judge = _Judge(settings, _find_metric(settings))
         found = self._book.find_predictions(model, [item.request_id for item in items])

@@ -185,7 +185,9 @@ def _weigh(minutes: Minutes, command: SetWeights | ClearWeights, by: str) -> Non
     if isinstance(command, SetWeights):
         set_weights(minutes, command.weights, by=by)
     elif minutes.traffic.weights is None:
-        raise refused(f"{minutes.situation.model} has no weights.")
+        raise refused(
+            f"The traffic of {minutes.situation.model} is not split by hand: there is nothing to clear."
+        )
     else:
         clear_weights(minutes, "an operator cleared them: the default version answers everything", by=by)
 

@@ -41,7 +41,7 @@ def build_weights(wanted: NewWeights) -> SetWeights:
     if total != BUCKETS:
         raise ConfigError(
             Code.INVALID_ARGUMENT,
-            f"The shares add up to {total / BUCKETS_PER_PERCENT:g} %, and have to be 100 % together",
+            f"The shares add up to {total / BUCKETS_PER_PERCENT:g} %, and have to be 100 % together.",
         )
     return SetWeights(tuple(each for each in weights if each[1]))
 
