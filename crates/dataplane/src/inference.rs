@@ -395,7 +395,10 @@ pub(crate) fn end_run<C: Codec>(
     took: Duration,
 ) {
     if let Some(assignment) = handle.assignment() {
-        assignment.observe(handle, run.batchable(), outcome.as_deref());
+        match outcome {
+            Ok(outputs) => assignment.observe(handle, run.batchable(), outputs),
+            Err(_) => assignment.fail_run(),
+        }
     }
     if outcome.is_ok() {
         count_run(handle, codec, took);

@@ -2,7 +2,7 @@
 
 use super::caller::RequestId;
 use crate::{
-    error::{Code, Error},
+    error::Code,
     inference::SignatureRun,
     servable::Handle,
     shadow::{Shadow, Who},
@@ -72,8 +72,10 @@ impl Reason {
 pub enum Stage {
     /// Its version was chosen; its model has not begun to run.
     Chosen,
-    /// Its model runs, or its run failed.
+    /// Its model runs.
     Running,
+    /// Its model's run failed.
+    RunFailed,
     /// Its model has run.
     Ran,
 }
@@ -139,15 +141,16 @@ impl Assignment {
         self.stage.store(Stage::Running as u8, Ordering::Relaxed);
     }
 
+    /// The model's run failed; something before it failed if it had not begun.
+    pub(crate) fn fail_run(&self) {
+        if self.has_begun_run() {
+            self.stage.store(Stage::RunFailed as u8, Ordering::Relaxed);
+        }
+    }
+
     /// What the model's run came to, before an answer is made of it. `run` is none where several signatures, or a
     /// part of a graph, were run.
-    pub(crate) fn observe(
-        &self,
-        handle: &Handle,
-        run: Option<&SignatureRun>,
-        outcome: Result<&[Tensor], &Error>,
-    ) {
-        let Ok(outputs) = outcome else { return };
+    pub(crate) fn observe(&self, handle: &Handle, run: Option<&SignatureRun>, outputs: &[Tensor]) {
         self.stage.store(Stage::Ran as u8, Ordering::Relaxed);
         let &Self { answers: arm, reason, key, .. } = self;
         let (request_id, version) = (self.request_id.as_str(), handle.slot().version());
@@ -168,6 +171,7 @@ impl Assignment {
         match self.stage.load(Ordering::Relaxed) {
             0 => Stage::Chosen,
             1 => Stage::Running,
+            2 => Stage::RunFailed,
             _ => Stage::Ran,
         }
     }

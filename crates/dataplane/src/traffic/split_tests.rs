@@ -8,9 +8,10 @@ use crate::{
         tests::{House, limits},
     },
     testing::{FloatCodec, call, read_answer, traffic},
-    traffic::{Arm, BUCKETS, BucketRange, Caller, Reason, TrafficSettings, bucket_of},
+    traffic::{Arm, BUCKETS, BucketRange, Caller, KEY_BYTES_MAX, Reason, TrafficSettings, bucket_of},
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
+use std::{sync::Arc, time::Duration};
 
 fn caller(headers: &[(&'static str, &str)]) -> Caller {
     let pairs = headers
@@ -79,6 +80,83 @@ async fn several_ranges_are_found_by_their_places_and_the_rest_is_the_default_ve
         let (version, arm, _) = said(&ask(&house, by(keyed(&key))).await);
         assert_eq!((version, arm), expected, "{key}");
     }
+}
+
+/// `CANCELLED` is what a request gets whose caller went away, and what a graph may answer.
+#[tokio::test]
+async fn a_run_that_says_it_was_cancelled_is_the_versions_error_and_a_caller_that_left_is_not() {
+    let house = house(&traffic(2, BUCKETS));
+    let served = ask(&house, by(keyed("user-1"))).await.served.unwrap();
+    let assignment = served.assignment.unwrap();
+    let counts = || house.plane.trials().of("m").unwrap().epochs()[0].counts(Arm::Candidate);
+    assignment.begin_run();
+    assignment.record(Code::Cancelled, Duration::ZERO);
+    assert_eq!((counts().errors.events, counts().refused), (0, 1));
+    assignment.fail_run();
+    assignment.record(Code::Cancelled, Duration::ZERO);
+    assert_eq!((counts().errors.events, counts().refused), (1, 1));
+}
+
+/// Of any bytes that a door lets through as a header: visible ones, spaces, tabs, and those from 128 on.
+fn any_value(random: &mut fastrand::Rng) -> HeaderValue {
+    let lengths = [0, 1, 16, 128, 129, KEY_BYTES_MAX, KEY_BYTES_MAX + 1, 40_000];
+    let length = lengths[random.usize(..lengths.len())];
+    let alphabets: [&[u8]; 4] = [b"0123456789", b"abc-_.~XYZ", b" \t,;=\"%", b"\x80\xc3\xa9\xff+-"];
+    let alphabet = alphabets[random.usize(..alphabets.len())];
+    let bytes: Vec<u8> = (0..length).map(|_| alphabet[random.usize(..alphabet.len())]).collect();
+    HeaderValue::from_bytes(&bytes).unwrap()
+}
+
+#[tokio::test]
+async fn whatever_headers_say_a_request_is_answered_once_and_no_header_is_given_back_but_a_plain_id() {
+    let house = house(&TrafficSettings { may_override: true, ..traffic(2, 5_000) });
+    let mut random = fastrand::Rng::with_seed(5);
+    let (mut drawn, mut refused) = (0, 0);
+    for _ in 0..1_000 {
+        let mut headers = HeaderMap::new();
+        for name in ["x-routing-key", "x-request-id", "x-understudy-version", "x-understudy-arm"] {
+            for _ in 0..random.usize(..3) {
+                headers.append(HeaderName::from_static(name), any_value(&mut random));
+            }
+        }
+        let outcome = ask(&house, by(headers.into())).await;
+        let Some(served) = &outcome.served else {
+            let code = outcome.answer.unwrap_err().code;
+            assert!(matches!(code, Code::InvalidArgument | Code::NotFound), "{code:?}");
+            refused += 1;
+            continue;
+        };
+        drawn += u64::from(served.assignment.as_ref().unwrap().reason() != Reason::Override);
+        let mut said = HeaderMap::new();
+        served.put_into(&mut said);
+        assert_eq!(said.len(), 4);
+        let id = said["x-request-id"].as_bytes();
+        assert!((1..=128).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic), "{id:?}");
+    }
+    let arms = [Arm::Baseline, Arm::Candidate];
+    let epoch = &house.plane.trials().of("m").unwrap().epochs()[0];
+    let counted: u64 = arms.iter().map(|arm| epoch.counts(*arm).requests.events).sum();
+    assert_eq!(counted, drawn, "each that was drawn counts once, and no other");
+    assert!(drawn > 100 && refused > 100, "{drawn} and {refused}");
+}
+
+/// Thousands of changes of a split, and requests that hold what was: nothing is left of them at the end.
+#[tokio::test]
+async fn what_publishes_leave_behind_is_bounded_and_goes_with_the_last_request() {
+    let house = house(&traffic(2, 1));
+    let held = ask(&house, by(keyed("user-1"))).await.served.unwrap().assignment.unwrap();
+    let first = Arc::downgrade(&house.plane.trials().of("m").unwrap());
+    for epoch in 1..=2_000 {
+        let settings = TrafficSettings { epoch, ..traffic(2, u16::try_from(epoch).unwrap()) };
+        house.publish_split("m", &[1, 2, 3], Some(&settings));
+    }
+    assert!(house.plane.trials().of("m").unwrap().epochs().len() <= 64);
+    let other = TrafficSettings { trial: "another".to_owned(), ..traffic(2, 1) };
+    house.publish_split("m", &[1, 2, 3], Some(&other));
+    assert!(first.upgrade().is_none(), "a trial that was replaced is gone, though a request holds its epoch");
+    held.record(Code::Ok, Duration::ZERO);
+    house.publish_split("m", &[1, 2, 3], None);
+    assert!(house.plane.trials().all().is_empty());
 }
 
 #[tokio::test]

@@ -20,13 +20,13 @@ impl Outcome {
     ///
     /// What a run answers is the version's doing whatever its code: a graph's own assertion is `INVALID_ARGUMENT`, and
     /// its lack of memory `RESOURCE_EXHAUSTED`. Whoever waits for an answer that comes too late does not care
-    /// whether it was in a queue or in the model. A caller that goes away gets `CANCELLED` from nobody: it is the
-    /// path's word for a request that was dropped, wherever it was.
+    /// whether it was in a queue or in the model. `CANCELLED` is the path's word for a request whose caller went away,
+    /// wherever it was; unless the run itself said so.
     pub(super) fn of(code: Code, stage: Stage) -> Self {
         match (code, stage) {
             (Code::Ok, _) => Self::Answered,
-            (Code::Cancelled, _) => Self::Refused,
-            (Code::DeadlineExceeded, _) | (_, Stage::Running | Stage::Ran) => Self::Failed,
+            (Code::Cancelled, Stage::Chosen | Stage::Running | Stage::Ran) => Self::Refused,
+            (Code::DeadlineExceeded, _) | (_, Stage::Running | Stage::RunFailed | Stage::Ran) => Self::Failed,
             (
                 Code::InvalidArgument
                 | Code::NotFound
@@ -51,9 +51,11 @@ mod tests {
     #[test]
     fn what_a_run_answers_is_the_versions_doing_whatever_its_code() {
         for code in [Code::InvalidArgument, Code::ResourceExhausted, Code::Internal, Code::Unavailable] {
-            assert_eq!(Outcome::of(code, Stage::Running), Outcome::Failed, "{code:?}");
-            assert_eq!(Outcome::of(code, Stage::Ran), Outcome::Failed, "{code:?}");
+            for stage in [Stage::Running, Stage::RunFailed, Stage::Ran] {
+                assert_eq!(Outcome::of(code, stage), Outcome::Failed, "{code:?}");
+            }
         }
+        assert_eq!(Outcome::of(Code::Cancelled, Stage::RunFailed), Outcome::Failed, "it says so itself");
     }
 
     #[test]
