@@ -35,6 +35,8 @@ const ENTRY_BYTES: usize = 256;
 const SHARD_SHIFT: u32 = 96;
 /// A sample of one in a million is as small as it becomes.
 const LEVEL_MAX: u32 = 20;
+/// Ids that leave at once when their time is over: a request brings one, and never waits for many.
+const LEAVING_MAX: usize = 64;
 /// Below a quarter of what there is room for, the sample may grow.
 const SPARSE: usize = 4;
 
@@ -167,9 +169,14 @@ impl Predictions {
         let now = Instant::now();
         let mut kept = 0;
         for shard in &self.shards {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.expire(now, &self.part, &self.counts);
-            kept += shard.kept;
+            // A few at a time: requests may wait for the shard, and this thread may have to wait for a core.
+            loop {
+                let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+                if shard.expire(now, &self.part, &self.counts) < LEAVING_MAX {
+                    kept += shard.kept;
+                    break;
+                }
+            }
         }
         let Counts { forgotten, replaced, left_out } = &self.counts;
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -252,6 +259,7 @@ impl Shard {
     fn add(&mut self, id: Id, prediction: Prediction, span: Span, all: &Predictions) {
         let Span { now, window } = span;
         self.grow(span);
+        self.tidy();
         let bytes = ENTRY_BYTES + prediction.bytes();
         if !self.make_room(id, bytes, now, all) {
             all.counts.left_out.fetch_add(1, Ordering::Relaxed);
@@ -309,8 +317,13 @@ impl Shard {
         }
     }
 
-    fn expire(&mut self, now: Instant, part: &Part, counts: &Counts) {
-        while let Some((until, id)) = self.waiting.pop_front_if(|(until, _)| *until <= now) {
+    /// Lets some ids go whose time is over; how many.
+    fn expire(&mut self, now: Instant, part: &Part, counts: &Counts) -> usize {
+        let mut left = LEAVING_MAX;
+        while left > 0
+            && let Some((until, id)) = self.waiting.pop_front_if(|(until, _)| *until <= now)
+        {
+            left -= 1;
             let Some(entry) = self.entries.get(&id).filter(|entry| entry.until == until) else { continue };
             let gone = entry.gone;
             if matches!(entry.state, State::Kept(_)) {
@@ -319,9 +332,25 @@ impl Shard {
             }
             self.over.push_back((gone, id));
         }
-        while let Some(oldest) = self.over.pop_front_if(|(gone, _)| *gone <= now) {
+        while left > 0
+            && let Some(oldest) = self.over.pop_front_if(|(gone, _)| *gone <= now)
+        {
+            left -= 1;
             self.drop_over(oldest, part);
         }
+        LEAVING_MAX - left
+    }
+
+    /// Forgets where ids stood that a later request has brought again, once they are half of all: one caller who sends
+    /// the same id all the time takes no room from others.
+    fn tidy(&mut self) {
+        let places = self.waiting.len() + self.over.len();
+        if places < SHARD_IDS_MAX || places < 2 * self.entries.len() {
+            return;
+        }
+        let entries = &self.entries;
+        self.waiting.retain(|(until, id)| entries.get(id).is_some_and(|entry| entry.until == *until));
+        self.over.retain(|(gone, id)| entries.get(id).is_some_and(|entry| entry.gone == *gone));
     }
 
     /// Forgets an id, unless a later request has brought it again.

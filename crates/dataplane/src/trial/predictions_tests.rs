@@ -57,6 +57,34 @@ fn of_two_requests_with_one_id_the_later_counts() {
     assert_eq!((read.kept, read.replaced, read.forgotten), (0, 1, 0));
 }
 
+/// A client library that sends one id for ever, or somebody who wants others' predictions out.
+#[test]
+fn an_id_that_comes_again_and_again_takes_no_room_from_others() {
+    let all = predictions();
+    all.remember(b"other", prediction(Arm::Baseline, 1.0), HOUR);
+    for _ in 0..4 * SHARD_IDS_MAX {
+        all.remember(b"same", prediction(Arm::Baseline, 2.0), HOUR);
+    }
+    let read = all.read();
+    assert_eq!((read.kept, read.left_out), (2, 0));
+    assert_eq!((kept(all.find(b"same")), kept(all.find(b"other"))), (Some(2.0), Some(1.0)));
+}
+
+#[test]
+fn a_request_lets_few_go_however_many_are_over() {
+    let all = predictions();
+    for number in 0..2 * SHARDS * LEAVING_MAX {
+        all.remember(number.to_string().as_bytes(), prediction(Arm::Baseline, 1.0), HOUR);
+    }
+    let later = Instant::now() + 2 * HOUR;
+    let mut shard = all.shards.iter().max_by_key(|shard| shard.lock().unwrap().kept).unwrap().lock().unwrap();
+    let before = shard.kept;
+    assert_eq!(shard.expire(later, &all.part, &all.counts), LEAVING_MAX);
+    assert_eq!(before - shard.kept, 64);
+    while shard.expire(later, &all.part, &all.counts) > 0 {}
+    assert_eq!((shard.kept, shard.entries.len()), (0, 0));
+}
+
 #[test]
 fn what_is_over_is_forgotten_and_told_from_what_never_was() {
     let all = predictions();
