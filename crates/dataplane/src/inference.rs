@@ -15,7 +15,7 @@ use crate::{
     route::Router,
     runtime::{GraphRun, Head, Model, RunOptions},
     servable::Handle,
-    shadow::{Asked, Mirrored},
+    shadow::{Asked, is_mirrored, mirror},
     signature::{CLASSIFY_METHOD, PREDICT_METHOD, REGRESS_METHOD, Signature, Signatures},
     stats::{Gauges, Ledger, Method, Rows},
     tensor::Tensor,
@@ -303,7 +303,8 @@ impl Path {
         }
         let class = tally.signature.filter(|_| codec.api().is_predictable());
         let class = class.map_or(Class::UNKNOWN, |signature| Class::of(signature, body_bytes));
-        let job = move |handle: &Handle, options: RunOptions| work(handle, codec, message, options);
+        let sent = Sent { codec, message, body_bytes };
+        let job = move |handle: &Handle, options: RunOptions| work(handle, sent, options);
         self.executor.execute(handle, Prospect { class, deadline }, job).await
     }
 
@@ -313,15 +314,25 @@ impl Path {
     }
 }
 
+/// A request before decode.
+pub(crate) struct Sent<C> {
+    pub(crate) codec: C,
+    pub(crate) message: Option<Bytes>,
+    pub(crate) body_bytes: usize,
+}
+
 /// A request's work on the version it holds: decode, run, encode.
-fn work<C: Codec>(
-    handle: &Handle,
-    mut codec: C,
-    message: Option<Bytes>,
-    options: RunOptions,
-) -> Result<Bytes, Error> {
-    let run = codec.decode(handle.model().signatures())?;
-    answer_alone(handle, Decoded { codec, message, run }, options)
+fn work<C: Codec>(handle: &Handle, sent: Sent<C>, options: RunOptions) -> Result<Bytes, Error> {
+    answer_alone(handle, sent.decode(handle)?, options)
+}
+
+impl<C: Codec> Sent<C> {
+    /// Its tensors.
+    pub(crate) fn decode(self, handle: &Handle) -> Result<Decoded<C>, Error> {
+        let Self { mut codec, message, body_bytes } = self;
+        let run = codec.decode(handle.model().signatures())?;
+        Ok(Decoded { codec, message, body_bytes, run })
+    }
 }
 
 /// Runs a request by itself and makes its answer.
@@ -338,30 +349,16 @@ pub(crate) fn answer_alone<C: Codec>(
 
 /// A request whose run failed: its shadow is told, too.
 pub(crate) fn fail<C: Codec>(handle: &Handle, decoded: Decoded<C>, error: Error) -> Error {
-    mirror(handle, decoded.run, Err(&error));
+    let Decoded { run, body_bytes, .. } = decoded;
+    mirror(handle, run, body_bytes, Err(&error));
     error
-}
-
-/// Whether a request was drawn for a shadow.
-fn is_mirrored(handle: &Handle) -> bool {
-    handle.assignment().is_some_and(|assignment| assignment.shadow().is_some())
-}
-
-/// Hands a request over to the shadow that it was drawn for, if it was. What failed before its model ran is no run.
-fn mirror<R: Run>(handle: &Handle, run: R, outcome: Result<Vec<Tensor>, &Error>) {
-    let Some(assignment) = handle.assignment().filter(|assignment| assignment.has_begun_run()) else {
-        return;
-    };
-    if let Some(shadow) = assignment.shadow() {
-        let outcome = outcome.map_err(Clone::clone);
-        shadow.offer(Mirrored { asked: run.into_asked(), outcome, who: assignment.who() });
-    }
 }
 
 /// A request between decode and encode.
 pub(crate) struct Decoded<C: Codec> {
     pub(crate) codec: C,
     pub(crate) message: Option<Bytes>,
+    pub(crate) body_bytes: usize,
     pub(crate) run: C::Run,
 }
 
@@ -421,7 +418,7 @@ pub(crate) fn encode<C: Codec>(
     decoded: Decoded<C>,
     outputs: Vec<Tensor>,
 ) -> Result<Bytes, Error> {
-    let Decoded { codec, message, run } = decoded;
+    let Decoded { codec, message, body_bytes, run } = decoded;
     let answered = Answered { version: handle.slot().version(), signatures: handle.model().signatures() };
     let mirrored = is_mirrored(handle).then(|| outputs.clone());
     let answer = match handle.log() {
@@ -429,7 +426,7 @@ pub(crate) fn encode<C: Codec>(
         Some(log) => log.encode(codec, message, answered, &run, outputs),
     };
     if let Some(outputs) = mirrored {
-        mirror(handle, run, Ok(outputs));
+        mirror(handle, run, body_bytes, Ok(outputs));
     }
     answer
 }

@@ -150,6 +150,17 @@ impl Tensor {
     pub fn data(&self) -> &Data {
         &self.data
     }
+
+    /// The same with elements of its own, which keep nothing else in memory.
+    #[must_use]
+    pub(crate) fn detached(self) -> Self {
+        let copy = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
+        let data = match &self.data {
+            Data::Packed(bytes) => Data::Packed(copy(bytes)),
+            Data::Strings(strings) => Data::Strings(strings.iter().map(copy).collect()),
+        };
+        Self { data, ..self }
+    }
 }
 
 /// How many elements a tensor of this shape has; `INVALID_ARGUMENT` for a negative dimension or a count that

@@ -5,7 +5,7 @@ use super::batcher::{Batcher, Request};
 use crate::{
     error::Error,
     execute::{Executor, Prospect, Size},
-    inference::{Codec, Decoded, Run, answer_alone, encode, end_run, fail},
+    inference::{Codec, Run, Sent, answer_alone, encode, end_run, fail},
     lane::Class,
     servable::Handle,
     tensor::{Data, Tensor},
@@ -39,7 +39,8 @@ pub(crate) async fn answer<C: Codec>(
     let Arrived { codec, message, body_bytes, deadline } = arrived;
     let handle = Arc::new(handle);
     let executor = means.executor;
-    let decode = move |handle: &Handle| decode(handle, codec, message);
+    let sent = Sent { codec, message, body_bytes };
+    let decode = move |handle: &Handle| sent.decode(handle);
     let decoded = executor.convert(Arc::clone(&handle), Size { bytes: body_bytes, deadline }, decode).await?;
     let (Some(batchable), Some(batching)) = (decoded.run.batchable(), handle.slot().batching()) else {
         let prospect = Prospect { class: Class::UNKNOWN, deadline };
@@ -58,11 +59,6 @@ pub(crate) async fn answer<C: Codec>(
     let bytes = outputs.iter().map(size).sum();
     let encode = move |handle: &Handle| encode(handle, decoded, outputs);
     executor.convert(Arc::clone(&handle), Size { bytes, deadline }, encode).await
-}
-
-fn decode<C: Codec>(handle: &Handle, mut codec: C, message: Option<Bytes>) -> Result<Decoded<C>, Error> {
-    let run = codec.decode(handle.model().signatures())?;
-    Ok(Decoded { codec, message, run })
 }
 
 fn size(tensor: &Tensor) -> usize {

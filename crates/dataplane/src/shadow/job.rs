@@ -29,6 +29,17 @@ const MESSAGE_CHARS_MAX: usize = 256;
 /// In the thread that calls, which yields to all others: TensorFlow's pool would do it at the priority of requests.
 const OPTIONS: RunOptions = RunOptions { placement: Placement::Caller, timeout: None };
 
+/// A request that a job is made of.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) asked: Asked,
+    pub(super) body_bytes: usize,
+    /// What the baseline came to.
+    pub(super) outcome: Result<Vec<Tensor>, Error>,
+    pub(super) is_cut: bool,
+    pub(super) who: Who,
+}
+
 /// A request that waits for its turn. It holds no version meanwhile, neither the baseline nor the candidate.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -37,6 +48,8 @@ pub(super) struct Job {
     /// What the baseline came to.
     pub(super) outcome: Result<Vec<Tensor>, Error>,
     pub(super) who: Who,
+    /// It runs though there is no room.
+    pub(super) is_due: bool,
     pub(super) _charge: Charge,
 }
 

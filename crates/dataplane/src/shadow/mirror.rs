@@ -1,7 +1,7 @@
 //! What the request path sees of shadow traffic: whether a request is drawn, and where it goes then.
 
 use super::{
-    job::Who,
+    job::{Taken, Who},
     mapping::{Asked, Incomparable, Mapping},
     room::Shed,
     tally::Tally,
@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     error::{Code, Error},
-    servable::Slot,
+    inference::Run,
+    servable::{Handle, Slot},
     tensor::Tensor,
     traffic::{BUCKETS, Tolerance},
 };
@@ -45,9 +46,35 @@ pub(crate) struct Mirroring {
 pub(crate) struct Mirrored {
     /// What was run; none: what only the baseline can be asked.
     pub(crate) asked: Option<Asked>,
+    /// Its body's length: inputs that lie in it keep all of it in memory.
+    pub(crate) body_bytes: usize,
     /// What it came to.
     pub(crate) outcome: Result<Vec<Tensor>, Error>,
+    /// Its outputs were cut from those of a batch, and keep all of them in memory.
+    pub(crate) is_cut: bool,
     pub(crate) who: Who,
+}
+
+/// Whether a request was drawn for a shadow.
+pub(crate) fn is_mirrored(handle: &Handle) -> bool {
+    handle.assignment().is_some_and(|assignment| assignment.shadow().is_some())
+}
+
+/// Hands a request over to the shadow that it was drawn for, if it was. What failed before its model ran is no run.
+pub(crate) fn mirror<R: Run>(
+    handle: &Handle,
+    run: R,
+    body_bytes: usize,
+    outcome: Result<Vec<Tensor>, &Error>,
+) {
+    let Some(assignment) = handle.assignment().filter(|assignment| assignment.has_begun_run()) else {
+        return;
+    };
+    if let Some(shadow) = assignment.shadow() {
+        let (asked, outcome) = (run.into_asked(), outcome.map_err(Clone::clone));
+        let is_cut = handle.slot().batching().is_some();
+        shadow.offer(Mirrored { asked, body_bytes, outcome, is_cut, who: assignment.who() });
+    }
 }
 
 impl Shadow {
@@ -72,7 +99,7 @@ impl Shadow {
 
     /// Hands over a request that was drawn, or drops and counts it: never waits.
     pub(crate) fn offer(self: &Arc<Self>, mirrored: Mirrored) {
-        let Mirrored { asked, outcome, who } = mirrored;
+        let Mirrored { asked, body_bytes, outcome, is_cut, who } = mirrored;
         if outcome.as_ref().is_err_and(|error| !is_of_the_model(error.code)) {
             return; // nothing was learnt of the baseline
         }
@@ -81,7 +108,7 @@ impl Shadow {
         let offered = if self.tally.is_overdue() {
             Err(Shed::CandidateHangs)
         } else {
-            self.worker.offer(self, asked, outcome, who)
+            self.worker.offer(self, Taken { asked, body_bytes, outcome, is_cut, who })
         };
         if let Err(why) = offered {
             self.tally.count_shed(why);

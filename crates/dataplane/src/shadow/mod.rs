@@ -29,7 +29,7 @@ pub(crate) use job::Who;
 
 pub use mapping::{Asked, Incomparable};
 pub use mirror::Shadow;
-pub(crate) use mirror::{Mirrored, Mirroring};
+pub(crate) use mirror::{Mirroring, is_mirrored, mirror};
 pub use outputs::DIFFERENCE_BOUNDS;
 pub use report::{Bad, Failure, OutputReport, Sample, ShadowReport};
 pub use room::Shed;

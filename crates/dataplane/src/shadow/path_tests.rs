@@ -28,7 +28,7 @@ fn house(candidate: &str) -> House {
     house
 }
 
-const PATIENT: ShadowOptions = ShadowOptions { patience: LONG, lateness_max: LONG };
+const PATIENT: ShadowOptions = ShadowOptions { patience: LONG, lateness_max: LONG, floor_every: LONG };
 
 /// All of the default version's requests are mirrored; version 2 answers so many buckets.
 fn mirrored(weight: u16) -> TrafficSettings {

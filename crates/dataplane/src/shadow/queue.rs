@@ -1,24 +1,23 @@
-//! Jobs that wait for the worker: so many, so many bytes, and not at all while requests themselves wait.
+//! Jobs that wait for the worker: so many, so many bytes, and very few while requests themselves wait.
 //!
 //! Requests put in without waiting for anybody: who finds the queue in use drops its job. The worker may be kept from
 //! running while it takes a job out, and nobody may wait for a thread of the lowest priority.
 
 use super::{
-    job::{Job, Who},
-    mapping::Asked,
+    job::{Job, Taken},
     mirror::Shadow,
     room::Shed,
 };
 use crate::{
     allowance::Allowance,
     budget::Budget,
-    error::Error,
     tensor::{Data, Tensor},
 };
 use bytes::Bytes;
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError, TryLockError},
+    time::Duration,
 };
 
 /// Jobs that wait at once, of all models.
@@ -36,6 +35,8 @@ pub(super) struct Queue {
     bytes: Arc<Budget>,
     /// Requests that wait for a run thread.
     waiting: Arc<Allowance>,
+    /// See [`Floor`](super::room::Floor).
+    floor_every: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -45,8 +46,8 @@ struct Jobs {
 }
 
 impl Queue {
-    pub(super) fn new(waiting: Arc<Allowance>) -> Self {
-        Self { jobs: Mutex::default(), bytes: Budget::new(BYTES_MAX, Arc::default()), waiting }
+    pub(super) fn new(waiting: Arc<Allowance>, floor_every: Duration) -> Self {
+        Self { jobs: Mutex::default(), bytes: Budget::new(BYTES_MAX, Arc::default()), waiting, floor_every }
     }
 
     /// Whether requests that somebody waits for wait themselves.
@@ -55,20 +56,18 @@ impl Queue {
     }
 
     /// Takes a job in, or says why not. Never waits.
-    pub(super) fn offer(
-        &self,
-        shadow: &Arc<Shadow>,
-        asked: Asked,
-        outcome: Result<Vec<Tensor>, Error>,
-        who: Who,
-    ) -> Result<(), Shed> {
-        if self.requests_wait() {
+    pub(super) fn offer(&self, shadow: &Arc<Shadow>, taken: Taken) -> Result<(), Shed> {
+        let Taken { asked, body_bytes, outcome, is_cut, who } = taken;
+        let is_due = self.requests_wait();
+        if is_due && !shadow.tally.floor().claim(self.floor_every) {
             return Err(Shed::RequestsWait);
         }
-        let outputs = outcome.as_deref().unwrap_or_default();
-        let bytes = asked.inputs.iter().chain(outputs).map(bytes_of).fold(JOB_BYTES, usize::saturating_add);
+        let inputs = sum(&asked.inputs).max(body_bytes);
+        let bytes = [JOB_BYTES, inputs, sum(outcome.as_deref().unwrap_or_default())];
+        let bytes = bytes.into_iter().fold(0, usize::saturating_add);
         let charge = self.bytes.charge(bytes).map_err(|_| Shed::TooManyBytes)?;
-        let job = Job { shadow: Arc::clone(shadow), asked, outcome, who, _charge: charge };
+        let outcome = if is_cut { outcome.map(detached) } else { outcome };
+        let job = Job { shadow: Arc::clone(shadow), asked, outcome, who, is_due, _charge: charge };
         let mut jobs = match self.jobs.try_lock() {
             Ok(jobs) => jobs,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -88,9 +87,17 @@ impl Queue {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).waiting.pop_front()
     }
 
-    /// All that wait.
+    /// All that wait, but those that need no room.
     pub(super) fn take_all(&self) -> VecDeque<Job> {
-        std::mem::take(&mut self.jobs.lock().unwrap_or_else(PoisonError::into_inner).waiting)
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let (due, others) = std::mem::take(&mut jobs.waiting).into_iter().partition(|job| job.is_due);
+        jobs.waiting = due;
+        others
+    }
+
+    /// Whether a job may run though there is no room.
+    pub(super) fn is_due(&self, job: &Job) -> bool {
+        job.is_due || job.shadow.tally.floor().claim(self.floor_every)
     }
 
     /// Takes nothing in any more; what waits is dropped.
@@ -111,7 +118,15 @@ impl Queue {
     }
 }
 
-/// What a tensor keeps in memory.
+fn detached(tensors: Vec<Tensor>) -> Vec<Tensor> {
+    tensors.into_iter().map(Tensor::detached).collect()
+}
+
+fn sum(tensors: &[Tensor]) -> usize {
+    tensors.iter().map(bytes_of).fold(0, usize::saturating_add)
+}
+
+/// What a tensor's elements take.
 fn bytes_of(tensor: &Tensor) -> usize {
     match tensor.data() {
         Data::Packed(bytes) => bytes.len(),

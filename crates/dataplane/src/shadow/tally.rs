@@ -6,7 +6,7 @@ use super::{
     mapping::Incomparable,
     outputs::{OutputTally, Verdict},
     report::{Bad, Failure, OutputReport, ShadowReport},
-    room::Shed,
+    room::{Floor, Shed},
 };
 use histogram::Histogram;
 use std::{
@@ -38,6 +38,7 @@ pub struct Tally {
     mirrored: AtomicU64,
     shed: [AtomicU64; Shed::ALL.len()],
     overdue: AtomicUsize,
+    floor: Floor,
     found: Mutex<Found>,
 }
 
@@ -82,6 +83,11 @@ impl Tally {
         if let Some(count) = self.shed.get(why as usize) {
             count.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Which runs need no room.
+    pub(super) fn floor(&self) -> &Floor {
+        &self.floor
     }
 
     /// The candidate cannot be asked it.

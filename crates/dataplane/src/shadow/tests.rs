@@ -1,7 +1,7 @@
 //! Shadow traffic on real versions and threads: what is compared, what is dropped, and what never waits for it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test may panic
 
-use super::*;
+use super::{mirror::Mirrored, *};
 use crate::{
     error::Code,
     execute::Limits,
@@ -22,7 +22,9 @@ use std::{
 use tempfile::TempDir;
 
 const LONG: Duration = Duration::from_secs(30);
-const PATIENT: ShadowOptions = ShadowOptions { patience: LONG, lateness_max: LONG };
+const PATIENT: ShadowOptions = ShadowOptions { patience: LONG, lateness_max: LONG, floor_every: LONG };
+/// Every run may be without room.
+const ALWAYS_DUE: ShadowOptions = ShadowOptions { floor_every: Duration::ZERO, ..PATIENT };
 const EXACT: Tolerance = Tolerance { absolute: 0.0, relative: 0.0, top_1: false };
 
 /// What makes a candidate with [`HANGS`] hang.
@@ -91,8 +93,7 @@ impl Cast {
     }
 
     fn offer_outcome(&self, x: f32, outcome: Result<Vec<Tensor>, Error>) {
-        let who = Who { request_id: x.to_string(), key: Some(7) };
-        self.shadow.offer(Mirrored { asked: Some(asked(&[x])), outcome, who });
+        self.shadow.offer(mirrored(x, outcome));
     }
 
     fn release(&self) {
@@ -111,6 +112,11 @@ impl Cast {
     fn shed(&self) -> Vec<(Shed, u64)> {
         self.tally.report().shed
     }
+}
+
+fn mirrored(x: f32, outcome: Result<Vec<Tensor>, Error>) -> Mirrored {
+    let who = Who { request_id: x.to_string(), key: Some(7) };
+    Mirrored { asked: Some(asked(&[x])), body_bytes: 0, outcome, is_cut: false, who }
 }
 
 /// Looks until it is so; how long that takes does not matter.
@@ -183,10 +189,10 @@ fn an_end_that_is_not_the_baselines_doing_proves_nothing() {
 fn what_cannot_be_asked_of_the_candidate_is_counted_with_the_reason() {
     let stage = Stage::new(PATIENT);
     let cast = stage.cast("m", "{}");
-    cast.shadow.offer(Mirrored { asked: None, outcome: Ok(Vec::new()), who: Who::default() });
+    cast.shadow.offer(Mirrored { asked: None, ..mirrored(1.0, Ok(Vec::new())) });
     let heads = vec![Head { signature: 9, outputs: Vec::new() }];
     let asked = Some(Asked { heads, inputs: Vec::new() });
-    cast.shadow.offer(Mirrored { asked, outcome: Ok(Vec::new()), who: Who::default() });
+    cast.shadow.offer(Mirrored { asked, ..mirrored(1.0, Ok(Vec::new())) });
     let seen = cast.wait(|seen| seen.incomparable.len() == 2);
     assert_eq!(seen.incomparable, [(Incomparable::NoSignature, 1), (Incomparable::Graph, 1)]);
 }
@@ -255,13 +261,43 @@ fn bytes_that_wait_are_bounded() {
     let large = Tensor::new(DType::UInt8, vec![16 << 20], sixteen_mib).unwrap();
     for _ in 0..5 {
         let asked = Some(Asked { inputs: vec![large.clone()], ..asked(&[]) });
-        cast.shadow.offer(Mirrored { asked, outcome: Ok(vec![floats(&[])]), who: Who::default() });
+        cast.shadow.offer(Mirrored { asked, ..mirrored(1.0, Ok(vec![floats(&[])])) });
     }
     assert_eq!(cast.shed(), [(Shed::TooManyBytes, 2)]);
     cast.release();
     let seen = cast.wait(|seen| seen.compared == 4);
     assert_eq!(seen.only_candidate.errors, 3, "it takes no bytes");
     until(|| stage.shadows.0.bytes() == 0);
+}
+
+#[test]
+fn a_small_input_in_a_large_body_takes_as_many_bytes_as_the_body() {
+    let stage = Stage::new(PATIENT);
+    let cast = stage.cast("m", HANGS);
+    cast.offer(HANG);
+    cast.wait_until_it_runs();
+    let body_bytes = 40 << 20;
+    let offer = || cast.shadow.offer(Mirrored { body_bytes, ..mirrored(1.0, Ok(vec![floats(&[2.5])])) });
+    offer();
+    offer();
+    assert_eq!(cast.shed(), [(Shed::TooManyBytes, 1)]);
+    cast.release();
+    cast.wait(|seen| seen.compared == 2);
+    until(|| stage.shadows.0.bytes() == 0);
+}
+
+#[test]
+fn what_was_cut_from_a_batch_does_not_keep_the_batch() {
+    let stage = Stage::new(PATIENT);
+    let cast = stage.cast("m", HANGS);
+    cast.offer(HANG);
+    cast.wait_until_it_runs();
+    let batch = bytes::Bytes::from(vec![0; 4_096]);
+    let row = Tensor::new(DType::Float, vec![1], Data::Packed(batch.slice(..4))).unwrap();
+    cast.shadow.offer(Mirrored { is_cut: true, ..mirrored(1.0, Ok(vec![row])) });
+    assert!(batch.is_unique());
+    cast.release();
+    cast.wait(|seen| seen.compared == 2);
 }
 
 #[test]
@@ -295,8 +331,21 @@ fn a_machine_that_lets_the_worker_run_late_has_no_room() {
 }
 
 #[test]
+fn a_trial_that_had_no_run_for_long_gets_one_though_requests_wait_and_the_machine_is_busy() {
+    let stage = Stage::new(ShadowOptions { lateness_max: Duration::ZERO, ..ALWAYS_DUE });
+    let cast = stage.cast("m", "{}");
+    let gauge = stage.executor.waiting();
+    let _waiting = crate::allowance::Allowance::take(&*gauge);
+    for number in 1..=3 {
+        cast.offer(1.0);
+        cast.wait(|seen| seen.compared == number);
+    }
+    assert_eq!(cast.shed(), []);
+}
+
+#[test]
 fn a_worker_that_may_be_as_late_as_it_likes_never_is() {
-    let stage = Stage::new(ShadowOptions { patience: Duration::MAX, lateness_max: Duration::MAX });
+    let stage = Stage::new(ShadowOptions { patience: Duration::MAX, lateness_max: Duration::MAX, ..PATIENT });
     let cast = stage.cast("m", "{}");
     cast.offer(1.0);
     cast.wait(|seen| seen.compared == 1);

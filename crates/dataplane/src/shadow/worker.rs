@@ -1,20 +1,19 @@
 //! The thread that runs candidates in the shadow, and who takes its place when a run hangs.
 //!
-//! One worker runs one job at a time, at the lowest priority there is: Linux gives it a core when nobody else wants
-//! it (`SCHED_IDLE`). Before each job it rests for a moment, and when the machine lets it run again too late, all
-//! that waits is dropped: there is no room. A run that takes longer than `patience` is overdue: it keeps its thread
+//! One worker runs one job at a time, at the lowest niceness there is. Before each job it rests for a moment, and when
+//! the machine lets it run again too late, all that waits is dropped: there is no room. A few runs of each trial need
+//! none ([`Floor`](super::room::Floor)), so that a rollout comes to its end on a server that is always full. A run that takes longer than `patience` is overdue: it keeps its thread
 //! until it ends, its version gets no further jobs, and another worker goes on with those of other models. The
 //! keeper sees to that; it sleeps while nothing runs.
 
 use super::{
-    job::{Job, Who},
-    mapping::Asked,
+    job::{Job, Taken},
     mirror::Shadow,
     queue::Queue,
     room::{self, Shed},
     tally::Tally,
 };
-use crate::{allowance::Allowance, error::Error, tensor::Tensor};
+use crate::allowance::Allowance;
 use arc_swap::ArcSwapOption;
 use std::{
     fmt, io,
@@ -41,11 +40,17 @@ pub struct ShadowOptions {
     pub patience: Duration,
     /// How late the machine may let the worker run before it counts as busy.
     pub lateness_max: Duration,
+    /// A trial that has had no run for so long gets one, however busy the machine is.
+    pub floor_every: Duration,
 }
 
 impl Default for ShadowOptions {
     fn default() -> Self {
-        Self { patience: Duration::from_secs(10), lateness_max: Duration::from_millis(2) }
+        Self {
+            patience: Duration::from_secs(10),
+            lateness_max: Duration::from_millis(2),
+            floor_every: Duration::from_millis(250),
+        }
     }
 }
 
@@ -97,7 +102,7 @@ impl Worker {
     /// count runs that panic.
     pub(super) fn new(options: ShadowOptions, waiting: Arc<Allowance>, panics: Arc<AtomicU64>) -> Arc<Self> {
         Arc::new(Self {
-            queue: Queue::new(waiting),
+            queue: Queue::new(waiting, options.floor_every),
             options,
             panics,
             thread: ArcSwapOption::empty(),
@@ -127,14 +132,8 @@ impl Worker {
     }
 
     /// Takes a job in, or says why not. Never waits.
-    pub(super) fn offer(
-        &self,
-        shadow: &Arc<Shadow>,
-        asked: Asked,
-        outcome: Result<Vec<Tensor>, Error>,
-        who: Who,
-    ) -> Result<(), Shed> {
-        self.queue.offer(shadow, asked, outcome, who)?;
+    pub(super) fn offer(&self, shadow: &Arc<Shadow>, taken: Taken) -> Result<(), Shed> {
+        self.queue.offer(shadow, taken)?;
         self.wake();
         Ok(())
     }
@@ -165,14 +164,25 @@ impl Worker {
         while self.is_current(number) {
             match self.queue.next() {
                 None => thread::park(),
-                Some(job) if self.queue.requests_wait() => job.shed(Shed::RequestsWait),
-                Some(job) if !room::rest(self.options.lateness_max) => {
-                    job.shed(Shed::MachineBusy);
-                    self.queue.take_all().iter().for_each(|job| job.shed(Shed::MachineBusy));
-                }
-                Some(job) => self.run(job, number),
+                Some(job) => match self.find_room() {
+                    Err(why) if !self.queue.is_due(&job) => self.shed(&job, why),
+                    _ => self.run(job, number),
+                },
             }
         }
+    }
+
+    fn find_room(&self) -> Result<(), Shed> {
+        if self.queue.requests_wait() {
+            return Err(Shed::RequestsWait);
+        }
+        if room::rest(self.options.lateness_max) { Ok(()) } else { Err(Shed::MachineBusy) }
+    }
+
+    /// Drops a job, and those that wait behind it.
+    fn shed(&self, job: &Job, why: Shed) {
+        job.shed(why);
+        self.queue.take_all().iter().for_each(|job| job.shed(why));
     }
 
     fn is_current(&self, number: u64) -> bool {
@@ -182,6 +192,7 @@ impl Worker {
 
     fn run(&self, job: Job, number: u64) {
         let tally = Arc::clone(&job.shadow.tally);
+        tally.floor().note_run();
         self.begin(&tally);
         let panicked = catch_unwind(AssertUnwindSafe(|| job.run())).unwrap_or(true);
         if panicked {
@@ -252,9 +263,11 @@ impl Worker {
     }
 }
 
-/// Gives the calling thread the lowest priority there is, for good. Where the system does not let it, it competes with
-/// requests like any thread, one at a time.
+/// Gives the calling thread the lowest niceness, for good, and lets it interrupt nobody when it wakes. Where the system
+/// does not let it, it competes with requests like any thread, one at a time. Not `SCHED_IDLE`: on a machine that is
+/// full all the time such a thread never runs, and what it holds meanwhile, in the allocator or the runtime, requests
+/// may need.
 fn yield_to_all() {
-    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
     let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy);
 }
