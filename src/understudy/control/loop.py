@@ -30,7 +30,6 @@ from understudy.control.facts import (
 from understudy.control.validating import Validations
 from understudy.errors import DataPlaneError
 from understudy.lifecycle.actions import Unload
-from understudy.priority import yield_to_requests
 from understudy.routing import RouteUpdate
 from understudy.servable import Event, Place, ServableId
 
@@ -120,8 +119,9 @@ class ControlLoop:
 
         After the latter versions stay as they are and go on answering: a state that contradicts itself must
         not order anything, and ending the process is for whoever watches it to decide.
+
+        It does not yield to requests: who takes traffic from a version that does harm must not wait for them.
         """
-        yield_to_requests()
         try:
             while self._take_in(self._next_facts()):
                 self._act(self._desk.decide(self._clock.now()))

@@ -11,7 +11,6 @@ from understudy.dataplane.native import NativeDataPlane
 from understudy.dataplane.shadows import build_report
 from understudy.dataplane.trials import build_evidence, build_profile, build_thresholds
 from understudy.evidence import TrialProfile
-from understudy.priority import yield_to_requests
 from understudy.shadow_report import ShadowReport
 
 INTERVAL_S: Final = 0.25
@@ -43,7 +42,7 @@ class EvidenceWatch:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        yield_to_requests()
+        """Does not yield to requests, as the control loop does not: harm waits for both."""
         pause_s = INTERVAL_S
         while not self._stopping.wait(pause_s):
             begun = self._clock.now()
