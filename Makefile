@@ -125,9 +125,11 @@ bench-batching: setup ## Benchmark of batches against requests one by one; resul
 	$(BIN)/python -m benchmarks.batching
 
 .PHONY: bench-rollouts
-bench-rollouts: setup ## Benchmark of what a rollout costs requests; results go to benchmarks/results
-	$(call say,"Benchmark of rollouts (about two minutes)")
+bench-rollouts: setup ## Benchmarks of what rollouts cost and how long harm lasts; results go to benchmarks/results
+	$(call say,"Benchmarks of rollouts (about eight minutes)")
+	cargo bench --locked --package understudy-dataplane --bench trial_cost
 	$(BIN)/python -m benchmarks.rollouts
+	$(BIN)/python -m benchmarks.verdict
 
 .PHONY: lock
 lock: $(VENV)/.installed ## Lock the Python dependencies anew

@@ -18,7 +18,14 @@ INPUTS = (1.0, 2.0, 5.0)
 DT_FLOAT = 1
 
 GRPC_PATH = "/tensorflow.serving.PredictionService/Predict"
-REST_PATH = f"/v1/models/{MODEL_NAME}:predict"
+
+
+def rest_path(model: str) -> str:
+    """Where REST is asked."""
+    return f"/v1/models/{model}:predict"
+
+
+REST_PATH = rest_path(MODEL_NAME)
 
 
 class Dimension(Protocol):
@@ -115,11 +122,11 @@ def response_class() -> ResponseClass:
     return cast("ResponseClass", message_class("tensorflow.serving.PredictResponse"))  # made at run time
 
 
-def grpc_body(inputs: Iterable[float] = INPUTS) -> bytes:
+def grpc_body(inputs: Iterable[float] = INPUTS, model: str = MODEL_NAME) -> bytes:
     """The request as gRPC carries it."""
     values = list(inputs)
     request = request_class()()
-    request.model_spec.name = MODEL_NAME
+    request.model_spec.name = model
     tensor = request.inputs[INPUT_NAME]
     tensor.dtype = DT_FLOAT
     tensor.tensor_shape.dim.add(size=len(values))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
-from benchmarks.half_plus_two_messages import GRPC_PATH, REST_PATH
+from benchmarks.half_plus_two_messages import GRPC_PATH, MODEL_NAME, rest_path
 from benchmarks.server_process import ServerProcess
 
 LOADGEN = Path("target/release/understudy-loadgen")
@@ -30,6 +30,7 @@ class Load:
         seconds: how long.
         rate: requests a second, each with its due time; none: each worker sends when its last answer came.
         headers: sent along, or as metadata.
+        model: that is asked; the question's.
     """
 
     protocol: str
@@ -37,6 +38,7 @@ class Load:
     seconds: float
     rate: float | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    model: str = MODEL_NAME
 
     @property
     def connections(self) -> int:
@@ -109,7 +111,7 @@ def command(address: str, load: Load, question: Question) -> list[str]:
     streams = load.concurrency // load.connections
     return [
         *(str(LOADGEN), "--protocol", load.protocol, "--address", address),
-        *("--path", GRPC_PATH if load.protocol == "grpc" else REST_PATH),
+        *("--path", GRPC_PATH if load.protocol == "grpc" else rest_path(load.model)),
         *("--body", str(question.body(load.protocol)), "--duration", f"{load.seconds:g}", *rate),
         *("--connections", str(load.connections), "--streams-per-connection", str(streams)),
         *(f"--header={name}={value}" for name, value in load.headers),

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,26 +51,29 @@ class OneModel:
 
 @contextmanager
 def serving_one(
-    command: list[str], folder: Path, platform: str, first: Callable[[Path], None]
+    command: list[str], folder: Path, platform: str, first: Callable[[Path], None], beside: Sequence[str] = ()
 ) -> Iterator[OneModel]:
-    """A server of one model.
+    """A server of one model, or of several alike of which nobody else takes care.
 
     Args:
         command: of a server without models.
         folder: for base path, config file and log.
         platform: of the model.
-        first: is given the base path before the start.
+        first: is given each base path before the start.
+        beside: names of further models.
     """
-    base_path = folder / messages.MODEL_NAME
-    base_path.mkdir(parents=True)
-    first(base_path)
+    configs = []
+    for name in (messages.MODEL_NAME, *beside):
+        base_path = folder / name
+        base_path.mkdir(parents=True)
+        first(base_path)
+        configs.append(f'config {{ name: "{name}" base_path: "{base_path}" model_platform: "{platform}" }}')
     config_file = folder / "models.config"
-    model = f'name: "{messages.MODEL_NAME}" base_path: "{base_path}" model_platform: "{platform}"'
-    config_file.write_text(f"model_config_list {{ config {{ {model} }} }}", encoding="utf-8")
+    config_file.write_text(f"model_config_list {{ {' '.join(configs)} }}", encoding="utf-8")
     log = StateLog()
     whole = [*command, "--model-config-file", str(config_file)]
     with running(whole, folder / "server.log", log.hear) as server:
-        yield OneModel(server, base_path, log)
+        yield OneModel(server, folder / messages.MODEL_NAME, log)
 
 
 def seconds(date: str) -> float:

@@ -1,23 +1,21 @@
-"""Measures what a rollout costs the requests of its model: none, split by chance, split by a key.
+"""Measures what a rollout costs the requests of its model: none, split by chance or by a key, shadowed.
 
     python -m benchmarks.rollouts
     python -m benchmarks.rollouts --quick
 
-Two servers are up at once: one serves a version alone, the other is amid a rollout that holds at half of the
-traffic, evidence and all. They are measured in turn, round by round, so that what else the machine does falls
-on all sides; ratios are of the measurements of one round.
+One server has two models: one serves a version alone, the other is amid a rollout that holds at half of the
+traffic, or in its shadow stage, evidence and all. They are asked in turn, round by round, so that what else
+the machine does falls on all sides, and so does what makes one process faster than its twin; ratios are of
+the measurements of one round.
 """
 
 import argparse
 import datetime as dt
-import http.client
 import json
-import sys
 import tempfile
-import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -29,26 +27,44 @@ from benchmarks.load import Load, Measurement, Question, measure
 from benchmarks.machine import Machine, describe
 from benchmarks.one_model import OneModel, serving_one
 from benchmarks.page import RESULTS, head, method, table, write
-from benchmarks.server_process import ServerFailedError, ServerProcess
+from benchmarks.rollout_orders import (
+    BASELINE,
+    CANDIDATE,
+    ROLLOUT,
+    call,
+    order_rollout,
+    server_command,
+    wait_phase,
+)
+from benchmarks.server_process import ServerProcess
 from benchmarks.summary import merge, pair_ratios, quantile
 from benchmarks.synthetic_model import publish
 
-BASELINE, CANDIDATE = 1, 2
-ALONE, BY_CHANCE, BY_KEY = "no split", "split by chance", "split by a key"
-CONCURRENCY = 8
-PLAN = {"shadow": "none", "steps": [{"weight": "50 %", "dwell": "1 d"}]}
+ALONE, BY_CHANCE, BY_KEY, SHADOWED = "no split", "split by chance", "split by a key", "10 % shadow"
+CONCURRENCY = 32
+IDLE_SHARE = 0.2
+"""An idle server is asked so much of what a saturated one answers."""
+SPIN_US = 200
+"""How long a run computes where there is a shadow: its cost is a second run."""
+SPLIT = {"shadow": None, "steps": [{"weight": "50 %", "dwell": "1 d"}]}
+SHADOW = {"shadow": {"share": "10 %", "dwell": "1 d"}}
+LONE = "lone"
+"""The model without a rollout."""
 KEY, OTHER = ("x-routing-key", "ada@example.org"), ("x-something-else", "ada@example.org")
-READY_S = 30.0
-POLL_S = 0.1
 METHOD = """
-The model is x/2 + b, made of Rust, so that nothing is measured but the server. Each request has one header,
-which on one side is the routing key.
+The model is x/2 + b, made of Rust, so that nothing is measured but the server; where there is a shadow, a run
+computes {spin} µs besides. Each request has one header, which on one side is the routing key.
 
-Both servers are up during the whole run; {concurrency} requests are under way at any time, each sent when one
-before it was answered. {rounds} rounds of {seconds:g} s for each side, after one that is thrown away.
+Saturated: {concurrency} requests are under way at any time, each sent when one before it was answered. Idle:
+as many a second as are {share:.0%} of what the first side answered then.
 
-Throughput is the median of the rounds, p99 that of all answers together. A ratio is that of two measurements
-of the same round: the median of the rounds, and between brackets their extremes.
+Both models of a table are on one server, which is up during all of it. {rounds} rounds of {seconds:g} s for
+each side, after one that is thrown away. Throughput is the median of the rounds, p99 that of all answers
+together. A ratio is that of two measurements of the same round: the median of the rounds, and in brackets
+their extremes.
+
+Of the requests that were drawn for the shadow, the candidate ran those that are called compared; the others
+were dropped for lack of room.
 """
 
 
@@ -58,13 +74,18 @@ class Side:
 
     Attributes:
         name: for the page.
-        server: that is asked.
+        question: to one of the models.
         header: sent along.
     """
 
     name: str
-    server: ServerProcess
+    question: Question
     header: tuple[str, str]
+
+    def ask(self, server: ServerProcess, load: Load) -> Measurement:
+        """Measures once."""
+        load = replace(load, headers=(self.header,), model=self.question.folder.name)
+        return measure(server, load, self.question)
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +93,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         protocol: `grpc` or `rest`.
+        load: `saturated` or `idle`.
         side: its name.
         throughput: answers a second.
         p99_us: of all answers.
@@ -81,6 +103,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     protocol: str
+    load: str
     side: str
     throughput: float
     p99_us: float
@@ -90,82 +113,84 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RolloutResults(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured, where and how."""
+    """What was measured, where and how.
+
+    Attributes:
+        split: rows of sides without a shadow.
+        shadow: the others.
+        mirrored: requests that were drawn for the shadow, all in all.
+        compared: those of them that ran on both.
+    """
 
     date: str
     machine: Machine
     command: str
     rounds: int
     seconds: float
-    rows: tuple[Row, ...]
+    split: tuple[Row, ...]
+    shadow: tuple[Row, ...]
+    mirrored: int
+    compared: int
 
 
-def command() -> list[str]:
-    """A server without models, on free ports."""
-    ports = [f"--{door}-port=0" for door in ("grpc", "rest", "admin")]
-    program = str(Path(sys.executable).parent / "understudy")
-    return [program, "serve", "--host=127.0.0.1", *ports, "--log-format=json"]
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How long it is measured.
+
+    Attributes:
+        rounds: that count.
+        seconds: of one side in one round.
+    """
+
+    rounds: int
+    seconds: float
 
 
-def publish_baseline(base_path: Path) -> None:
-    """What is there when the server starts."""
-    publish(base_path, BASELINE)
+def publisher(**members: float) -> Callable[[Path], None]:
+    """Of what is there when the server starts."""
+    return lambda base_path: publish(base_path, BASELINE, **members)
 
 
-def write_question(folder: Path) -> Question:
-    """The request, and what each version answers."""
-    question = Question(folder=folder)
-    question.body("grpc").write_bytes(messages.grpc_body())
+def write_question(folder: Path, model: str = messages.MODEL_NAME) -> Question:
+    """The request to a model, and what each version answers, in a folder of the model's name."""
+    question = Question(folder=folder / "questions" / model)
+    question.folder.mkdir(parents=True)
+    question.body("grpc").write_bytes(messages.grpc_body(model=model))
     question.body("rest").write_bytes(messages.rest_body())
     expected = {str(number): outputs(number) for number in (BASELINE, CANDIDATE)}
     question.expectations.write_text(json.dumps(expected), encoding="utf-8")
     return question
 
 
-def call(server: ServerProcess, verb: str, path: str, body: object = None) -> Mapping[str, object]:
-    """One question of the operators' API."""
-    connection = http.client.HTTPConnection(str(server.admin), timeout=READY_S)
-    text = None if body is None else json.dumps(body)
-    connection.request(verb, path, text, {"Content-Type": "application/json"})
-    answer = connection.getresponse()
-    payload: Mapping[str, object] = json.loads(answer.read())
-    connection.close()
-    if answer.status != http.HTTPStatus.OK:
-        raise ServerFailedError(f"{verb} {path} was answered with {answer.status}: {payload}")
-    return payload
-
-
-def begin_rollout(model: OneModel, plan: Mapping[str, object], phase: str) -> None:
-    """Orders a rollout, publishes its candidate, and waits until it is in this phase."""
-    path = f"/v1/models/{messages.MODEL_NAME}/rollout"
-    call(model.server, "POST", path, {"candidate": CANDIDATE, "plan": json.dumps(plan), "by": "benchmark"})
-    publish(model.base_path, CANDIDATE)
-    until = time.monotonic() + READY_S
-    while (now := call(model.server, "GET", path))["phase"] != phase:
-        if time.monotonic() > until:
-            raise ServerFailedError(f"the rollout is not {phase}: {now}")
-        time.sleep(POLL_S)
+def measure_loads(
+    server: ServerProcess, sides: Sequence[Side], protocol: str, length: Length
+) -> tuple[Row, ...]:
+    """All sides saturated, then idle."""
+    saturated = Load(protocol=protocol, concurrency=CONCURRENCY, seconds=length.seconds)
+    rows = measure_rounds(server, sides, ("saturated", saturated), length.rounds)
+    idle = replace(saturated, rate=IDLE_SHARE * rows[0].throughput)
+    return rows + measure_rounds(server, sides, ("idle", idle), length.rounds)
 
 
 def measure_rounds(
-    sides: Sequence[Side], question: Question, protocol: str, *, rounds: int, seconds: float
+    server: ServerProcess, sides: Sequence[Side], load: tuple[str, Load], rounds: int
 ) -> tuple[Row, ...]:
     """All sides in turn, round by round; the first is what the others are compared with."""
     measured: list[list[Measurement]] = [[] for _ in sides]
     for number in range(rounds + 1):
         for side, results in zip(sides, measured, strict=True):
-            load = Load(protocol=protocol, concurrency=CONCURRENCY, seconds=seconds, headers=(side.header,))
-            result = measure(side.server, load, question)
+            result = side.ask(server, load[1])
             if number > 0:
                 results.append(result)
+    names = (load[1].protocol, load[0])
     return tuple(
-        build_row(protocol, side.name, results, measured[0])
+        build_row((*names, side.name), results, measured[0])
         for side, results in zip(sides, measured, strict=True)
     )
 
 
-def build_row(protocol: str, side: str, own: Sequence[Measurement], alone: Sequence[Measurement]) -> Row:
-    """The numbers of one side."""
+def build_row(names: tuple[str, str, str], own: Sequence[Measurement], alone: Sequence[Measurement]) -> Row:
+    """The numbers of one side; `names` are its protocol, its load and its own."""
 
     def p99(measurements: Sequence[Measurement]) -> list[float]:
         return [quantile(each.histogram, 0.99) for each in measurements]
@@ -173,8 +198,10 @@ def build_row(protocol: str, side: str, own: Sequence[Measurement], alone: Seque
     def throughput(measurements: Sequence[Measurement]) -> list[float]:
         return [each.throughput for each in measurements]
 
+    protocol, load, side = names
     return Row(
         protocol=protocol,
+        load=load,
         side=side,
         throughput=median(throughput(own)),
         p99_us=quantile(merge(each.histogram for each in own), 0.99),
@@ -184,52 +211,95 @@ def build_row(protocol: str, side: str, own: Sequence[Measurement], alone: Seque
     )
 
 
-def run(folder: Path, *, rounds: int, seconds: float, quick: bool) -> RolloutResults:
-    """Starts, begins the rollout, measures."""
+def run(folder: Path, length: Length, *, quick: bool) -> RolloutResults:
+    """What a split costs, then what a shadow costs."""
     machine = describe()
-    question = write_question(folder)
-    with ExitStack() as stack:
-        alone, split = (
-            stack.enter_context(serving_one(command(), folder / name, "synthetic", publish_baseline))
-            for name in ("alone", "split")
-        )
-        begin_rollout(split, PLAN, "ramping")
-        sides = (
-            Side(name=ALONE, server=alone.server, header=OTHER),
-            Side(name=BY_CHANCE, server=split.server, header=OTHER),
-            Side(name=BY_KEY, server=split.server, header=KEY),
-        )
-        rows = [
-            measure_rounds(sides, question, protocol, rounds=rounds, seconds=seconds)
-            for protocol in ("grpc", "rest")
-        ]
+    lone, rolled = (write_question(folder, model) for model in (LONE, messages.MODEL_NAME))
+    alone = Side(name=ALONE, question=lone, header=OTHER)
+    by_chance, by_key, shadowed = (
+        Side(name=name, question=rolled, header=header)
+        for name, header in ((BY_CHANCE, OTHER), (BY_KEY, KEY), (SHADOWED, OTHER))
+    )
+    split = measure_split(folder, (alone, by_chance, by_key), length)
+    shadow, counts = measure_shadow(folder, (alone, shadowed), length)
     return RolloutResults(
         date=dt.datetime.now(tz=dt.UTC).date().isoformat(),
         machine=machine,
         command="python -m benchmarks.rollouts" + (" --quick" if quick else ""),
-        rounds=rounds,
-        seconds=seconds,
-        rows=tuple(row for each in rows for row in each),
+        rounds=length.rounds,
+        seconds=length.seconds,
+        split=split,
+        shadow=shadow,
+        mirrored=counts["mirrored"],
+        compared=counts["compared"],
     )
+
+
+def measure_split(folder: Path, sides: Sequence[Side], length: Length) -> tuple[Row, ...]:
+    """With a rollout that has begun to expose its candidate."""
+    with serving(folder / "split", publisher()) as model:
+        order_rollout(model, SPLIT)
+        wait_phase(model, "ramping")
+        rows = [measure_loads(model.server, sides, protocol, length) for protocol in ("grpc", "rest")]
+    return tuple(row for each in rows for row in each)
+
+
+def measure_shadow(
+    folder: Path, sides: Sequence[Side], length: Length
+) -> tuple[tuple[Row, ...], Mapping[str, int]]:
+    """With a rollout in its shadow stage; and what is counted of the shadow."""
+    with serving(folder / "shadow", publisher(spin_us=SPIN_US)) as model:
+        order_rollout(model, SHADOW, spin_us=SPIN_US)
+        wait_phase(model, "shadowing")
+        rows = measure_loads(model.server, sides, "grpc", length)
+        seen = call(model.server, "GET", ROLLOUT)
+    evidence = msgspec.convert(seen["evidence"], dict[str, object])
+    counts = msgspec.convert(evidence["shadow"], dict[str, object])
+    return rows, {name: msgspec.convert(counts[name], int) for name in ("mirrored", "compared")}
+
+
+def serving(folder: Path, first: Callable[[Path], None]) -> AbstractContextManager[OneModel]:
+    """A server of two synthetic models, of which one is rolled out."""
+    return serving_one(server_command(), folder, "synthetic", first, beside=(LONE,))
 
 
 def render(results: RolloutResults) -> list[str]:
     """The page."""
+    text = METHOD.format(
+        spin=SPIN_US,
+        share=IDLE_SHARE,
+        concurrency=CONCURRENCY,
+        rounds=results.rounds,
+        seconds=results.seconds,
+    )
+    title = f"What a rollout costs the requests of its model, {results.date}"
+    return [
+        *head(title, results.machine, results.command),
+        *("## A split", ""),
+        *render_rows(results.split),
+        *("## A shadow", ""),
+        *render_rows(results.shadow),
+        f"Of {results.mirrored:,} requests that were drawn, {results.compared:,} were compared.",
+        "",
+        *method(text),
+    ]
+
+
+def render_rows(rows: Sequence[Row]) -> list[str]:
+    """A table."""
     columns = ("side", "answers/s", "p99, µs", "answers ÷ no split", "p99 ÷ no split", "failed")
-    rows = [
+    cells = [
         (
-            f"{row.protocol}, {row.side}",
+            f"{row.protocol}, {row.load}, {row.side}",
             f"{row.throughput:,.0f}",
             f"{row.p99_us:,.0f}",
             spread(row.throughput_ratios),
             spread(row.p99_ratios),
             str(row.failed),
         )
-        for row in results.rows
+        for row in rows
     ]
-    text = METHOD.format(concurrency=CONCURRENCY, rounds=results.rounds, seconds=results.seconds)
-    title = f"What a rollout costs the requests of its model, {results.date}"
-    return [*head(title, results.machine, results.command), *table(columns, rows), *method(text)]
+    return table(columns, cells)
 
 
 def spread(ratios: Sequence[float]) -> str:
@@ -245,9 +315,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="half a minute, to see that it works")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write to")
     arguments = parser.parse_args()
-    rounds, seconds = (1, 0.5) if arguments.quick else (10, 2.0)
+    length = Length(1, 0.5) if arguments.quick else Length(10, 2.0)
     with tempfile.TemporaryDirectory(prefix="understudy-rollouts-") as folder:
-        results = run(Path(folder), rounds=rounds, seconds=seconds, quick=arguments.quick)
+        results = run(Path(folder), length, quick=arguments.quick)
     stem = f"rollouts-{results.date}-{results.machine.slug}" + ("-quick" if arguments.quick else "")
     print(write(arguments.results, stem, render(results), results))
     return 0
