@@ -282,6 +282,8 @@ def test_traffic_is_split_by_hand_and_the_split_outlives_the_server(tmp_path: Pa
         server.signal(signal.SIGTERM)
         assert server.wait_exit() == 0
     with LiveServer(*arguments) as server:
+        wait_ready(server, 1)
+        wait_ready(server, 2)
         assert {key: ask(server, key)[0] for key in keys} == before
         shown = call(server, "traffic", "show", "m").stdout.splitlines()
         assert [line.split()[:2] for line in shown[1:3]] == [["1", "50"], ["2", "50"]]
