@@ -14,7 +14,7 @@ import requests
 from tests.live.asking import predict_message
 from understudy.dataplane.native import NativeDataPlane
 from understudy.dataplane.options import DataPlaneOptions, LoadRequest
-from understudy.dataplane.trials import build_evidence, build_profile, build_thresholds
+from understudy.dataplane.trials import SLACK_S, build_evidence, build_profile, build_thresholds
 from understudy.errors import Code, ConfigError, DataPlaneError
 from understudy.evidence import ERRORS, INVALID_OUTPUTS, WRONG, ArmCounts, Bad, EpochCounts
 from understudy.quality.desk import FeedbackDesk, FeedbackItem
@@ -157,7 +157,7 @@ def test_the_baseline_says_what_is_slow_once_it_has_answered_enough(tmp_path: Pa
         (trial,) = serving.plane.trial_statistics()
     known = dict(build_thresholds(trial))
     assert list(known) == ["slow:p50", "slow:p90"], "of 55 answers, no more than these have five beyond them"
-    assert 0 < known["slow:p50"] <= known["slow:p90"]
+    assert SLACK_S < known["slow:p50"] <= known["slow:p90"], "what the machine's scheduling takes is not slow"
     assert read_evidence(serving.plane).trials["m"].evidence == build_evidence(trial)
 
 

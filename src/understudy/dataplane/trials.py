@@ -27,6 +27,12 @@ from understudy.evidence import (
 
 BEYOND_MIN = 5
 """A quantile of latencies is known when so many answers at least were slower."""
+SLACK_S = 0.002
+"""What an answer may take beyond the baseline's quantile before it is slow.
+
+A model that answers in a tenth of a millisecond is slower where fewer requests keep it warm, by what the
+machine's scheduling takes, and no user can tell.
+"""
 
 
 def build_evidence(trial: TrialStatistics) -> Evidence:
@@ -45,10 +51,13 @@ def build_evidence(trial: TrialStatistics) -> Evidence:
 
 
 def build_thresholds(trial: TrialStatistics) -> tuple[tuple[str, float], ...]:
-    """From how many seconds on an answer is slow, by metric, by the baseline; none: too few answers."""
+    """From how many seconds on an answer is slow, by metric: the baseline's quantile, and a slack.
+
+    None of a quantile beyond which there are too few answers.
+    """
     baseline = trial.baseline
     return tuple(
-        (f"{SLOW_PREFIX}p{quantile * 100:g}", latency_s)
+        (f"{SLOW_PREFIX}p{quantile * 100:g}", latency_s + SLACK_S)
         for quantile, latency_s in baseline.latency_quantiles_s
         if baseline.requests * (1 - quantile) >= BEYOND_MIN
     )
