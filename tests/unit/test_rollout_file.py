@@ -88,6 +88,7 @@ def test_a_model_starts_from_the_defaults() -> None:
         ("crashes_max:", (1, 13), "crashes_max: a whole number from 0 to 1000 was expected, and nothing is there"),
         ("key_header: X-User", (1, 13), "key_header: the name of a header in lower case"),
         ("analysis: {metrics: {slow: {}}}", (1, 22), "analysis.metrics: a kind of bad event"),
+        ("analysis: {metrics: {slow:p97: {}}}", (1, 22), "analysis.metrics: a kind of bad event"),
         ("analysis: {metrics: {slow:p99: {margin: 1.05}}}", (1, 32), "analysis.metrics.slow:p99: `margin` (1.05) must be above"),
         ("analysis: {alpha: 0 %}", (1, 19), "analysis.alpha: a share"),
         ("quality: custom", (1, 10), "quality: `metric: custom` needs `entry_point`"),

@@ -19,6 +19,7 @@ from understudy.errors import Code, ConfigError, DataPlaneError
 from understudy.evidence import ERRORS, INVALID_OUTPUTS, WRONG, ArmCounts, Bad, EpochCounts
 from understudy.quality.desk import FeedbackDesk, FeedbackItem
 from understudy.rollout.plan import Quality, QualitySettings
+from understudy.rollout_file import parse_plan
 from understudy.routing import ModelRoute, ReadyVersion, RouteUpdate, VersionStatus
 from understudy.routing.traffic import BUCKETS, BucketRange, Remembering, Traffic
 from understudy.server.evidence import read_evidence, read_shown
@@ -159,6 +160,16 @@ def test_the_baseline_says_what_is_slow_once_it_has_answered_enough(tmp_path: Pa
     assert list(known) == ["slow:p50", "slow:p90"], "of 55 answers, no more than these have five beyond them"
     assert SLACK_S < known["slow:p50"] <= known["slow:p90"], "what the machine's scheduling takes is not slow"
     assert read_evidence(serving.plane).trials["m"].evidence == build_evidence(trial)
+
+
+def test_every_quantile_that_a_plan_may_name_is_told_by_the_data_plane(candidate_only: Doors) -> None:
+    candidate_only.ask_rest(1.0)
+    (trial,) = candidate_only.plane.trial_statistics()
+    told = [quantile * 100 for quantile, _ in trial.candidate.latency_quantiles_s]
+    metrics = ", ".join(f"slow:p{quantile:g}: {{muted: true}}" for quantile in told)
+    plan = parse_plan(f"analysis: {{metrics: {{{metrics}}}}}")
+    assert told == [50, 90, 95, 99, 99.9]
+    assert sum(metric.is_muted for metric in plan.analysis.metrics) == len(told)
 
 
 def test_a_truth_meets_its_prediction_by_the_id_that_either_door_gave(candidate_only: Doors) -> None:

@@ -123,9 +123,9 @@ def _check_margin(settings: MetricSettings | ScoreSettings) -> str | None:
 
 
 _METRIC_NAME: Final = Text(
-    "a kind of bad event: `errors`, `invalid_outputs`, `wrong`, `slow:objective`, or `slow:p` and a "
-    "quantile in per cent, such as `slow:p99`",
-    pattern=r"errors|invalid_outputs|wrong|slow:objective|slow:p[1-9]\d?(\.\d{1,3})?",
+    "a kind of bad event: `errors`, `invalid_outputs`, `wrong`, `slow:objective`, or slower than the "
+    "baseline's quantile: `slow:p50`, `slow:p90`, `slow:p95`, `slow:p99`, `slow:p99.9`",
+    pattern=r"errors|invalid_outputs|wrong|slow:objective|slow:p(50|90|95|99|99\.9)",
 )
 _METRIC: Final = Record(
     MetricSettings,
