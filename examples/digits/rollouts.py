@@ -18,7 +18,7 @@ models:
   {MODEL}:
     shadow: {{share: 20 %, dwell: 2 s, requests: 50}}
     steps:
-      - {{weight: 1 %, dwell: 2 s, requests: 80}}
+      - {{weight: 1 %, dwell: 2 s, requests: 100}}
       - {{weight: 5 %, dwell: 2 s, requests: 80}}
       - {{weight: 25 %, dwell: 2 s, requests: 80}}
       - {{weight: 50 %, dwell: 2 s, requests: 80}}
