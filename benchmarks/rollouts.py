@@ -60,8 +60,8 @@ as many a second as are {share:.0%} of what the first side answered then.
 
 Both models of a table are on one server, which is up during all of it. {rounds} rounds of {seconds:g} s for
 each side, after one that is thrown away. Throughput is the median of the rounds, p99 that of all answers
-together. A ratio is that of two measurements of the same round: the median of the rounds, and in brackets
-their extremes.
+together; CPU is the server's processor time for one request, which other work on the machine disturbs least.
+A ratio is that of two measurements of the same round: the median of the rounds, and in brackets the extremes.
 
 Of the requests that were drawn for the shadow, the candidate ran those that are called compared; the others
 were dropped for lack of room.
@@ -100,6 +100,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         failed: requests without a good answer.
         throughput_ratios: to the side without a split, round by round.
         p99_ratios: the same.
+        cpu_ratios: the same, of the server's processor time for one request.
     """
 
     protocol: str
@@ -110,6 +111,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     throughput_ratios: tuple[float, ...]
     p99_ratios: tuple[float, ...]
+    cpu_ratios: tuple[float, ...]
 
 
 class RolloutResults(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,6 +197,9 @@ def build_row(names: tuple[str, str, str], own: Sequence[Measurement], alone: Se
     def p99(measurements: Sequence[Measurement]) -> list[float]:
         return [quantile(each.histogram, 0.99) for each in measurements]
 
+    def cpu_us(measurements: Sequence[Measurement]) -> list[float]:
+        return [each.server_cpu_us for each in measurements]
+
     def throughput(measurements: Sequence[Measurement]) -> list[float]:
         return [each.throughput for each in measurements]
 
@@ -208,6 +213,7 @@ def build_row(names: tuple[str, str, str], own: Sequence[Measurement], alone: Se
         failed=sum(each.failed for each in own),
         throughput_ratios=tuple(pair_ratios(throughput(own), throughput(alone), digits=3)),
         p99_ratios=tuple(pair_ratios(p99(own), p99(alone), digits=3)),
+        cpu_ratios=tuple(pair_ratios(cpu_us(own), cpu_us(alone), digits=3)),
     )
 
 
@@ -287,7 +293,15 @@ def render(results: RolloutResults) -> list[str]:
 
 def render_rows(rows: Sequence[Row]) -> list[str]:
     """A table."""
-    columns = ("side", "answers/s", "p99, µs", "answers ÷ no split", "p99 ÷ no split", "failed")
+    columns = (
+        "side",
+        "answers/s",
+        "p99, µs",
+        "answers ÷ no split",
+        "p99 ÷ no split",
+        "CPU ÷ no split",
+        "failed",
+    )
     cells = [
         (
             f"{row.protocol}, {row.load}, {row.side}",
@@ -295,6 +309,7 @@ def render_rows(rows: Sequence[Row]) -> list[str]:
             f"{row.p99_us:,.0f}",
             spread(row.throughput_ratios),
             spread(row.p99_ratios),
+            spread(row.cpu_ratios),
             str(row.failed),
         )
         for row in rows
