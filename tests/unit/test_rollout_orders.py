@@ -227,6 +227,20 @@ class TestAbort:
         assert "understudy rollout abort" in refusal(rolling, Undo()).message
 
 
+def test_a_version_that_a_rollout_took_out_waits_for_another_one_when_it_is_released() -> None:
+    rolling = Rolling()
+    rolling.reach_first_step()
+    rolling.order(Abort())
+    rolling.order(Release(version=2))
+    rolling.load(2)
+    rolling.settle()
+    assert (rolling.traffic.stable, rolling.default_version) == (1, 1)
+    assert rolling.effects.overlay.held == {2}
+    assert "`understudy rollout start digits --to 2`" in rolling.reasons[-1]
+    rolling.start(to=2)
+    assert rolling.phase() is Phase.WAITING
+
+
 @pytest.mark.parametrize("command", [Pause(), Resume(), Approve(), Promote(), Abort(), Undo()])
 def test_orders_about_a_rollout_that_is_not_there_say_how_to_start_one(command: Command) -> None:
     assert f"understudy rollout start {MODEL} --to VERSION" in refusal(Rolling(), command).message

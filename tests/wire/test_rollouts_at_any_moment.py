@@ -102,7 +102,9 @@ def test_every_moment_before_the_ramp_takes_orders(tmp_path: Path, exports: Expo
         operator.wait_loaded(1)
         assert operator.quarantined() == {2, 3}
         assert operator.release(3).ok
-        operator.start(3, SHADOW_FOREVER)
+        assert {answers_by_rest(server, "m", key) for key in KEYS} == {1}, "no policy serves it to everybody"
+        again = operator.start(3, SHADOW_FOREVER)
+        assert again.ok, again.text
         operator.wait_phase("shadowing")
         assert operator.turn("pause").ok
         assert operator.turn("promote").ok, "an operator's word needs no evidence, and ends a pause"

@@ -49,6 +49,9 @@ def put_in_quarantine(minutes: Minutes, version: int, reason: str, *, by: str) -
 def release(minutes: Minutes, version: int, *, by: str) -> None:
     """A version may be served again.
 
+    Of a model without a strategy, one that a rollout put there waits for another rollout: its version policy
+    would serve it to everybody at once, with nothing found since but that an operator would try it again.
+
     Raises:
         ConfigError: it is not in quarantine.
     """
@@ -59,9 +62,13 @@ def release(minutes: Minutes, version: int, *, by: str) -> None:
         )
     rest = {number: each for number, each in minutes.traffic.quarantined.items() if number != version}
     minutes.traffic = replace(minutes.traffic, quarantined=rest)
+    stable, waits = minutes.traffic.stable, ""
+    if entry.rollout is not None and stable is not None and minutes.situation.strategy is None:
+        minutes.serve(stable, known=version)
+        waits = f", and waits for `understudy rollout start {minutes.situation.model} --to {version}`"
     minutes.note(
         "version_released",
-        f"it may be served again; it was in quarantine: {entry.reason}",
+        f"it may be served again{waits}; it was in quarantine: {entry.reason}",
         by=by,
         version=version,
     )
