@@ -42,6 +42,12 @@ fn signatures() -> impl Strategy<Value = Signature> {
     )
 }
 
+/// Whether its strings, if it has any, can be written as they are: base64 may bring any bytes in.
+fn is_text(tensor: &Tensor) -> bool {
+    let Data::Strings(strings) = tensor.data() else { return true };
+    strings.iter().all(|bytes| std::str::from_utf8(bytes).is_ok())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
@@ -69,6 +75,7 @@ proptest! {
         // Of a dimension below an empty one lists say nothing; text that is no UTF-8 is no JSON.
         let shape = tensors[0].shape();
         prop_assume!(!shape.iter().rev().skip(1).any(|&size| size == 0));
+        prop_assume!(is_text(&tensors[0]));
         let answer = predict(&signature, r#"{"inputs": []}"#, |_| tensors.clone());
         let Ok(answer) = answer else {
             prop_assert!(dtype.name().starts_with('q'));
