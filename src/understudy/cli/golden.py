@@ -20,17 +20,20 @@ from understudy.admin.golden import (
 from understudy.cli.admin_client import HINT, admin_url_option, read_refusal
 from understudy.cli.completing import model_argument
 from understudy.cli.connection import TIMEOUT_S, connect, send
-from understudy.cli.golden_options import tolerance_options
 from understudy.cli.new_file import write_new
 from understudy.cli.outcome import EXIT_NEGATIVE, NegativeAnswer
 from understudy.cli.requests import RecordLogs, show_log
-from understudy.config_message import PLATFORMS
+from understudy.cli.trial_options import (
+    TrialFlags,
+    build_tags,
+    build_tolerance,
+    loading_options,
+    tolerance_options,
+)
 from understudy.errors import PublishError
-from understudy.model_config import TENSORFLOW_PLATFORM
 from understudy.publish.publication import LOAD_TIMEOUT_S
 from understudy.publish.trial import Trial, try_load
 from understudy.rollout.validation import GoldenReport
-from understudy.routing.traffic import Tolerance
 
 RECORDS_FILE = Path("assets.extra", "understudy_golden.tfrecord")
 LINES_SUFFIX = ".jsonl"
@@ -141,15 +144,10 @@ def _record(admin_url: str, model: str, wanted: NewGolden) -> bytes:
     return response.content
 
 
-class CheckFlags(TypedDict):
+class CheckFlags(TrialFlags):
     """The command's options, as click hands them over."""
 
     export: str
-    platform: str
-    saved_model_tags: str
-    absolute: float
-    relative: float
-    top_1: bool
     latency_budget: float | None
     load_timeout: float
     as_json: bool
@@ -157,20 +155,7 @@ class CheckFlags(TypedDict):
 
 @golden.command()
 @click.argument("export", metavar="VERSION_DIR", type=click.Path(exists=True, file_okay=False))
-@click.option(
-    "--platform",
-    type=click.Choice(sorted(PLATFORMS)),
-    default=TENSORFLOW_PLATFORM,
-    show_default=True,
-    help="Which runtime loads it.",
-)
-@click.option(
-    "--saved-model-tags",
-    default="serve",
-    show_default=True,
-    metavar="TAGS",
-    help="Tags of the graph to load, separated by commas.",
-)
+@loading_options
 @tolerance_options
 @click.option(
     "--latency-budget",
@@ -194,9 +179,9 @@ def check(ctx: click.Context, **flags: Unpack[CheckFlags]) -> None:
     It is loaded in a process of its own; no server is needed. The exit code is 1 when it brings none, does
     not reproduce one, or is slower than the budget.
     """
-    tolerance = Tolerance(absolute=flags["absolute"], relative=flags["relative"], top_1=flags["top_1"])
-    tags = tuple(tag for tag in flags["saved_model_tags"].split(",") if tag)
-    trial = Trial(flags["export"], flags["platform"], tags, flags["load_timeout"], tolerance)
+    trial = Trial(
+        flags["export"], flags["platform"], build_tags(flags), flags["load_timeout"], build_tolerance(flags)
+    )
     try:
         report = try_load(trial)
     except PublishError as error:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 import click
 import msgspec
@@ -16,15 +16,18 @@ from rich.progress import Progress
 
 from understudy.admin.view import ModelView, VersionView
 from understudy.cli.admin_client import admin_url_option, ask_model
-from understudy.cli.golden_options import tolerance_options
 from understudy.cli.outcome import NegativeAnswer, Unreachable
-from understudy.config_message import PLATFORMS
+from understudy.cli.trial_options import (
+    TrialFlags,
+    build_tags,
+    build_tolerance,
+    loading_options,
+    tolerance_options,
+)
 from understudy.errors import PublishError
-from understudy.model_config import TENSORFLOW_PLATFORM
 from understudy.publish import Published, PublishOptions, Reference
 from understudy.publish import publish as publish_export
 from understudy.publish.publication import LOAD_TIMEOUT_S
-from understudy.routing.traffic import Tolerance
 from understudy.servable import State
 
 ASK_INTERVAL_S = 0.2
@@ -33,23 +36,18 @@ _Lives = dict[int, datetime]
 """When each version that the server knows entered its state: tells an old life of a number from a new one."""
 
 
-class PublishFlags(TypedDict):
+class PublishFlags(TrialFlags):
     """The command's options, as click hands them over."""
 
     export: str
     model: str
     base_path: str
     version: int | None
-    platform: str
-    saved_model_tags: str
     allow_signature_change: bool
     move: bool
     dry_run: bool
     load_timeout: float
     skip_golden: bool
-    absolute: float
-    relative: float
-    top_1: bool
     wait: float | None
     admin_url: str
     as_json: bool
@@ -71,20 +69,7 @@ class PublishFlags(TypedDict):
     metavar="N",
     help="The number to publish under, which must be free; default: the one after the highest.",
 )
-@click.option(
-    "--platform",
-    type=click.Choice(sorted(PLATFORMS)),
-    default=TENSORFLOW_PLATFORM,
-    show_default=True,
-    help="Which runtime loads it.",
-)
-@click.option(
-    "--saved-model-tags",
-    default="serve",
-    show_default=True,
-    metavar="TAGS",
-    help="Tags of the graph to load, separated by commas.",
-)
+@loading_options
 @click.option(
     "--allow-signature-change",
     is_flag=True,
@@ -114,8 +99,8 @@ def publish(**flags: Unpack[PublishFlags]) -> None:
     """Check EXPORT, and put it into place whole under the next number.
 
     It must load, reproduce the golden examples that it brings, and clients of the version that serves now
-    must miss nothing. Then it is copied beside and
-    renamed: a server sees all of it or nothing. Any number of publishers may do this at once.
+    must miss nothing. Then it is copied beside and renamed: a server sees all of it or nothing. Any number
+    of publishers may do this at once.
     """
     base_path = flags["base_path"]
     found = _ask_server(flags)
@@ -123,16 +108,14 @@ def publish(**flags: Unpack[PublishFlags]) -> None:
     with _shown_progress(flags["export"]) as progress:
         options = PublishOptions(
             platform=flags["platform"],
-            tags=tuple(tag for tag in flags["saved_model_tags"].split(",") if tag),
+            tags=build_tags(flags),
             reference=reference,
             allow_signature_change=flags["allow_signature_change"],
             version=flags["version"],
             move=flags["move"],
             dry_run=flags["dry_run"],
             load_timeout_s=flags["load_timeout"],
-            golden_tolerance=None
-            if flags["skip_golden"]
-            else Tolerance(absolute=flags["absolute"], relative=flags["relative"], top_1=flags["top_1"]),
+            golden_tolerance=None if flags["skip_golden"] else build_tolerance(flags),
             progress=progress,
         )
         try:
