@@ -228,7 +228,7 @@ impl Executor {
             handle.slot().lane().count_pooled();
             job(handle, options)
         };
-        self.execute_on_run_thread(handle, prospect, counted).await
+        Box::pin(self.execute_on_run_thread(handle, prospect, counted)).await
     }
 
     /// Does `job`, which runs no model and takes time by these bytes: in this thread when they are few. Few bytes can
@@ -246,9 +246,10 @@ impl Executor {
             return perform(&handle, Class::UNKNOWN, &self.panics, job);
         }
         let prospect = Prospect { class: Class::UNKNOWN, deadline };
-        self.execute_on_run_thread(handle, prospect, |handle, _options| job(handle)).await
+        Box::pin(self.execute_on_run_thread(handle, prospect, |handle, _options| job(handle))).await
     }
 
+    /// Boxed by its callers: most requests never come here, and each would carry the room for it.
     async fn execute_on_run_thread<H, J, R>(&self, handle: H, prospect: Prospect, job: J) -> Result<R, Error>
     where
         H: Borrow<Handle> + Send + 'static,

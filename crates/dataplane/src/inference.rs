@@ -299,7 +299,8 @@ impl Path {
         let message = message.filter(|_| handle.log().is_some());
         if handle.slot().batching().is_some() {
             let means = Means { executor: &self.executor, batcher: &self.batcher };
-            return batching::answer(means, handle, Arrived { codec, message, body_bytes, deadline }).await;
+            let arrived = Arrived { codec, message, body_bytes, deadline };
+            return Box::pin(batching::answer(means, handle, arrived)).await;
         }
         let class = tally.signature.filter(|_| codec.api().is_predictable());
         let class = class.map_or(Class::UNKNOWN, |signature| Class::of(signature, body_bytes));

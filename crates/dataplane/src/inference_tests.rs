@@ -457,3 +457,14 @@ fn a_wrong_number_of_outputs_is_the_runtimes_fault() {
     let options = RunOptions { placement: crate::runtime::Placement::Caller, timeout: None };
     assert_eq!(run.run(&model, options), Err(Error::unknown("Predict internal error")));
 }
+
+/// A request's future is copied whole several times on its way to a connection's task. What few requests come to, a
+/// wait for a thread or for a batch, is kept apart; each would carry the room for it.
+#[tokio::test]
+async fn a_request_carries_no_room_for_what_few_come_to() {
+    let house = House::new(limits());
+    house.serve("m", "{}");
+    let asked = house.plane.infer(call("m", VersionChoice::Default, FloatCodec::new(2.0)));
+    assert!(size_of_val(&asked) <= 2_048, "{} bytes", size_of_val(&asked));
+    asked.await.answer.unwrap();
+}

@@ -20,6 +20,7 @@ use message::MessageLimits;
 use standard::{Standard, StandardMethod};
 use std::{
     fmt::Display,
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -121,7 +122,8 @@ impl<M: Methods> GrpcDoor<M> {
         let answered = match timeout::deadline(&headers, Instant::now()) {
             Ok(deadline) => {
                 let caller = Caller::from(headers);
-                within(deadline, self.run(method, Sent { body, encoding }, deadline, caller)).await
+                let work = pin!(self.run(method, Sent { body, encoding }, deadline, caller));
+                within(deadline, work).await
             }
             Err(error) => Err(error),
         };
