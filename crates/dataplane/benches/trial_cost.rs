@@ -25,6 +25,7 @@ fn main() {
     measure("the same key", &|_| Some(7), 1);
     measure("one of 10,000 keys", &|number| Some(spread(number % 10_000)), 1);
     measure("a new key, until the table samples", &|number| Some(spread(number)), 1);
+    measure("no key, two threads", &|_| None, THREADS);
     measure("one of 10,000 keys, two threads", &|number| Some(spread(number % 10_000)), THREADS);
 }
 

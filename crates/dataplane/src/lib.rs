@@ -28,6 +28,7 @@ pub mod shadow;
 pub mod signature;
 pub mod snapshot;
 pub mod stats;
+mod striped;
 pub mod tensor;
 pub mod tensor_proto;
 pub mod tensor_wire;

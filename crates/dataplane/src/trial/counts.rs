@@ -8,7 +8,10 @@ use super::{
     keys::{Keys, Marks},
     outcome::Outcome,
 };
-use crate::error::{CODE_COUNT, Code};
+use crate::{
+    error::{CODE_COUNT, Code},
+    striped::Striped,
+};
 use histogram::{AtomicHistogram, Histogram};
 use std::{
     collections::BTreeMap,
@@ -92,6 +95,10 @@ impl Count {
         let Self { events, keys, keyless } = self;
         CountSnapshot { events: read(events), keys: read(keys), keyless: read(keyless) }
     }
+
+    fn read_all<'a>(counts: impl Iterator<Item = &'a Self>) -> CountSnapshot {
+        counts.map(Self::read).fold(CountSnapshot::default(), CountSnapshot::with)
+    }
 }
 
 /// How often one thing was, in the units in which things are judged.
@@ -103,6 +110,13 @@ pub struct CountSnapshot {
     pub keys: u64,
     /// Times that it was of a request without a key.
     pub keyless: u64,
+}
+
+impl CountSnapshot {
+    fn with(self, other: Self) -> Self {
+        let Self { events, keys, keyless } = other;
+        Self { events: self.events + events, keys: self.keys + keys, keyless: self.keyless + keyless }
+    }
 }
 
 /// Sums of a number, enough for its mean and variance.
@@ -143,19 +157,25 @@ pub struct Truth {
     pub score: Option<(String, f64)>,
 }
 
+/// What every request adds to.
+#[derive(Debug, Default)]
+struct Common {
+    assigned: Count,
+    requests: Count,
+    by_code: [AtomicU64; CODE_COUNT],
+}
+
 /// One version's part of one epoch. On cache lines of its own.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct ArmCounts {
-    assigned: Count,
-    requests: Count,
+    common: Striped<Common>,
     callers_mistakes: AtomicU64,
     refused: AtomicU64,
     fallbacks: AtomicU64,
     errors: Count,
     invalid_outputs: Count,
     slow: [Count; THRESHOLDS_MAX],
-    by_code: [AtomicU64; CODE_COUNT],
     /// None only if the histogram's constants were wrong, which a test rules out.
     latency_us: Option<AtomicHistogram>,
     truths: Count,
@@ -166,15 +186,13 @@ pub(super) struct ArmCounts {
 impl Default for ArmCounts {
     fn default() -> Self {
         Self {
-            assigned: Count::default(),
-            requests: Count::default(),
+            common: Striped::default(),
             callers_mistakes: AtomicU64::default(),
             refused: AtomicU64::default(),
             fallbacks: AtomicU64::default(),
             errors: Count::default(),
             invalid_outputs: Count::default(),
             slow: Default::default(),
-            by_code: Default::default(),
             latency_us: AtomicHistogram::new(GROUPING_POWER, MAX_VALUE_POWER).ok(),
             truths: Count::default(),
             wrong: Count::default(),
@@ -194,7 +212,7 @@ pub(super) struct Visitor<'a> {
 impl ArmCounts {
     /// Counts a request that the split gives this version, as it comes.
     pub(super) fn assign(&self, keyed: Option<(&Keys, u64)>) {
-        self.assigned.add(of(keyed.map(|(keys, key)| keys.mark(key, ASSIGNED).has(ASSIGNED))));
+        self.common.mine().assigned.add(of(keyed.map(|(keys, key)| keys.mark(key, ASSIGNED).has(ASSIGNED))));
     }
 
     /// Counts a request that the baseline answers for it.
@@ -212,7 +230,8 @@ impl ArmCounts {
     }
 
     fn record_answer(&self, course: Course, visitor: Option<Visitor<'_>>, thresholds: &[Threshold]) {
-        if let Some(count) = self.by_code.get(usize::from(course.code as u8)) {
+        let common = self.common.mine();
+        if let Some(count) = common.by_code.get(usize::from(course.code as u8)) {
             bump(count);
         }
         if let Some(latency) = &self.latency_us {
@@ -222,7 +241,7 @@ impl ArmCounts {
         let kinds = || self.kinds_of(course, thresholds);
         let marks = kinds().fold(Marks::NONE, |marks, (mark, _)| marks.with(mark));
         let visit = visitor.map(|Visitor { keys, key, epoch }| keys.visit(key, epoch, marks));
-        self.requests.add(of(visit.map(|visit| visit.is_first_in_epoch)));
+        common.requests.add(of(visit.map(|visit| visit.is_first_in_epoch)));
         for (mark, count) in kinds() {
             count.add(of(visit.map(|visit| visit.first.has(mark))));
         }
@@ -266,12 +285,14 @@ impl ArmCounts {
             truths: self.truths.read(),
             scores,
             fallbacks: read(&self.fallbacks),
-            by_code: std::array::from_fn(|code| self.by_code.get(code).map_or(0, read)),
+            by_code: std::array::from_fn(|code| {
+                self.common.all().filter_map(|common| common.by_code.get(code)).map(read).sum()
+            }),
             latency_us: self.latency_us.as_ref().map(AtomicHistogram::load),
             callers_mistakes: read(&self.callers_mistakes),
             refused: read(&self.refused),
-            requests: self.requests.read(),
-            assigned: self.assigned.read(),
+            requests: Count::read_all(self.common.all().map(|common| &common.requests)),
+            assigned: Count::read_all(self.common.all().map(|common| &common.assigned)),
         }
     }
 }
