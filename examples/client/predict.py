@@ -40,8 +40,9 @@ def ask(address: str, model: str) -> None:
             print(f"  output {name}: {array.tolist()}")
         if answer.served is not None:
             print(f"  by version {answer.version}: {answer.served.arm}, {answer.served.reason}")
-            truth = f"understudy feedback {model} --id {answer.served.request_id} --truth TRUTH"
-            print(f"  once it is known what the answer should have been: {truth}")
+            if answer.served.request_id is not None:  # a rollout awaits truths
+                truth = f"understudy feedback {model} --id {answer.served.request_id} --truth TRUTH"
+                print(f"  once it is known what the answer should have been: {truth}")
 
 
 def main() -> int:

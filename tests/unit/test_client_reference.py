@@ -1,6 +1,5 @@
 """The page about the client is what its code says of itself; the example in the docs runs."""
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,7 +46,7 @@ def test_the_example_says_which_version_of_a_split_model_answered(tmp_path: Path
         assert done.returncode == 0, done.stderr
         assert "  by version 3: " in done.stdout
         assert ", sticky\n" in done.stdout
-        assert re.search(r"understudy feedback m --id [0-9a-f]{32} --truth", done.stdout)
+        assert "understudy feedback" not in done.stdout, "weights by hand await no truth"
 
 
 @pytest.mark.slow

@@ -17,12 +17,14 @@ from tests.live.clients import MAKES
 from tests.live.split_plane import SplitPlane
 from understudy.buckets import BUCKETS, BucketRange
 from understudy.client import Assignment, Client
-from understudy.routing.traffic import Traffic
+from understudy.routing.traffic import Remembering, Traffic
 from understudy.wire import message_class
 
 TIMEOUT_S = 30.0
 SALT = "m-2-1"
 QUARTER = Traffic(trial=SALT, epoch=1, candidate=2, salt=SALT, ranges=(BucketRange(2, 0, 2_500),))
+AWAITING = replace(QUARTER, remembering=Remembering(output="y", window_s=60.0))
+"""The same, of which truths will be told."""
 CHANGES = 20
 DOORS = ("grpc", "rest")
 
@@ -36,14 +38,23 @@ class Answer:
     headers: dict[str, str]
 
     @property
-    def said(self) -> tuple[str | None, ...]:
-        return tuple(self.headers.get(f"x-understudy-{name}") for name in ("version", "arm", "reason"))
+    def named(self) -> str | None:
+        return self.headers.get("x-understudy-version")
+
+    @property
+    def why(self) -> tuple[str | None, ...]:
+        return tuple(self.headers.get(f"x-understudy-{name}") for name in ("arm", "reason"))
 
 
 def ask(plane: SplitPlane, door: str, x: float = 1.0, path: str = "", **headers: str) -> Answer:
     """One Predict; headers by their names with underscores; `path` is `/versions/1` or `/labels/stable`."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return by_grpc(plane, x, path, named) if door == "grpc" else by_rest(plane, x, path, named)
+
+
+def names(door: str, version: int) -> str | None:
+    """What the header of an answer says of its version: nothing by gRPC, whose message does."""
+    return None if door == "grpc" else str(version)
 
 
 def by_rest(plane: SplitPlane, x: float, path: str, headers: dict[str, str]) -> Answer:
@@ -108,19 +119,23 @@ def test_a_caller_gets_the_version_that_the_documented_formula_says_each_time(
         for _ in range(2):
             answer = ask(plane, door, x_routing_key=key)
             assert (answer.code, answer.version) == ("OK", version)
-            assert answer.said == (str(version), arm, "sticky")
+            assert (answer.named, answer.why) == (names(door, version), (arm, "sticky"))
         versions.add(version)
     assert versions == {1, 2}, "keys that show both"
 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_request_without_a_key_is_drawn_and_says_so(plane: SplitPlane, door: str) -> None:
-    said = {ask(plane, door).said for _ in range(100)}
-    assert said == {("1", "baseline", "random"), ("2", "candidate", "random")}
+    said = {(answer.version, *answer.why) for answer in (ask(plane, door) for _ in range(100))}
+    assert said == {(1, "baseline", "random"), (2, "candidate", "random")}
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_a_request_id_is_the_caller_s_own_or_a_new_one(plane: SplitPlane, door: str) -> None:
+def test_where_a_truth_is_awaited_a_request_id_is_the_caller_s_own_or_a_new_one(
+    plane: SplitPlane, door: str
+) -> None:
+    assert "x-request-id" not in ask(plane, door, x_request_id="order/42").headers
+    plane.publish((1, 2, 3), replace(AWAITING, epoch=2))
     assert ask(plane, door, x_request_id="order/42").headers["x-request-id"] == "order/42"
     made = {ask(plane, door).headers["x-request-id"] for _ in range(10)}
     assert len(made) == 10
@@ -129,9 +144,11 @@ def test_a_request_id_is_the_caller_s_own_or_a_new_one(plane: SplitPlane, door: 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_an_error_says_who_made_it_too(plane: SplitPlane, door: str) -> None:
+    plane.publish((1, 2, 3), replace(AWAITING, epoch=2))
     answer = ask(plane, door, 13.0, x_routing_key="user-1", x_request_id="order/42")
     assert answer.code in {"INVALID_ARGUMENT", "400"}
-    assert answer.said[2] == "sticky"
+    assert answer.named == str(Assignment(SALT, {2: 2_500}).version("user-1") or 1)
+    assert answer.why[1] == "sticky"
     assert answer.headers["x-request-id"] == "order/42"
 
 
@@ -140,7 +157,7 @@ def test_an_error_says_who_made_it_too(plane: SplitPlane, door: str) -> None:
 def test_who_names_a_version_or_a_label_is_never_split(plane: SplitPlane, door: str, path: str) -> None:
     plane.publish((1, 2, 3), replace(QUARTER, epoch=2, ranges=(BucketRange(2, 0, BUCKETS),)))
     answer = ask(plane, door, path=path, x_routing_key="user-1", x_understudy_version="3")
-    assert (answer.version, answer.said[1:]) == (1, (None, None))
+    assert (answer.version, answer.why) == (1, (None, None))
     assert "x-request-id" not in answer.headers
 
 
@@ -151,7 +168,8 @@ def test_a_tester_gets_a_version_where_that_is_allowed_and_is_not_noticed_where_
     assert ask(plane, door, x_understudy_version="3").version in {1, 2}
     plane.publish((1, 2, 3), replace(QUARTER, may_override=True))
     answer = ask(plane, door, x_understudy_version="3")
-    assert (answer.version, answer.said) == (3, ("3", "other", "override"))
+    assert (answer.version, answer.named) == (3, names(door, 3))
+    assert answer.why == ("other", "override")
     assert ask(plane, door, x_understudy_version="9").code in {"NOT_FOUND", "404"}
     assert ask(plane, door, x_understudy_version="three").code in {"INVALID_ARGUMENT", "400"}
 
@@ -159,15 +177,15 @@ def test_a_tester_gets_a_version_where_that_is_allowed_and_is_not_noticed_where_
 @pytest.mark.parametrize("door", DOORS)
 def test_a_model_may_have_its_key_under_another_name(plane: SplitPlane, door: str) -> None:
     plane.publish((1, 2, 3), replace(QUARTER, key_header="x-account"))
-    assert ask(plane, door, x_account="user-1").said[2] == "sticky"
-    assert ask(plane, door, x_routing_key="user-1").said[2] == "random"
+    assert ask(plane, door, x_account="user-1").why[1] == "sticky"
+    assert ask(plane, door, x_routing_key="user-1").why[1] == "random"
 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_without_a_split_only_rest_says_the_version(plane: SplitPlane, door: str) -> None:
     plane.publish((1, 2, 3), None)
     answer = ask(plane, door, x_routing_key="user-1", x_request_id="order/42")
-    assert answer.said == ((None if door == "grpc" else "1"), None, None)
+    assert (answer.named, answer.why) == (names(door, 1), (None, None))
     assert "x-request-id" not in answer.headers
 
 
@@ -176,6 +194,7 @@ def test_our_client_sends_the_key_and_tells_why_a_version_answered(plane: SplitP
     version = Assignment(SALT, {2: 2_500}).version("ada@example.org") or 1
     inputs = {"x": np.array([1.0], np.float32)}
     examples = [{"x": 1.0}]
+    plane.publish((1, 2, 3), replace(AWAITING, epoch=2))
     with MAKES[make](plane.grpc, metadata={"x-request-id": "order/42"}) as client:
         key = "ada@example.org"
         served = [
@@ -189,6 +208,10 @@ def test_our_client_sends_the_key_and_tells_why_a_version_answered(plane: SplitP
             assert each.served is not None
             assert (each.served.reason, each.served.request_id) == ("sticky", "order/42")
         assert client.predict("m", inputs, version=1).served is None
+        plane.publish((1, 2, 3), replace(QUARTER, epoch=3))
+        last = client.predict("m", inputs, routing_key=key).served
+        assert last is not None
+        assert (last.reason, last.request_id) == ("sticky", None)
 
 
 def test_a_key_is_found_in_an_integer_or_string_input_and_in_a_feature(plane: SplitPlane) -> None:
@@ -214,14 +237,14 @@ def test_while_a_candidate_comes_and_goes_under_load_nobody_fails_and_who_fell_b
     whole = replace(QUARTER, epoch=2, ranges=(BucketRange(2, 0, BUCKETS),))
     plane.publish((1, 2), whole)
 
-    def call_until_over(door: str) -> set[tuple[str | None, ...]]:
-        said: set[tuple[str | None, ...]] = set()
+    def call_until_over(door: str) -> set[tuple[float | str | None, ...]]:
+        said: set[tuple[float | str | None, ...]] = set()
         for number in count():
             if over.is_set():
                 return said
             answer = ask(plane, door, x_routing_key=f"user-{number}")
-            assert (answer.code, str(round(answer.version))) == ("OK", answer.said[0])
-            said.add(answer.said)
+            assert (answer.code, answer.named) == ("OK", names(door, round(answer.version)))
+            said.add((answer.version, *answer.why))
         raise AssertionError
 
     with ThreadPoolExecutor(4) as pool:
@@ -230,11 +253,11 @@ def test_while_a_candidate_comes_and_goes_under_load_nobody_fails_and_who_fell_b
             for _ in range(CHANGES):
                 plane.publish((1,), whole)
                 plane.unload(2)
-                assert ask(plane, "grpc", x_routing_key="user-1").said == ("1", "baseline", "fallback")
+                assert ask(plane, "grpc", x_routing_key="user-1").why == ("baseline", "fallback")
                 plane.load(2)
                 plane.publish((1, 2), whole)
-                assert ask(plane, "rest", x_routing_key="user-1").said == ("2", "candidate", "sticky")
+                assert ask(plane, "rest", x_routing_key="user-1").why == ("candidate", "sticky")
         finally:
             over.set()
     seen = {said for each in callers for said in each.result()}
-    assert seen == {("1", "baseline", "fallback"), ("2", "candidate", "sticky")}
+    assert seen == {(1, "baseline", "fallback"), (2, "candidate", "sticky")}

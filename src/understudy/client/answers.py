@@ -18,12 +18,12 @@ class Served:
         arm: `baseline`, `candidate`, or `other`.
         reason: `sticky`: by the routing key; `random`: there was none; `override`: the request asked for it;
             `fallback`: the version that it belongs to could not answer.
-        request_id: what to call the request when the truth is known.
+        request_id: what to call the request when its truth is known; none: no truth is awaited.
     """
 
     arm: str
     reason: str
-    request_id: str
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,8 +18,10 @@ _RECONNECT_FIRST_MS: Final = 100
 _RECONNECT_MAX_MS: Final = 2_000
 """Between attempts to connect; gRPC's own two minutes are longer than any restart."""
 
-_SERVED: Final = ("x-understudy-arm", "x-understudy-reason", "x-request-id")
-"""Metadata of an answer from a model whose traffic is split."""
+_ARM: Final = "x-understudy-arm"
+_REASON: Final = "x-understudy-reason"
+_REQUEST_ID: Final = "x-request-id"
+"""Metadata of an answer from a model whose traffic is split; an id where something is kept under it."""
 
 Options: TypeAlias = Mapping[str, str | int]
 
@@ -82,10 +84,10 @@ def build_failure(error: grpc.RpcError) -> Failure:
 def build_reply(message: bytes, metadata: Iterable[tuple[str, str | bytes]] | None) -> Reply:
     """What gRPC received, with what the server says of it."""
     said = {key: value for key, value in metadata or () if isinstance(value, str)}
-    arm, reason, request_id = (said.get(key) for key in _SERVED)
-    if arm is None or reason is None or request_id is None:
+    arm, reason = said.get(_ARM), said.get(_REASON)
+    if arm is None or reason is None:
         return Reply(message)
-    return Reply(message, Served(arm, reason, request_id))
+    return Reply(message, Served(arm, reason, said.get(_REQUEST_ID)))
 
 
 def _pem(given: bytes | str | Path | None) -> bytes | None:

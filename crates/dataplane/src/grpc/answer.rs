@@ -63,16 +63,29 @@ impl AnswerBody {
     }
 }
 
-/// A message, and that all went well. `RESOURCE_EXHAUSTED` when it cannot be held until it is written.
-pub(super) fn message(message: Bytes, mut held: Held) -> Result<Response<AnswerBody>, Error> {
+/// The body of an answer to a request that went well. `RESOURCE_EXHAUSTED` when it cannot be held until it is
+/// written.
+pub(super) fn body(message: Bytes, mut held: Held) -> Result<AnswerBody, Error> {
     held.charge.set(message.len())?;
-    let kind = Kind::Message(Some(Framed::message(message)?));
-    Ok(grpc_response(AnswerBody { kind, _held: Some(held) }))
+    Ok(AnswerBody { kind: Kind::Message(Some(Framed::message(message)?)), _held: Some(held) })
+}
+
+/// An answer, whose metadata is this and what every answer has.
+pub(super) fn answer(body: Result<AnswerBody, Error>, metadata: Option<HeaderMap>) -> Response<AnswerBody> {
+    let metadata = metadata.unwrap_or_default();
+    match body {
+        Ok(body) => grpc_response(body, metadata),
+        Err(cause) => status(&cause, metadata),
+    }
 }
 
 /// A status and nothing else.
 pub(super) fn error(error: &Error) -> Response<AnswerBody> {
-    let mut response = grpc_response(AnswerBody::EMPTY);
+    status(error, HeaderMap::new())
+}
+
+fn status(error: &Error, metadata: HeaderMap) -> Response<AnswerBody> {
+    let mut response = grpc_response(AnswerBody::EMPTY, metadata);
     let headers = response.headers_mut();
     headers.insert(GRPC_STATUS, status_number(error.code));
     if let Ok(text) = HeaderValue::from_str(&status_text(&error.message)) {
@@ -111,9 +124,10 @@ pub(super) fn stream(
     })
 }
 
-fn grpc_response(body: AnswerBody) -> Response<AnswerBody> {
+fn grpc_response(body: AnswerBody, mut metadata: HeaderMap) -> Response<AnswerBody> {
+    metadata.insert(header::CONTENT_TYPE, CONTENT_TYPE_GRPC);
     let mut response = Response::new(body);
-    response.headers_mut().insert(header::CONTENT_TYPE, CONTENT_TYPE_GRPC);
+    *response.headers_mut() = metadata;
     response
 }
 

@@ -131,15 +131,15 @@ impl<M: Methods> GrpcDoor<M> {
             Ok(answered) => answered,
             Err(error) => return answer::error(&error),
         };
-        let message = outcome
-            .answer
-            .and_then(|message| answer::message(message, Held { charge, _under_way: under_way }));
-        let mut response = message.unwrap_or_else(|error| answer::error(&error));
+        let held = Held { charge, _under_way: under_way };
+        let body = outcome.answer.and_then(|message| answer::body(message, held));
         // To other requests the answer's model_spec says enough.
-        if let Some(served) = outcome.served.filter(|served| served.assignment.is_some()) {
-            served.put_into(response.headers_mut());
-        }
-        response
+        let served = outcome.served.filter(|served| served.assignment.is_some());
+        let said = served.map(|served| match &body {
+            Ok(_) => served.headers_beside_message(),
+            Err(_) => served.headers(),
+        });
+        answer::answer(body, said)
     }
 
     async fn run<B>(

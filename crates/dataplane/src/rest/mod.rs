@@ -163,11 +163,11 @@ impl From<Reply> for Said {
 /// What inference came to, and who answered.
 impl From<Outcome> for Said {
     fn from(Outcome { answer, served }: Outcome) -> Self {
-        let mut said = answer.map_or_else(Self::from, |body| reply::json(body).into());
-        if let Some(served) = served {
-            served.put_into(said.reply.headers_mut());
+        let headers = served.map(|served| served.headers()).unwrap_or_default();
+        match answer {
+            Ok(body) => reply::json_saying(body, headers).into(),
+            Err(error) => Self { code: error.code, reply: reply::error_saying(&error, headers) },
         }
-        said
     }
 }
 
@@ -228,7 +228,7 @@ mod tests {
     use crate::{
         inference::tests::{House, limits},
         testing::traffic,
-        traffic::{TrafficSettings, answer_header_names},
+        traffic::{Remembering, TrafficSettings, answer_header_names},
     };
     use http_body_util::BodyExt;
 
@@ -327,7 +327,8 @@ mod tests {
         let version = ("x-understudy-version".to_owned(), "1".to_owned());
         assert_eq!(ask(&house, post("1"), false).await, (200, vec![version.clone()]));
         assert_eq!(ask(&house, post("13"), false).await, (400, vec![version.clone()]), "of an error, too");
-        house.publish_split("m", &[1], Some(&traffic(2, 0)));
+        let remembering = Some(Remembering { output: None, window_s: 60.0 });
+        house.publish_split("m", &[1], Some(&TrafficSettings { remembering, ..traffic(2, 0) }));
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let mut said = vec![
             version,

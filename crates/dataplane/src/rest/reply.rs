@@ -3,7 +3,7 @@
 use super::json::Writer;
 use crate::{error::Error, traffic};
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
 /// Headers that a script may send. A routing key under a name of the model's own needs a proxy that allows it.
@@ -18,19 +18,31 @@ pub type Reply = Response<Full<Bytes>>;
 /// 200 with a JSON body.
 #[must_use]
 pub fn json(body: impl Into<Bytes>) -> Reply {
-    with_type(StatusCode::OK, body.into(), "application/json")
+    json_saying(body, HeaderMap::new())
+}
+
+/// The same with these headers, too.
+#[must_use]
+pub fn json_saying(body: impl Into<Bytes>, headers: HeaderMap) -> Reply {
+    typed(StatusCode::OK, body.into(), "application/json", headers)
 }
 
 /// The error as clients of TensorFlow Serving read it: its code as the HTTP status, its text in a JSON object.
 #[must_use]
 pub fn error(error: &Error) -> Reply {
+    error_saying(error, HeaderMap::new())
+}
+
+/// The same with these headers, too.
+#[must_use]
+pub fn error_saying(error: &Error, headers: HeaderMap) -> Reply {
     let mut writer = Writer::default();
     writer.start_object();
     writer.string(b"error");
     writer.string(error.message.as_bytes());
     writer.end_object();
     let status = StatusCode::from_u16(error.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    with_type(status, writer.finish().into(), "application/json")
+    typed(status, writer.finish().into(), "application/json", headers)
 }
 
 /// An empty body and no content type: what OPTIONS is answered with.
@@ -45,7 +57,7 @@ pub fn empty(status: StatusCode) -> Reply {
 #[must_use]
 pub fn page(status: StatusCode) -> Reply {
     let text = format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n");
-    let mut reply = with_type(status, text.into(), "text/html");
+    let mut reply = typed(status, text.into(), "text/html", HeaderMap::new());
     reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     reply
 }
@@ -53,7 +65,7 @@ pub fn page(status: StatusCode) -> Reply {
 /// Text for people and for Prometheus.
 #[must_use]
 pub fn text(status: StatusCode, text: impl Into<Bytes>) -> Reply {
-    with_type(status, text.into(), "text/plain")
+    typed(status, text.into(), "text/plain", HeaderMap::new())
 }
 
 /// Lets a browser's script of any origin read the answer.
@@ -69,9 +81,10 @@ pub fn with_cors(mut reply: Reply) -> Reply {
     reply
 }
 
-fn with_type(status: StatusCode, body: Bytes, content_type: &'static str) -> Reply {
+fn typed(status: StatusCode, body: Bytes, content_type: &'static str, mut headers: HeaderMap) -> Reply {
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     let mut reply = Response::new(Full::new(body));
     *reply.status_mut() = status;
-    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    *reply.headers_mut() = headers;
     reply
 }

@@ -88,7 +88,8 @@ pub struct Assignment {
     pub(super) answers: Arm,
     pub(super) reason: Reason,
     pub(super) key: Option<u64>,
-    pub(super) request_id: RequestId,
+    /// None: nothing is kept under one.
+    pub(super) request_id: Option<RequestId>,
     pub(super) stage: AtomicU8,
     /// An output was not a number, or infinite.
     pub(super) is_invalid: AtomicBool,
@@ -109,10 +110,10 @@ impl Assignment {
         self.reason
     }
 
-    /// What the request is called.
+    /// What the request is called; none: nothing is kept under a name.
     #[must_use]
-    pub fn request_id(&self) -> &RequestId {
-        &self.request_id
+    pub fn request_id(&self) -> Option<&RequestId> {
+        self.request_id.as_ref()
     }
 
     /// The hash of its key; none: it brought none.
@@ -128,7 +129,8 @@ impl Assignment {
 
     /// Whose request it is, for whom its answers are told from others.
     pub(crate) fn who(&self) -> Who {
-        Who { request_id: self.request_id.as_str().to_owned(), key: self.key }
+        let request_id = self.request_id().map(RequestId::as_str).unwrap_or_default();
+        Who { request_id: request_id.to_owned(), key: self.key }
     }
 
     /// Whether its model was asked.
@@ -153,7 +155,7 @@ impl Assignment {
     pub(crate) fn observe(&self, handle: &Handle, run: Option<&SignatureRun>, outputs: &[Tensor]) {
         self.stage.store(Stage::Ran as u8, Ordering::Relaxed);
         let &Self { answers: arm, reason, key, .. } = self;
-        let (request_id, version) = (self.request_id.as_str(), handle.slot().version());
+        let (request_id, version) = (self.request_id().map(RequestId::as_str), handle.slot().version());
         let observed = Observed { signatures: handle.model().signatures(), run, outputs };
         if self.epoch.observe(Answerer { arm, reason, key, request_id, version }, observed) {
             self.is_invalid.store(true, Ordering::Relaxed);

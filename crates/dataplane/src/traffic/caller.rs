@@ -42,7 +42,7 @@ impl Caller {
     /// The caller's own request id, or a new one where there is none that can be given back.
     pub(super) fn request_id(&self) -> RequestId {
         let own = self.0.get(REQUEST_ID).filter(|value| is_request_id(value.as_bytes()));
-        own.map_or_else(RequestId::make, |value| RequestId(value.clone()))
+        own.map_or_else(RequestId::make, |value| RequestId::from(value.clone()))
     }
 }
 
@@ -60,6 +60,15 @@ thread_local! {
     static MADE: Cell<(u64, u64)> = Cell::new((fastrand::u64(..), 0));
 }
 
+impl From<HeaderValue> for RequestId {
+    /// Hardly two requests have the same one, so HTTP/2 shall not keep it for the next: each would push out of the
+    /// connection's table what other answers do have in common.
+    fn from(mut value: HeaderValue) -> Self {
+        value.set_sensitive(true);
+        Self(value)
+    }
+}
+
 impl RequestId {
     /// One that nobody else makes: 64 random bits of this thread, and a count, in hexadecimal.
     fn make() -> Self {
@@ -71,7 +80,7 @@ impl RequestId {
             let nibble = u8::try_from(number >> (4 * place) & 0xf).unwrap_or_default();
             *digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
         }
-        Self(HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("0")))
+        Self::from(HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("0")))
     }
 
     /// As text.

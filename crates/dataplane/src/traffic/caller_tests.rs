@@ -54,6 +54,12 @@ fn a_callers_request_id_is_kept_if_it_can_be_given_back() {
 }
 
 #[test]
+fn no_id_takes_a_place_in_a_connections_table_of_headers() {
+    let own = caller(&[(REQUEST_ID, b"order/42")]).request_id();
+    assert!(own.value().is_sensitive() && RequestId::make().value().is_sensitive());
+}
+
+#[test]
 fn no_two_ids_that_are_made_are_alike() {
     let some = || (0..1_000).map(|_| RequestId::make().as_str().to_owned()).collect::<Vec<_>>();
     let threads: Vec<_> = (0..4).map(|_| thread::spawn(some)).collect();

@@ -115,16 +115,18 @@ impl Split {
     pub(crate) fn assignment(&self, place: &Place<'_>, default: &Arc<Slot>, caller: &Caller) -> Assignment {
         let &Place { slot, assigned, reason, key } = place;
         self.epoch.assign(assigned, reason, key);
+        let shadow = self.shadow(slot, default, reason).cloned();
+        let is_kept = shadow.is_some() || self.epoch.remembers();
         Assignment {
             epoch: Arc::clone(&self.epoch),
             assigned,
             answers: self.arm_of(slot, default),
             reason,
             key,
-            request_id: caller.request_id(),
+            request_id: is_kept.then(|| caller.request_id()),
             stage: 0.into(),
             is_invalid: false.into(),
-            shadow: self.shadow(slot, default, reason).cloned(),
+            shadow,
         }
     }
 

@@ -8,7 +8,10 @@ use crate::{
         tests::{House, limits},
     },
     testing::{FloatCodec, call, read_answer, traffic},
-    traffic::{Arm, BUCKETS, BucketRange, Caller, KEY_BYTES_MAX, Reason, TrafficSettings, bucket_of},
+    traffic::{
+        Arm, BUCKETS, BucketRange, Caller, KEY_BYTES_MAX, Reason, Remembering, ShadowSettings, Tolerance,
+        TrafficSettings, bucket_of,
+    },
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::{sync::Arc, time::Duration};
@@ -109,7 +112,8 @@ fn any_value(random: &mut fastrand::Rng) -> HeaderValue {
 
 #[tokio::test]
 async fn whatever_headers_say_a_request_is_answered_once_and_no_header_is_given_back_but_a_plain_id() {
-    let house = house(&TrafficSettings { may_override: true, ..traffic(2, 5_000) });
+    let remembering = Some(Remembering { output: None, window_s: 60.0 });
+    let house = house(&TrafficSettings { may_override: true, remembering, ..traffic(2, 5_000) });
     let mut random = fastrand::Rng::with_seed(5);
     let (mut drawn, mut refused) = (0, 0);
     for _ in 0..1_000 {
@@ -127,8 +131,7 @@ async fn whatever_headers_say_a_request_is_answered_once_and_no_header_is_given_
             continue;
         };
         drawn += u64::from(served.assignment.as_ref().unwrap().reason() != Reason::Override);
-        let mut said = HeaderMap::new();
-        served.put_into(&mut said);
+        let said = served.headers();
         assert_eq!(said.len(), 4);
         let id = said["x-request-id"].as_bytes();
         assert!((1..=128).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic), "{id:?}");
@@ -138,6 +141,28 @@ async fn whatever_headers_say_a_request_is_answered_once_and_no_header_is_given_
     let counted: u64 = arms.iter().map(|arm| epoch.counts(*arm).requests.events).sum();
     assert_eq!(counted, drawn, "each that was drawn counts once, and no other");
     assert!(drawn > 100 && refused > 100, "{drawn} and {refused}");
+}
+
+/// An id costs more than all else that an answer says.
+#[tokio::test]
+async fn an_id_is_made_only_where_something_is_kept_under_it() {
+    let id = async |settings: &TrafficSettings, caller: Caller| {
+        let served = ask(&house(settings), by(caller)).await.served.unwrap();
+        served.assignment.unwrap().request_id().map(|id| id.as_str().to_owned())
+    };
+    let own = || caller(&[("x-request-id", "order/42")]);
+    let plain = traffic(2, 5_000);
+    assert_eq!(id(&plain, Caller::default()).await, None);
+    assert_eq!(id(&plain, own()).await, None);
+    let remembering = Some(Remembering { output: None, window_s: 60.0 });
+    let awaiting = TrafficSettings { remembering, ..plain.clone() };
+    assert_eq!(id(&awaiting, Caller::default()).await.unwrap().len(), 32);
+    assert_eq!(id(&awaiting, own()).await.as_deref(), Some("order/42"));
+    let tolerance = Tolerance { absolute: 0.0, relative: 0.0, top_1: false };
+    let shadow = |share| Some(ShadowSettings { version: 2, share, tolerance });
+    let (drawn, not) = (TrafficSettings { shadow: shadow(BUCKETS), ..traffic(2, 0) }, traffic(2, 0));
+    assert_eq!(id(&drawn, Caller::default()).await.unwrap().len(), 32);
+    assert_eq!(id(&TrafficSettings { shadow: shadow(0), ..not }, Caller::default()).await, None);
 }
 
 /// Thousands of changes of a split, and requests that hold what was: nothing is left of them at the end.

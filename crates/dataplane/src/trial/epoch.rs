@@ -53,7 +53,8 @@ pub(crate) struct Answerer<'a> {
     pub(crate) arm: Arm,
     pub(crate) reason: Reason,
     pub(crate) key: Option<u64>,
-    pub(crate) request_id: &'a str,
+    /// None: nothing is kept under one.
+    pub(crate) request_id: Option<&'a str>,
     pub(crate) version: i64,
 }
 
@@ -112,6 +113,11 @@ impl Epoch {
         }
     }
 
+    /// Whether answers wait for their truth, each under its request's id.
+    pub(crate) fn remembers(&self) -> bool {
+        self.remembering.is_some()
+    }
+
     /// Counts a request that the split gives to an arm, as it comes. Who asked for its version is no evidence: it was
     /// not drawn.
     pub fn assign(&self, assigned: Arm, reason: Reason, key: Option<u64>) {
@@ -128,8 +134,8 @@ impl Epoch {
             return false;
         }
         self.shared.profile(answerer.arm, observed);
-        if let Some((remembering, window)) = &self.remembering {
-            self.shared.remember(self.number, answerer, observed, (remembering, *window));
+        if let (Some((remembering, window)), Some(id)) = (&self.remembering, answerer.request_id) {
+            self.shared.remember((self.number, id), answerer, observed, (remembering, *window));
         }
         values::has_invalid(observed.outputs)
     }

@@ -235,7 +235,7 @@ impl Shared {
 
     pub(super) fn remember(
         &self,
-        epoch: u64,
+        (epoch, request_id): (u64, &str),
         answerer: Answerer<'_>,
         observed: Observed<'_>,
         (remembering, window): (&Remembering, Duration),
@@ -244,7 +244,7 @@ impl Shared {
             self.unfit.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        let Answerer { arm, key, version, request_id, .. } = answerer;
+        let Answerer { arm, key, version, .. } = answerer;
         let prediction = Prediction { version, arm, epoch, key, shape, values, labels };
         self.predictions.remember(request_id.as_bytes(), prediction, window);
     }

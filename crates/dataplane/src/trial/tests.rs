@@ -149,6 +149,7 @@ fn answer(epoch: &Epoch, request_id: &str, y: f32) -> bool {
     let y = Tensor::new(DType::Float, vec![1], Data::Packed(y.to_le_bytes().to_vec().into())).unwrap();
     let (arm, reason, key) = (Arm::Candidate, Reason::Sticky, Some(7));
     let observed = Observed { signatures: &signatures(), run: Some(&run), outputs: &[y] };
+    let request_id = Some(request_id);
     epoch.observe(Answerer { arm, reason, key, request_id, version: 2 }, observed)
 }
 
