@@ -12,7 +12,6 @@ import http.client
 import json
 import math
 import shlex
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,11 +22,12 @@ from typing import TypedDict
 import msgspec
 
 from benchmarks import half_plus_two_messages as messages
-from benchmarks import half_plus_two_model, synthetic_model
+from benchmarks import half_plus_two_model
 from benchmarks.asking import Asking
 from benchmarks.machine import Machine, describe
 from benchmarks.one_model import OneModel, Publish, seconds, serving_one
 from benchmarks.page import RESULTS, head, method, table, write
+from benchmarks.platforms import publishers
 from benchmarks.reload import server_command
 from benchmarks.rounds import Say
 from benchmarks.server_process import ServerFailedError, ServerProcess
@@ -39,8 +39,6 @@ POLL_INTERVAL_S = 1.0
 GOLDEN = 0.618_033_988_75
 """Its multiples, without their integers, fall evenly between 0 and 1: renames meet every moment of a poll."""
 CHANGE_TIMEOUT_S = 30.0
-EXPORT_TIMEOUT_S = 120
-PLATFORMS = ("tensorflow", "synthetic")
 P90 = 0.9
 
 
@@ -157,19 +155,6 @@ def measure(folder: Path, platform: str, publish: Publish, count: int) -> tuple[
         before = drift_s(model.server)
         changes = Changes(model, publish).run(count)
         return changes, max(before, drift_s(model.server))
-
-
-def publishers(folder: Path, say: Say) -> dict[str, Publish]:
-    """How a version of each platform comes into place."""
-    variants = folder / "variants"
-    say("exporting the model (a TensorFlow process of its own)")
-    command = [sys.executable, "-m", "benchmarks.half_plus_two_model", "--directory", str(variants)]
-    subprocess.run(command, check=True, timeout=EXPORT_TIMEOUT_S, capture_output=True)
-
-    def publish_saved_model(base_path: Path, version: int) -> None:
-        half_plus_two_model.publish(variants, base_path, version)
-
-    return dict(zip(PLATFORMS, (publish_saved_model, synthetic_model.publish), strict=True))
 
 
 def render(results: ChangeoverResults) -> list[str]:

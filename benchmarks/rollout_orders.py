@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks import half_plus_two_messages as messages
-from benchmarks.one_model import OneModel
+from benchmarks.one_model import OneModel, Publish
 from benchmarks.server_process import ServerFailedError, ServerProcess
-from benchmarks.synthetic_model import publish
 
 BASELINE, CANDIDATE = 1, 2
 READY_S = 30.0
@@ -38,11 +37,11 @@ def call(server: ServerProcess, verb: str, path: str, body: object = None) -> Ma
     return payload
 
 
-def order_rollout(model: OneModel, plan: Mapping[str, object], **members: float) -> None:
-    """Orders a rollout and publishes its candidate, with these members."""
+def order_rollout(model: OneModel, plan: Mapping[str, object], publish: Publish) -> None:
+    """Orders a rollout and publishes its candidate."""
     order = {"candidate": CANDIDATE, "plan": json.dumps(plan), "by": "benchmark"}
     call(model.server, "POST", ROLLOUT, order)
-    publish(model.base_path, CANDIDATE, **members)
+    publish(model.base_path, CANDIDATE)
 
 
 def wait_phase(model: OneModel, phase: str) -> None:

@@ -4,29 +4,33 @@
     python -m benchmarks.rollouts --quick
 
 One server has two models: one serves a version alone, the other is amid a rollout that holds at half of the
-traffic, or in its shadow stage, evidence and all. They are asked in turn, round by round, so that what else
-the machine does falls on all sides, and so does what makes one process faster than its twin; ratios are of
-the measurements of one round.
+traffic, or in its shadow stage, evidence and all. They are asked in turn, round by round and every other
+round in the other order, so that what else the machine does falls on all sides, and so does what makes one
+process faster than its twin; ratios are of the measurements of one round. The model without a rollout is
+asked twice in each: what differs then is the machine's doing.
 """
 
 import argparse
 import datetime as dt
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 
 import msgspec
 
 from benchmarks import half_plus_two_messages as messages
+from benchmarks import synthetic_model
 from benchmarks.half_plus_two_model import outputs
 from benchmarks.load import Load, Measurement, Question, measure
 from benchmarks.machine import Machine, describe
-from benchmarks.one_model import OneModel, serving_one
+from benchmarks.one_model import OneModel, Publish, serving_one
 from benchmarks.page import RESULTS, head, method, table, write
+from benchmarks.platforms import SYNTHETIC, TENSORFLOW, publishers
 from benchmarks.rollout_orders import (
     BASELINE,
     CANDIDATE,
@@ -36,11 +40,12 @@ from benchmarks.rollout_orders import (
     server_command,
     wait_phase,
 )
+from benchmarks.rounds import Say
 from benchmarks.server_process import ServerProcess
 from benchmarks.summary import merge, pair_ratios, quantile
-from benchmarks.synthetic_model import publish
 
-ALONE, BY_CHANCE, BY_KEY, SHADOWED = "no split", "split by chance", "split by a key", "10 % shadow"
+ALONE, AGAIN, BY_CHANCE, BY_KEY = "no split", "no split again", "split by chance", "split by a key"
+SHADOWED = "10 % shadow"
 CONCURRENCY = 32
 IDLE_SHARE = 0.2
 """An idle server is asked so much of what a saturated one answers."""
@@ -48,20 +53,22 @@ SPIN_US = 200
 """How long a run computes where there is a shadow: its cost is a second run."""
 SPLIT = {"shadow": None, "steps": [{"weight": "50 %", "dwell": "1 d"}]}
 SHADOW = {"shadow": {"share": "10 %", "dwell": "1 d"}}
-LONE = "lone"
-"""The model without a rollout."""
+LONE = "half_unrolled"
+"""The model without a rollout: a name as long as the other's."""
 KEY, OTHER = ("x-routing-key", "ada@example.org"), ("x-something-else", "ada@example.org")
 METHOD = """
-The model is x/2 + b, made of Rust, so that nothing is measured but the server; where there is a shadow, a run
-computes {spin} µs besides. Each request has one header, which on one side is the routing key.
+The model is x/2 + b: of TensorFlow, what its smallest model costs; made of Rust, where it does next to
+nothing, and all that is measured is the server. Where there is a shadow, a run of the latter computes {spin}
+µs besides. Each request has one header, which on one side is the routing key.
 
 Saturated: {concurrency} requests are under way at any time, each sent when one before it was answered. Idle:
 as many a second as are {share:.0%} of what the first side answered then.
 
-Both models of a table are on one server, which is up during all of it. {rounds} rounds of {seconds:g} s for
-each side, after one that is thrown away. Throughput is the median of the rounds, p99 that of all answers
-together; CPU is the server's processor time for one request, which other work on the machine disturbs least.
-A ratio is that of two measurements of the same round: the median of the rounds, and in brackets the extremes.
+Both models of a table are on one server, which is up during all of it. A split: {split.rounds} rounds of
+{split.seconds:g} s for each side saturated, {split.idle_rounds} idle; a shadow: {shadow.rounds} and
+{shadow.idle_rounds} of {shadow.seconds:g} s; each after one that is thrown away. Throughput is the median of
+the rounds, p99 that of all answers together; CPU is the server's processor time for one request. A ratio is
+that of two measurements of the same round: the median of the rounds, and in brackets the quartiles.
 
 Of the requests that were drawn for the shadow, the candidate ran those that are called compared; the others
 were dropped for lack of room.
@@ -92,6 +99,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One side by one protocol.
 
     Attributes:
+        platform: of the model.
         protocol: `grpc` or `rest`.
         load: `saturated` or `idle`.
         side: its name.
@@ -103,6 +111,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         cpu_ratios: the same, of the server's processor time for one request.
     """
 
+    platform: str
     protocol: str
     load: str
     side: str
@@ -112,6 +121,27 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     throughput_ratios: tuple[float, ...]
     p99_ratios: tuple[float, ...]
     cpu_ratios: tuple[float, ...]
+
+
+class Length(msgspec.Struct, frozen=True, kw_only=True):
+    """How long it is measured.
+
+    Attributes:
+        rounds: that count, saturated.
+        idle_rounds: that count, idle.
+        seconds: of one side in one round.
+    """
+
+    rounds: int
+    idle_rounds: int
+    seconds: float
+
+
+SPLIT_LENGTH = Length(rounds=40, idle_rounds=10, seconds=0.5)
+"""A small difference: many rounds, so short that the machine is the same in each."""
+SHADOW_LENGTH = Length(rounds=10, idle_rounds=10, seconds=2.0)
+"""A late answer: long enough for a p99."""
+QUICK_LENGTH = Length(rounds=1, idle_rounds=1, seconds=0.5)
 
 
 class RolloutResults(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,30 +157,12 @@ class RolloutResults(msgspec.Struct, frozen=True, kw_only=True):
     date: str
     machine: Machine
     command: str
-    rounds: int
-    seconds: float
+    split_length: Length
+    shadow_length: Length
     split: tuple[Row, ...]
     shadow: tuple[Row, ...]
     mirrored: int
     compared: int
-
-
-@dataclass(frozen=True, slots=True)
-class Length:
-    """How long it is measured.
-
-    Attributes:
-        rounds: that count.
-        seconds: of one side in one round.
-    """
-
-    rounds: int
-    seconds: float
-
-
-def publisher(**members: float) -> Callable[[Path], None]:
-    """Of what is there when the server starts."""
-    return lambda base_path: publish(base_path, BASELINE, **members)
 
 
 def write_question(folder: Path, model: str = messages.MODEL_NAME) -> Question:
@@ -165,34 +177,33 @@ def write_question(folder: Path, model: str = messages.MODEL_NAME) -> Question:
 
 
 def measure_loads(
-    server: ServerProcess, sides: Sequence[Side], protocol: str, length: Length
+    server: ServerProcess, sides: Sequence[Side], names: tuple[str, str], length: Length
 ) -> tuple[Row, ...]:
-    """All sides saturated, then idle."""
-    saturated = Load(protocol=protocol, concurrency=CONCURRENCY, seconds=length.seconds)
-    rows = measure_rounds(server, sides, ("saturated", saturated), length.rounds)
+    """All sides saturated, then idle; `names` are those of the platform and the protocol."""
+    saturated = Load(protocol=names[1], concurrency=CONCURRENCY, seconds=length.seconds)
+    rows = measure_rounds(server, sides, (*names, "saturated"), saturated, length.rounds)
     idle = replace(saturated, rate=IDLE_SHARE * rows[0].throughput)
-    return rows + measure_rounds(server, sides, ("idle", idle), length.rounds)
+    return rows + measure_rounds(server, sides, (*names, "idle"), idle, length.idle_rounds)
 
 
 def measure_rounds(
-    server: ServerProcess, sides: Sequence[Side], load: tuple[str, Load], rounds: int
+    server: ServerProcess, sides: Sequence[Side], names: tuple[str, str, str], load: Load, rounds: int
 ) -> tuple[Row, ...]:
     """All sides in turn, round by round; the first is what the others are compared with."""
-    measured: list[list[Measurement]] = [[] for _ in sides]
+    measured: dict[str, list[Measurement]] = {side.name: [] for side in sides}
     for number in range(rounds + 1):
-        for side, results in zip(sides, measured, strict=True):
-            result = side.ask(server, load[1])
+        for side in sides if number % 2 else sides[::-1]:
+            result = side.ask(server, load)
             if number > 0:
-                results.append(result)
-    names = (load[1].protocol, load[0])
-    return tuple(
-        build_row((*names, side.name), results, measured[0])
-        for side, results in zip(sides, measured, strict=True)
-    )
+                measured[side.name].append(result)
+    alone = measured[sides[0].name]
+    return tuple(build_row(names, side, results, alone) for side, results in measured.items())
 
 
-def build_row(names: tuple[str, str, str], own: Sequence[Measurement], alone: Sequence[Measurement]) -> Row:
-    """The numbers of one side; `names` are its protocol, its load and its own."""
+def build_row(
+    names: tuple[str, str, str], side: str, own: Sequence[Measurement], alone: Sequence[Measurement]
+) -> Row:
+    """The numbers of one side; `names` are those of its platform, its protocol and its load."""
 
     def p99(measurements: Sequence[Measurement]) -> list[float]:
         return [quantile(each.histogram, 0.99) for each in measurements]
@@ -203,8 +214,9 @@ def build_row(names: tuple[str, str, str], own: Sequence[Measurement], alone: Se
     def throughput(measurements: Sequence[Measurement]) -> list[float]:
         return [each.throughput for each in measurements]
 
-    protocol, load, side = names
+    platform, protocol, load = names
     return Row(
+        platform=platform,
         protocol=protocol,
         load=load,
         side=side,
@@ -217,56 +229,64 @@ def build_row(names: tuple[str, str, str], own: Sequence[Measurement], alone: Se
     )
 
 
-def run(folder: Path, length: Length, *, quick: bool) -> RolloutResults:
-    """What a split costs, then what a shadow costs."""
+def run(folder: Path, command: str, lengths: tuple[Length, Length], say: Say) -> RolloutResults:
+    """What a split costs, then what a shadow costs; the lengths are theirs."""
     machine = describe()
     lone, rolled = (write_question(folder, model) for model in (LONE, messages.MODEL_NAME))
-    alone = Side(name=ALONE, question=lone, header=OTHER)
-    by_chance, by_key, shadowed = (
-        Side(name=name, question=rolled, header=header)
-        for name, header in ((BY_CHANCE, OTHER), (BY_KEY, KEY), (SHADOWED, OTHER))
+    alone, again, by_chance, by_key, shadowed = (
+        Side(name=name, question=question, header=header)
+        for name, question, header in (
+            (ALONE, lone, OTHER),
+            (AGAIN, lone, OTHER),
+            (BY_CHANCE, rolled, OTHER),
+            (BY_KEY, rolled, KEY),
+            (SHADOWED, rolled, OTHER),
+        )
     )
-    split = measure_split(folder, (alone, by_chance, by_key), length)
-    shadow, counts = measure_shadow(folder, (alone, shadowed), length)
+    split: list[Row] = []
+    for platform, publish in publishers(folder, say).items():
+        say(f"a split, {platform}")
+        with serving(folder / platform, platform, publish) as model:
+            order_rollout(model, SPLIT, publish)
+            wait_phase(model, "ramping")
+            for protocol in ("grpc", "rest"):
+                sides = (alone, again, by_chance, by_key)
+                split.extend(measure_loads(model.server, sides, (platform, protocol), lengths[0]))
+    say("a shadow")
+    shadow, counts = measure_shadow(folder, (alone, again, shadowed), lengths[1])
     return RolloutResults(
         date=dt.datetime.now(tz=dt.UTC).date().isoformat(),
         machine=machine,
-        command="python -m benchmarks.rollouts" + (" --quick" if quick else ""),
-        rounds=length.rounds,
-        seconds=length.seconds,
-        split=split,
+        command=command,
+        split_length=lengths[0],
+        shadow_length=lengths[1],
+        split=tuple(split),
         shadow=shadow,
         mirrored=counts["mirrored"],
         compared=counts["compared"],
     )
 
 
-def measure_split(folder: Path, sides: Sequence[Side], length: Length) -> tuple[Row, ...]:
-    """With a rollout that has begun to expose its candidate."""
-    with serving(folder / "split", publisher()) as model:
-        order_rollout(model, SPLIT)
-        wait_phase(model, "ramping")
-        rows = [measure_loads(model.server, sides, protocol, length) for protocol in ("grpc", "rest")]
-    return tuple(row for each in rows for row in each)
-
-
 def measure_shadow(
     folder: Path, sides: Sequence[Side], length: Length
 ) -> tuple[tuple[Row, ...], Mapping[str, int]]:
     """With a rollout in its shadow stage; and what is counted of the shadow."""
-    with serving(folder / "shadow", publisher(spin_us=SPIN_US)) as model:
-        order_rollout(model, SHADOW, spin_us=SPIN_US)
+    publish = partial(synthetic_model.publish, spin_us=SPIN_US)
+    with serving(folder / "shadow", SYNTHETIC, publish) as model:
+        order_rollout(model, SHADOW, publish)
         wait_phase(model, "shadowing")
-        rows = measure_loads(model.server, sides, "grpc", length)
+        rows = measure_loads(model.server, sides, (SYNTHETIC, "grpc"), length)
         seen = call(model.server, "GET", ROLLOUT)
     evidence = msgspec.convert(seen["evidence"], dict[str, object])
     counts = msgspec.convert(evidence["shadow"], dict[str, object])
     return rows, {name: msgspec.convert(counts[name], int) for name in ("mirrored", "compared")}
 
 
-def serving(folder: Path, first: Callable[[Path], None]) -> AbstractContextManager[OneModel]:
-    """A server of two synthetic models, of which one is rolled out."""
-    return serving_one(server_command(), folder, "synthetic", first, beside=(LONE,))
+def serving(folder: Path, platform: str, publish: Publish) -> AbstractContextManager[OneModel]:
+    """A server of two models, of which one is rolled out."""
+    return serving_one(
+        server_command(), folder, platform, lambda path: publish(path, BASELINE), beside=(LONE,)
+    )
 
 
 def render(results: RolloutResults) -> list[str]:
@@ -275,14 +295,16 @@ def render(results: RolloutResults) -> list[str]:
         spin=SPIN_US,
         share=IDLE_SHARE,
         concurrency=CONCURRENCY,
-        rounds=results.rounds,
-        seconds=results.seconds,
+        split=results.split_length,
+        shadow=results.shadow_length,
     )
     title = f"What a rollout costs the requests of its model, {results.date}"
     return [
         *head(title, results.machine, results.command),
-        *("## A split", ""),
-        *render_rows(results.split),
+        *("## A split: TensorFlow's x/2 + b", ""),
+        *render_rows([row for row in results.split if row.platform == TENSORFLOW]),
+        *("## A split: a model that does next to nothing", ""),
+        *render_rows([row for row in results.split if row.platform == SYNTHETIC]),
         *("## A shadow", ""),
         *render_rows(results.shadow),
         f"Of {results.mirrored:,} requests that were drawn, {results.compared:,} were compared.",
@@ -318,10 +340,11 @@ def render_rows(rows: Sequence[Row]) -> list[str]:
 
 
 def spread(ratios: Sequence[float]) -> str:
-    """The median, and the extremes."""
+    """The median, and the quartiles."""
     if not ratios:
         return "-"
-    return f"{median(ratios):.3f} [{min(ratios):.3f}, {max(ratios):.3f}]"
+    low, _, high = quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else (ratios[0],) * 3
+    return f"{median(ratios):.3f} [{low:.3f}, {high:.3f}]"
 
 
 def main() -> int:
@@ -330,9 +353,10 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="half a minute, to see that it works")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write to")
     arguments = parser.parse_args()
-    length = Length(1, 0.5) if arguments.quick else Length(10, 2.0)
+    lengths = (QUICK_LENGTH, QUICK_LENGTH) if arguments.quick else (SPLIT_LENGTH, SHADOW_LENGTH)
+    command = "python -m benchmarks.rollouts" + (" --quick" if arguments.quick else "")
     with tempfile.TemporaryDirectory(prefix="understudy-rollouts-") as folder:
-        results = run(Path(folder), length, quick=arguments.quick)
+        results = run(Path(folder), command, lengths, lambda text: print(text, flush=True))
     stem = f"rollouts-{results.date}-{results.machine.slug}" + ("-quick" if arguments.quick else "")
     print(write(arguments.results, stem, render(results), results))
     return 0

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -111,7 +112,7 @@ class Bench:
 
 def judge(model: OneModel) -> float:
     """Rolls a bad candidate out; when it was judged, in seconds since 1970."""
-    order_rollout(model, SPLIT, fail_on=messages.INPUTS[0])
+    order_rollout(model, SPLIT, partial(publish, fail_on=messages.INPUTS[0]))
     until = time.monotonic() + READY_S
     while time.monotonic() < until:
         (rollout,) = msgspec.convert(call(model.server, "GET", f"{ROLLOUT}s"), Told).rollouts
