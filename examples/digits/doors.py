@@ -22,7 +22,7 @@ KEY = "x-routing-key"
 """Metadata or header: who asks. One key meets one version as long as a rollout's split stays as it is."""
 TIMEOUT_S = 5.0
 PIXELS = 64
-VERSION, ARM, REASON = "x-understudy-version", "x-understudy-arm", "x-understudy-reason"
+VERSION, ARM = "x-understudy-version", "x-understudy-arm"
 REQUEST_ID = "x-request-id"
 
 Image = Sequence[float]
@@ -115,8 +115,8 @@ class GrpcDoor:
         fields = cast("_PredictResponse", MessageToDict(response, preserving_proto_field_name=True))
         return Reply(
             version=int(fields["model_spec"]["version"]),
-            arm=told.get(ARM, ""),
-            reason=told.get(REASON, ""),
+            arm=_arm(told)[0],
+            reason=_arm(told)[1],
             request_id=told.get(REQUEST_ID, ""),
             digit=int(fields["outputs"]["classes"]["int64_val"][0]),
             scores=fields["outputs"]["scores"]["float_val"],
@@ -160,8 +160,8 @@ class RestDoor:
         row: _Row = response.json()["predictions"][0]
         return Reply(
             version=_version(told),
-            arm=told.get(ARM, ""),
-            reason=told.get(REASON, ""),
+            arm=_arm(told)[0],
+            reason=_arm(told)[1],
             request_id=told.get(REQUEST_ID, ""),
             digit=row["classes"],
             scores=row["scores"],
@@ -171,6 +171,12 @@ class RestDoor:
 def _words(metadata: object) -> dict[str, str]:
     pairs = cast("Iterable[tuple[str, str | bytes]]", metadata or ())
     return {name: value for name, value in pairs if isinstance(value, str)}
+
+
+def _arm(told: Mapping[str, str]) -> tuple[str, str]:
+    """Arm and reason, of `candidate; reason=sticky`; both empty where no rollout lasts."""
+    arm, _, reason = told.get(ARM, "").partition("; reason=")
+    return arm, reason
 
 
 def _version(told: Mapping[str, str]) -> int | None:

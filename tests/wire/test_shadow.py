@@ -62,10 +62,8 @@ class Doors:
             timeout=TIMEOUT_S,
         )
         assert answer.status_code == requests.codes.ok, answer.text
-        assert (answer.headers["x-understudy-version"], answer.headers["x-understudy-arm"]) == (
-            "1",
-            "baseline",
-        )
+        assert answer.headers["x-understudy-version"] == "1"
+        assert answer.headers["x-understudy-arm"] == "baseline; reason=sticky"
         return float(answer.json()["predictions"][0])
 
     def by_grpc(self, x: float) -> bytes:

@@ -336,7 +336,7 @@ impl Router {
             self.trials.close(name);
             return None;
         };
-        let split = Split::new(traffic, ready, self.trials.open(name, traffic));
+        let split = Split::new(traffic, ready, &self.trials.open(name, traffic));
         Some(split.with_shadow(self.open_shadow(name, model, ready)))
     }
 

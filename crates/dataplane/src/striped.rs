@@ -26,9 +26,14 @@ pub(crate) struct Striped<T>([Padded<T>; STRIPES]);
 /// On cache lines of its own: processors fetch them in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Padded<T>(T);
+pub(crate) struct Padded<T>(pub(crate) T);
 
 impl<T> Striped<T> {
+    /// Copies that this makes.
+    pub(crate) fn new(make: impl Fn() -> T) -> Self {
+        Self(std::array::from_fn(|_| Padded(make())))
+    }
+
     /// This thread's copy.
     pub(crate) fn mine(&self) -> &T {
         let [first, ..] = &self.0;

@@ -19,7 +19,7 @@ _RECONNECT_MAX_MS: Final = 2_000
 """Between attempts to connect; gRPC's own two minutes are longer than any restart."""
 
 _ARM: Final = "x-understudy-arm"
-_REASON: Final = "x-understudy-reason"
+_REASON: Final = "; reason="
 _REQUEST_ID: Final = "x-request-id"
 """Metadata of an answer from a model whose traffic is split; an id where something is kept under it."""
 
@@ -84,8 +84,8 @@ def build_failure(error: grpc.RpcError) -> Failure:
 def build_reply(message: bytes, metadata: Iterable[tuple[str, str | bytes]] | None) -> Reply:
     """What gRPC received, with what the server says of it."""
     said = {key: value for key, value in metadata or () if isinstance(value, str)}
-    arm, reason = said.get(_ARM), said.get(_REASON)
-    if arm is None or reason is None:
+    arm, _, reason = said.get(_ARM, "").partition(_REASON)
+    if not reason:
         return Reply(message)
     return Reply(message, Served(arm, reason, said.get(_REQUEST_ID)))
 

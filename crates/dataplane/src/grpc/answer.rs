@@ -20,7 +20,8 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
-const CONTENT_TYPE_GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+/// Of every answer.
+pub(super) const CONTENT_TYPE: &str = "application/grpc";
 
 /// Status texts are cut to this many bytes, as TensorFlow Serving does: they travel in a header.
 const STATUS_TEXT_BYTES_MAX: usize = 1024;
@@ -70,9 +71,9 @@ pub(super) fn body(message: Bytes, mut held: Held) -> Result<AnswerBody, Error> 
     Ok(AnswerBody { kind: Kind::Message(Some(Framed::message(message)?)), _held: Some(held) })
 }
 
-/// An answer, whose metadata is this and what every answer has.
+/// An answer, whose metadata is this, the type of its content among it; none: that alone.
 pub(super) fn answer(body: Result<AnswerBody, Error>, metadata: Option<HeaderMap>) -> Response<AnswerBody> {
-    let metadata = metadata.unwrap_or_default();
+    let metadata = metadata.unwrap_or_else(bare);
     match body {
         Ok(body) => grpc_response(body, metadata),
         Err(cause) => status(&cause, metadata),
@@ -81,7 +82,7 @@ pub(super) fn answer(body: Result<AnswerBody, Error>, metadata: Option<HeaderMap
 
 /// A status and nothing else.
 pub(super) fn error(error: &Error) -> Response<AnswerBody> {
-    status(error, HeaderMap::new())
+    status(error, bare())
 }
 
 fn status(error: &Error, metadata: HeaderMap) -> Response<AnswerBody> {
@@ -124,8 +125,14 @@ pub(super) fn stream(
     })
 }
 
-fn grpc_response(body: AnswerBody, mut metadata: HeaderMap) -> Response<AnswerBody> {
-    metadata.insert(header::CONTENT_TYPE, CONTENT_TYPE_GRPC);
+/// What an answer says that says nothing more.
+fn bare() -> HeaderMap {
+    let mut metadata = HeaderMap::new();
+    metadata.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+    metadata
+}
+
+fn grpc_response(body: AnswerBody, metadata: HeaderMap) -> Response<AnswerBody> {
     let mut response = Response::new(body);
     *response.headers_mut() = metadata;
     response

@@ -136,8 +136,8 @@ impl<M: Methods> GrpcDoor<M> {
         // To other requests the answer's model_spec says enough.
         let served = outcome.served.filter(|served| served.assignment.is_some());
         let said = served.map(|served| match &body {
-            Ok(_) => served.headers_beside_message(),
-            Err(_) => served.headers(),
+            Ok(_) => served.headers_beside_message(answer::CONTENT_TYPE),
+            Err(_) => served.headers(answer::CONTENT_TYPE),
         });
         answer::answer(body, said)
     }

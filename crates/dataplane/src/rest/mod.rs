@@ -163,7 +163,10 @@ impl From<Reply> for Said {
 /// What inference came to, and who answered.
 impl From<Outcome> for Said {
     fn from(Outcome { answer, served }: Outcome) -> Self {
-        let headers = served.map(|served| served.headers()).unwrap_or_default();
+        let Some(served) = served else {
+            return answer.map_or_else(Self::from, |body| reply::json(body).into());
+        };
+        let headers = served.headers(reply::JSON);
         match answer {
             Ok(body) => reply::json_saying(body, headers).into(),
             Err(error) => Self { code: error.code, reply: reply::error_saying(&error, headers) },
@@ -330,15 +333,11 @@ mod tests {
         let remembering = Some(Remembering { output: None, window_s: 60.0 });
         house.publish_split("m", &[1], Some(&TrafficSettings { remembering, ..traffic(2, 0) }));
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let mut said = vec![
-            version,
-            pair("x-understudy-arm", "baseline"),
-            pair("x-understudy-reason", "sticky"),
-            pair("x-request-id", "r-1"),
-        ];
+        let mut said =
+            vec![version, pair("x-understudy-arm", "baseline; reason=sticky"), pair("x-request-id", "r-1")];
         assert_eq!(ask(&house, post("1"), false).await, (200, said.clone()));
         assert_eq!(ask(&house, post("13"), false).await, (400, said.clone()));
-        let exposed = "X-Understudy-Version, X-Understudy-Arm, X-Understudy-Reason, X-Request-Id";
+        let exposed = "X-Understudy-Version, X-Understudy-Arm, X-Request-Id";
         said.push(pair("access-control-expose-headers", exposed));
         assert_eq!(ask(&house, post("1"), true).await, (200, said));
         let status = request(Method::GET, "/v1/models/m", None);
@@ -349,7 +348,9 @@ mod tests {
     async fn reason(house: &House, path: &str, body: &str) -> (u16, String) {
         let request = Request::post(path).body(Bytes::from(body.to_owned())).unwrap();
         let reply = handle(&house.plane, request, &options(false)).await;
-        (reply.status().as_u16(), reply.headers()["x-understudy-reason"].to_str().unwrap().to_owned())
+        let (_, reason) =
+            reply.headers()["x-understudy-arm"].to_str().unwrap().split_once("; reason=").unwrap();
+        (reply.status().as_u16(), reason.to_owned())
     }
 
     #[tokio::test]

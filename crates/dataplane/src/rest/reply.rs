@@ -10,7 +10,10 @@ use http_body_util::Full;
 const ASKED_WITH: &str = "Content-Type, X-Routing-Key, X-Understudy-Version, X-Request-Id";
 
 /// Headers that a script may read, of an answer that has them.
-const ANSWERED_WITH: &str = "X-Understudy-Version, X-Understudy-Arm, X-Understudy-Reason, X-Request-Id";
+const ANSWERED_WITH: &str = "X-Understudy-Version, X-Understudy-Arm, X-Request-Id";
+
+/// The content type of answers to clients of TensorFlow Serving.
+pub const JSON: &str = "application/json";
 
 /// What every answer of this door is.
 pub type Reply = Response<Full<Bytes>>;
@@ -18,22 +21,22 @@ pub type Reply = Response<Full<Bytes>>;
 /// 200 with a JSON body.
 #[must_use]
 pub fn json(body: impl Into<Bytes>) -> Reply {
-    json_saying(body, HeaderMap::new())
+    json_saying(body, of_type(JSON))
 }
 
-/// The same with these headers, too.
+/// The same with these headers, [`JSON`] as the content type among them.
 #[must_use]
 pub fn json_saying(body: impl Into<Bytes>, headers: HeaderMap) -> Reply {
-    typed(StatusCode::OK, body.into(), "application/json", headers)
+    with_headers(StatusCode::OK, body.into(), headers)
 }
 
 /// The error as clients of TensorFlow Serving read it: its code as the HTTP status, its text in a JSON object.
 #[must_use]
 pub fn error(error: &Error) -> Reply {
-    error_saying(error, HeaderMap::new())
+    error_saying(error, of_type(JSON))
 }
 
-/// The same with these headers, too.
+/// The same with these headers, [`JSON`] as the content type among them.
 #[must_use]
 pub fn error_saying(error: &Error, headers: HeaderMap) -> Reply {
     let mut writer = Writer::default();
@@ -42,7 +45,7 @@ pub fn error_saying(error: &Error, headers: HeaderMap) -> Reply {
     writer.string(error.message.as_bytes());
     writer.end_object();
     let status = StatusCode::from_u16(error.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    typed(status, writer.finish().into(), "application/json", headers)
+    with_headers(status, writer.finish().into(), headers)
 }
 
 /// An empty body and no content type: what OPTIONS is answered with.
@@ -57,7 +60,7 @@ pub fn empty(status: StatusCode) -> Reply {
 #[must_use]
 pub fn page(status: StatusCode) -> Reply {
     let text = format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n");
-    let mut reply = typed(status, text.into(), "text/html", HeaderMap::new());
+    let mut reply = with_headers(status, text.into(), of_type("text/html"));
     reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     reply
 }
@@ -65,7 +68,7 @@ pub fn page(status: StatusCode) -> Reply {
 /// Text for people and for Prometheus.
 #[must_use]
 pub fn text(status: StatusCode, text: impl Into<Bytes>) -> Reply {
-    typed(status, text.into(), "text/plain", HeaderMap::new())
+    with_headers(status, text.into(), of_type("text/plain"))
 }
 
 /// Lets a browser's script of any origin read the answer.
@@ -81,8 +84,13 @@ pub fn with_cors(mut reply: Reply) -> Reply {
     reply
 }
 
-fn typed(status: StatusCode, body: Bytes, content_type: &'static str, mut headers: HeaderMap) -> Reply {
+fn of_type(content_type: &'static str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers
+}
+
+fn with_headers(status: StatusCode, body: Bytes, headers: HeaderMap) -> Reply {
     let mut reply = Response::new(Full::new(body));
     *reply.status_mut() = status;
     *reply.headers_mut() = headers;

@@ -1,13 +1,13 @@
 //! What one request is for its trial, from its arrival to its end.
 
-use super::caller::RequestId;
+use super::{caller::RequestId, split::Held};
 use crate::{
     error::Code,
     inference::SignatureRun,
     servable::Handle,
     shadow::{Shadow, Who},
     tensor::Tensor,
-    trial::{Answerer, Ended, Epoch, Observed},
+    trial::{Answerer, Ended, Observed},
 };
 use std::{
     sync::{
@@ -83,7 +83,7 @@ pub enum Stage {
 /// Which version answers a request, why, and whose counts it adds to.
 #[derive(Debug)]
 pub struct Assignment {
-    pub(super) epoch: Arc<Epoch>,
+    pub(super) epoch: Held,
     pub(super) assigned: Arm,
     pub(super) answers: Arm,
     pub(super) reason: Reason,
@@ -157,7 +157,7 @@ impl Assignment {
         let &Self { answers: arm, reason, key, .. } = self;
         let (request_id, version) = (self.request_id().map(RequestId::as_str), handle.slot().version());
         let observed = Observed { signatures: handle.model().signatures(), run, outputs };
-        if self.epoch.observe(Answerer { arm, reason, key, request_id, version }, observed) {
+        if self.epoch.0.observe(Answerer { arm, reason, key, request_id, version }, observed) {
             self.is_invalid.store(true, Ordering::Relaxed);
         }
     }
@@ -166,7 +166,7 @@ impl Assignment {
     pub(crate) fn record(&self, code: Code, took: Duration) {
         let &Self { assigned, reason, key, .. } = self;
         let (stage, is_invalid) = (self.stage(), self.is_invalid.load(Ordering::Relaxed));
-        self.epoch.record(&Ended { assigned, reason, key, stage, is_invalid, code, took });
+        self.epoch.0.record(&Ended { assigned, reason, key, stage, is_invalid, code, took });
     }
 
     fn stage(&self) -> Stage {

@@ -4,16 +4,17 @@ use super::{
     assignment::{Arm, Assignment, Reason},
     caller::{REQUEST_ID, VERSION},
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::{cell::RefCell, sync::Arc};
 
+/// Both in one, as a structured field (RFC 9651): each further header of an answer costs about as much as finding out
+/// who answers.
 const ARM: HeaderName = HeaderName::from_static("x-understudy-arm");
-const REASON: HeaderName = HeaderName::from_static("x-understudy-reason");
 
 /// All that an answer may say.
 #[must_use]
-pub fn answer_header_names() -> [HeaderName; 4] {
-    [VERSION, ARM, REASON, REQUEST_ID]
+pub fn answer_header_names() -> [HeaderName; 3] {
+    [VERSION, ARM, REQUEST_ID]
 }
 
 /// Who answered a request.
@@ -26,20 +27,20 @@ pub struct Served {
 }
 
 impl Served {
-    /// What an answer's headers begin with: version, arm, reason and request id.
-    pub(crate) fn headers(&self) -> HeaderMap {
-        self.headers_saying(Some(self.version))
+    /// An answer's headers: the type of its content, version, arm, reason and request id.
+    pub(crate) fn headers(&self, content_type: &'static str) -> HeaderMap {
+        self.headers_saying(content_type, Some(self.version))
     }
 
     /// The same of an answer whose message names the version.
-    pub(crate) fn headers_beside_message(&self) -> HeaderMap {
-        self.headers_saying(None)
+    pub(crate) fn headers_beside_message(&self, content_type: &'static str) -> HeaderMap {
+        self.headers_saying(content_type, None)
     }
 
-    fn headers_saying(&self, version: Option<i64>) -> HeaderMap {
+    fn headers_saying(&self, content_type: &'static str, version: Option<i64>) -> HeaderMap {
         let assignment = self.assignment.as_ref();
         let why = assignment.map(|assignment| (assignment.arm(), assignment.reason()));
-        let mut headers = kept(Said { version, why });
+        let mut headers = kept(Said { content_type, version, why });
         if let Some(id) = assignment.and_then(|assignment| assignment.request_id()) {
             headers.insert(REQUEST_ID, id.value());
         }
@@ -47,8 +48,8 @@ impl Served {
     }
 }
 
-/// Headers of most answers: these four and the type of their content.
-const SAID_MAX: usize = 5;
+/// Headers of an answer.
+const SAID_MAX: usize = 4;
 
 /// Combinations that one thread keeps.
 const KEPT_MAX: usize = 16;
@@ -75,6 +76,7 @@ fn kept(said: Said) -> HeaderMap {
 /// What many answers say alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Said {
+    content_type: &'static str,
     version: Option<i64>,
     why: Option<(Arm, Reason)>,
 }
@@ -82,12 +84,13 @@ struct Said {
 impl Said {
     fn headers(self) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(SAID_MAX);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
         if let Some(version) = self.version {
             headers.insert(VERSION, HeaderValue::from(version));
         }
         if let Some((arm, reason)) = self.why {
-            headers.insert(ARM, HeaderValue::from_static(arm.name()));
-            headers.insert(REASON, HeaderValue::from_static(reason.name()));
+            let text = format!("{}; reason={}", arm.name(), reason.name());
+            headers.insert(ARM, HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(arm.name())));
         }
         headers
     }

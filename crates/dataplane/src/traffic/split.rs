@@ -7,7 +7,13 @@ use super::{
     key::Key,
     settings::{BucketRange, TrafficSettings},
 };
-use crate::{error::Error, servable::Slot, shadow::Shadow, trial::Epoch};
+use crate::{
+    error::Error,
+    servable::Slot,
+    shadow::Shadow,
+    striped::{Padded, Striped},
+    trial::Epoch,
+};
 use http::HeaderName;
 use std::{fmt, sync::Arc};
 
@@ -32,9 +38,12 @@ pub(crate) struct Split {
     salt: Salt,
     /// Ascending.
     parts: Box<[Part]>,
-    epoch: Arc<Epoch>,
+    epoch: Striped<Held>,
     shadow: Option<Arc<Shadow>>,
 }
+
+/// An epoch as requests hold it: each counts itself in and out with its thread's own count.
+pub(super) type Held = Arc<Padded<Arc<Epoch>>>;
 
 /// A range of buckets.
 struct Part {
@@ -55,7 +64,7 @@ pub(crate) struct Place<'a> {
 
 impl Split {
     /// A split by settings that were checked; `ready` are the versions that answer.
-    pub(crate) fn new(settings: &TrafficSettings, ready: &[Arc<Slot>], epoch: Arc<Epoch>) -> Self {
+    pub(crate) fn new(settings: &TrafficSettings, ready: &[Arc<Slot>], epoch: &Arc<Epoch>) -> Self {
         let find = |version| ready.iter().find(|slot| slot.version() == version).cloned();
         let part = |range: BucketRange| Part {
             start: range.start,
@@ -69,7 +78,7 @@ impl Split {
             salt: Salt::new(&settings.salt),
             parts: settings.ascending().into_iter().map(part).collect(),
             settings: settings.clone(),
-            epoch,
+            epoch: Striped::new(|| Arc::new(Padded(Arc::clone(epoch)))),
             shadow: None,
         }
     }
@@ -114,11 +123,12 @@ impl Split {
     /// What the request is for the trial.
     pub(crate) fn assignment(&self, place: &Place<'_>, default: &Arc<Slot>, caller: &Caller) -> Assignment {
         let &Place { slot, assigned, reason, key } = place;
-        self.epoch.assign(assigned, reason, key);
+        let epoch = self.epoch.mine();
+        epoch.0.assign(assigned, reason, key);
         let shadow = self.shadow(slot, default, reason).cloned();
-        let is_kept = shadow.is_some() || self.epoch.remembers();
+        let is_kept = shadow.is_some() || epoch.0.remembers();
         Assignment {
-            epoch: Arc::clone(&self.epoch),
+            epoch: Arc::clone(epoch),
             assigned,
             answers: self.arm_of(slot, default),
             reason,
