@@ -126,7 +126,7 @@ bench-batching: setup ## Benchmark of batches against requests one by one; resul
 
 .PHONY: bench-rollouts
 bench-rollouts: setup ## Benchmarks of what rollouts cost and how long harm lasts; results go to benchmarks/results
-	$(call say,"Benchmarks of rollouts (about eight minutes)")
+	$(call say,"Benchmarks of rollouts (about a quarter of an hour)")
 	cargo bench --locked --package understudy-dataplane --bench trial_cost
 	$(BIN)/python -m benchmarks.rollouts
 	$(BIN)/python -m benchmarks.verdict
