@@ -1,7 +1,8 @@
 //! Jobs that wait for the worker: so many, so many bytes, and very few while requests themselves wait.
 //!
-//! Requests put in without waiting for anybody: who finds the queue in use drops its job. The worker may be kept from
-//! running while it takes a job out, and nobody may wait for a thread of the lowest priority.
+//! Requests put in without waiting for anybody: who finds the queue in use looks again for a moment, then drops its
+//! job. The worker may be kept from running while it takes a job out, and nobody may wait for a thread of the lowest
+//! priority.
 
 use super::{
     job::{Job, Taken},
@@ -16,7 +17,8 @@ use crate::{
 use bytes::Bytes;
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError, TryLockError},
+    hint,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
     time::Duration,
 };
 
@@ -25,6 +27,10 @@ const JOBS_MAX: usize = 64;
 
 /// Bytes of requests and answers that wait or are being compared, of all models.
 const BYTES_MAX: usize = 64 << 20;
+
+/// How often a request looks whether the queue is free, about a microsecond: ten times as long as a job takes to be
+/// taken out.
+const LOOKS: u32 = 64;
 
 /// What a job costs besides the elements of its tensors.
 const JOB_BYTES: usize = 1 << 10;
@@ -68,11 +74,7 @@ impl Queue {
         let charge = self.bytes.charge(bytes).map_err(|_| Shed::TooManyBytes)?;
         let outcome = if is_cut { outcome.map(detached) } else { outcome };
         let job = Job { shadow: Arc::clone(shadow), asked, outcome, who, is_due, _charge: charge };
-        let mut jobs = match self.jobs.try_lock() {
-            Ok(jobs) => jobs,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Err(Shed::QueueFull),
-        };
+        let mut jobs = self.lock_soon().ok_or(Shed::QueueFull)?;
         if jobs.is_closed {
             return Err(Shed::Stopping);
         }
@@ -81,6 +83,17 @@ impl Queue {
         }
         jobs.waiting.push_back(job);
         Ok(())
+    }
+
+    fn lock_soon(&self) -> Option<MutexGuard<'_, Jobs>> {
+        for _ in 0..LOOKS {
+            match self.jobs.try_lock() {
+                Ok(jobs) => return Some(jobs),
+                Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) => hint::spin_loop(),
+            }
+        }
+        None
     }
 
     pub(super) fn next(&self) -> Option<Job> {

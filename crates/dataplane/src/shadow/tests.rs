@@ -121,7 +121,9 @@ fn mirrored(x: f32, outcome: Result<Vec<Tensor>, Error>) -> Mirrored {
 
 /// Looks until it is so; how long that takes does not matter.
 fn until(is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
     while !is_so() {
+        assert!(begun.elapsed() < 4 * LONG, "what was waited for did not come");
         thread::sleep(Duration::from_millis(1));
     }
 }
