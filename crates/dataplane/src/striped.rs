@@ -3,6 +3,7 @@
 
 use std::{
     cell::Cell,
+    ops::Deref,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -27,6 +28,14 @@ pub(crate) struct Striped<T>([Padded<T>; STRIPES]);
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct Padded<T>(pub(crate) T);
+
+impl<T> Deref for Padded<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
 
 impl<T> Striped<T> {
     /// Copies that this makes.

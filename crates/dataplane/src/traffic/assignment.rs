@@ -157,7 +157,7 @@ impl Assignment {
         let &Self { answers: arm, reason, key, .. } = self;
         let (request_id, version) = (self.request_id().map(RequestId::as_str), handle.slot().version());
         let observed = Observed { signatures: handle.model().signatures(), run, outputs };
-        if self.epoch.0.observe(Answerer { arm, reason, key, request_id, version }, observed) {
+        if self.epoch.observe(Answerer { arm, reason, key, request_id, version }, observed) {
             self.is_invalid.store(true, Ordering::Relaxed);
         }
     }
@@ -166,7 +166,7 @@ impl Assignment {
     pub(crate) fn record(&self, code: Code, took: Duration) {
         let &Self { assigned, reason, key, .. } = self;
         let (stage, is_invalid) = (self.stage(), self.is_invalid.load(Ordering::Relaxed));
-        self.epoch.0.record(&Ended { assigned, reason, key, stage, is_invalid, code, took });
+        self.epoch.record(&Ended { assigned, reason, key, stage, is_invalid, code, took });
     }
 
     fn stage(&self) -> Stage {

@@ -124,9 +124,9 @@ impl Split {
     pub(crate) fn assignment(&self, place: &Place<'_>, default: &Arc<Slot>, caller: &Caller) -> Assignment {
         let &Place { slot, assigned, reason, key } = place;
         let epoch = self.epoch.mine();
-        epoch.0.assign(assigned, reason, key);
+        epoch.assign(assigned, reason, key);
         let shadow = self.shadow(slot, default, reason).cloned();
-        let is_kept = shadow.is_some() || epoch.0.remembers();
+        let is_kept = shadow.is_some() || epoch.remembers();
         Assignment {
             epoch: Arc::clone(epoch),
             assigned,
