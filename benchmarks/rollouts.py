@@ -13,7 +13,6 @@ machine's doing.
 import argparse
 import datetime as dt
 import json
-import random
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -43,7 +42,7 @@ from benchmarks.rollout_orders import (
 )
 from benchmarks.rounds import Say
 from benchmarks.server_process import ServerProcess
-from benchmarks.summary import merge, quantile
+from benchmarks.summary import Ratio, compare, merge, quantile
 
 ALONE, AGAIN, BY_CHANCE, BY_KEY = "no split", "no split again", "split by chance", "split by a key"
 SHADOWED = "10 % shadow"
@@ -51,7 +50,6 @@ CONCURRENCY = 32
 IDLE_SHARE = 0.2
 """An idle server is asked so much of what a saturated one answers."""
 LOWER, MIDDLE, UPPER = 0.25, 0.5, 0.75
-DRAWS = 1_000
 SPIN_US = 200
 """How long a run computes where there is a shadow: its cost is a second run."""
 SPLIT = {"shadow": None, "steps": [{"weight": "50 %", "dwell": "1 d"}]}
@@ -99,14 +97,6 @@ class Side:
         """Measures once."""
         load = replace(load, headers=(self.header,), model=self.question.folder.name)
         return measure(server, load, self.question)
-
-
-class Ratio(msgspec.Struct, frozen=True, kw_only=True):
-    """How two sides compare, and within which bounds chance leaves it nine times in ten."""
-
-    ratio: float
-    low: float
-    high: float
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,6 +152,8 @@ class RolloutResults(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured, where and how.
 
     Attributes:
+        split_length: how long each side of a split was measured.
+        shadow_length: the same of a shadow.
         split: rows of sides without a shadow.
         shadow: the others.
         mirrored: requests that were drawn for the shadow, all in all.
@@ -241,20 +233,6 @@ def build_row(
         p99_ratio=compare(p99(own), p99(alone), MIDDLE),
         cpu_ratio=compare(cpu_us(own), cpu_us(alone), LOWER),
     )
-
-
-def compare(own: Sequence[float], alone: Sequence[float], share: float) -> Ratio:
-    """The ratio of two sides' values at this share of their rounds; its bounds by drawing rounds again."""
-    rounds = list(zip(own, alone, strict=True))
-    draw = random.Random(0)  # noqa: S311 - nothing is secret
-    drawn = sorted(_ratio(draw.choices(rounds, k=len(rounds)), share) for _ in range(DRAWS))
-    return Ratio(ratio=_ratio(rounds, share), low=drawn[DRAWS // 20], high=drawn[-1 - DRAWS // 20])
-
-
-def _ratio(rounds: Sequence[tuple[float, float]], share: float) -> float:
-    place = int(share * (len(rounds) - 1))
-    own, alone = (sorted(each[side] for each in rounds)[place] for side in (0, 1))
-    return round(own / alone, 3)
 
 
 def run(folder: Path, command: str, lengths: tuple[Length, Length], say: Say) -> RolloutResults:

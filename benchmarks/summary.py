@@ -1,11 +1,15 @@
 """From measurements to the numbers that are published: pure functions of what was measured."""
 
+import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.load import Load, Measurement
+
+DRAWS = 1_000
+"""Of rounds, for the bounds of a ratio."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,3 +104,26 @@ def quantile(histogram: Counter[float], share: float) -> float:
 def pair_ratios(above: Sequence[float], below: Sequence[float], *, digits: int = 2) -> list[float]:
     """Ratio of each round to the round beside it: what drifts on the machine over minutes cancels out."""
     return [round(top / bottom, digits) for top, bottom in zip(above, below, strict=True) if bottom > 0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """How two sides compare, and within which bounds chance leaves it nine times in ten."""
+
+    ratio: float
+    low: float
+    high: float
+
+
+def compare(own: Sequence[float], alone: Sequence[float], share: float) -> Ratio:
+    """The ratio of two sides' values at this share of their rounds; its bounds by drawing rounds again."""
+    rounds = list(zip(own, alone, strict=True))
+    draw = random.Random(0)  # noqa: S311 - nothing is secret
+    drawn = sorted(_ratio(draw.choices(rounds, k=len(rounds)), share) for _ in range(DRAWS))
+    return Ratio(ratio=_ratio(rounds, share), low=drawn[DRAWS // 20], high=drawn[-1 - DRAWS // 20])
+
+
+def _ratio(rounds: Sequence[tuple[float, float]], share: float) -> float:
+    place = int(share * (len(rounds) - 1))
+    own, alone = (sorted(each[side] for each in rounds)[place] for side in (0, 1))
+    return round(own / alone, 3)

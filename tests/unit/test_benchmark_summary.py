@@ -3,7 +3,7 @@
 from collections import Counter
 
 from benchmarks.load import Load, Measurement
-from benchmarks.summary import Series, merge, pair_ratios, quantile, summarize
+from benchmarks.summary import Series, compare, merge, pair_ratios, quantile, summarize
 
 
 def measured(throughput: float, histogram: dict[float, int], *, failed: int = 0) -> Measurement:
@@ -58,3 +58,14 @@ def test_a_load_spreads_grpc_over_connections_of_eight_streams_and_gives_rest_on
 
     assert [connections("grpc", concurrency) for concurrency in (1, 8, 64)] == [1, 1, 8]
     assert [connections("rest", concurrency) for concurrency in (1, 8, 64)] == [1, 8, 64]
+
+
+def test_two_sides_are_compared_at_one_share_of_their_rounds_and_chance_has_its_bounds() -> None:
+    alone = [100.0 + number for number in range(41)]
+    same = compare(alone, alone, 0.75)
+    assert (same.ratio, same.low, same.high) == (1.0, 1.0, 1.0)
+    half = compare([value / 2 for value in alone], alone, 0.25)
+    assert (half.ratio, half.low, half.high) == (0.5, 0.5, 0.5)
+    other = compare(alone[::-1], alone, 0.75)
+    assert other.ratio == 1.0
+    assert other.low < 1.0 < other.high
