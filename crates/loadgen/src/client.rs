@@ -16,7 +16,7 @@ pub(crate) const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// After a failed connection attempt a worker rests, so that a server that is gone is not hammered.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(20);
 
-/// Sends the plan's request, again and again.
+/// Asks the plan's questions, again and again.
 pub(crate) enum Client {
     Grpc(GrpcClient),
     Rest(Box<RestClient>),
@@ -44,11 +44,11 @@ impl Client {
         Ok(clients)
     }
 
-    /// Sends the request once and waits for its answer.
-    pub(crate) async fn call(&mut self, limit: Duration) -> Result<Answer, Failure> {
+    /// Asks the question of this number once and waits for its answer.
+    pub(crate) async fn call(&mut self, question: usize, limit: Duration) -> Result<Answer, Failure> {
         let outcome = match self {
-            Self::Grpc(client) => timeout(limit, client.call()).await,
-            Self::Rest(client) => timeout(limit, client.call()).await,
+            Self::Grpc(client) => timeout(limit, client.call(question)).await,
+            Self::Rest(client) => timeout(limit, client.call(question)).await,
         };
         outcome.unwrap_or_else(|_| Err(Failure::new(FailureKind::Timeout, format!("no answer in {limit:?}"))))
     }
@@ -72,4 +72,9 @@ pub(crate) async fn dial(plan: &Plan) -> Result<TcpStream, Failure> {
 /// The connection could not be made, or is gone.
 pub(crate) fn lost(reason: impl std::fmt::Display) -> Failure {
     Failure::new(FailureKind::Connection, reason)
+}
+
+/// The plan has no question of this number; whoever numbers them is in this program.
+pub(crate) fn no_such_question() -> Failure {
+    Failure::new(FailureKind::Malformed, "no such question")
 }

@@ -16,8 +16,9 @@ use tokio::sync::Mutex;
 
 use crate::{
     answers::{Answer, Failure, FailureKind, read_predict_response},
-    client::{ANSWER_BYTES_MAX, dial, lost},
+    client::{ANSWER_BYTES_MAX, dial, lost, no_such_question},
     options::Plan,
+    question::Question,
 };
 
 /// Large enough that no answer waits for a window update.
@@ -31,18 +32,20 @@ const PREDICT: &str = "/tensorflow.serving.PredictionService/Predict";
 /// One connection, made anew when it is lost; the number counts how often.
 pub(crate) struct GrpcConnection {
     plan: Arc<Plan>,
-    request: Request<()>,
-    body: Bytes,
+    /// Head and body, one pair for each question of the plan.
+    requests: Vec<(Request<()>, Bytes)>,
     current: Mutex<(u64, SendRequest<Bytes>)>,
 }
 
 impl GrpcConnection {
     /// Connects.
     pub(crate) async fn open(plan: &Arc<Plan>) -> Result<Arc<Self>, String> {
-        let request = template(plan)?;
-        let body = framed(plan.body.as_deref().unwrap_or_default())?;
+        let request = |question: &Question| {
+            Ok((template(plan, question)?, framed(question.body.as_deref().unwrap_or_default())?))
+        };
+        let requests = plan.questions.iter().map(request).collect::<Result<_, String>>()?;
         let sender = handshake(plan).await.map_err(|failure| failure.text)?;
-        Ok(Arc::new(Self { plan: Arc::clone(plan), request, body, current: Mutex::new((0, sender)) }))
+        Ok(Arc::new(Self { plan: Arc::clone(plan), requests, current: Mutex::new((0, sender)) }))
     }
 
     /// One worker's client on this connection.
@@ -69,24 +72,29 @@ pub(crate) struct GrpcClient {
 }
 
 impl GrpcClient {
-    /// Sends the request once.
-    pub(crate) async fn call(&mut self) -> Result<Answer, Failure> {
+    /// Asks the question of this number once.
+    pub(crate) async fn call(&mut self, number: usize) -> Result<Answer, Failure> {
         self.ready().await?;
-        let request = self.connection.request.clone();
-        let (response, mut stream) = self.sender.send_request(request, false).map_err(lost)?;
-        stream.send_data(self.connection.body.clone(), true).map_err(lost)?;
-        let (head, mut body) = response.await.map_err(lost)?.into_parts();
+        let connection = &self.connection;
+        let (Some(question), Some((request, body))) =
+            (connection.plan.questions.get(number), connection.requests.get(number))
+        else {
+            return Err(no_such_question());
+        };
+        let (response, mut stream) = self.sender.send_request(request.clone(), false).map_err(lost)?;
+        stream.send_data(body.clone(), true).map_err(lost)?;
+        let (head, mut answer) = response.await.map_err(lost)?.into_parts();
         if !head.status.is_success() {
             return Err(Failure::new(FailureKind::Http(head.status.as_u16()), head.status));
         }
-        let message = collect(&mut body).await?;
-        let trailers = body.trailers().await.map_err(lost)?;
+        let message = collect(&mut answer).await?;
+        let trailers = answer.trailers().await.map_err(lost)?;
         check_status(trailers.as_ref().unwrap_or(&head.headers))?;
         let message = unframed(message)?;
-        if self.connection.plan.path != PREDICT {
+        if question.path != PREDICT {
             return Ok(Answer::default());
         }
-        read_predict_response(message, self.connection.plan.expectations.as_ref())
+        read_predict_response(message, question.expectations.as_ref())
     }
 
     /// Waits for room for one more stream; on a new connection when the old one takes no more.
@@ -112,14 +120,14 @@ async fn handshake(plan: &Plan) -> Result<SendRequest<Bytes>, Failure> {
     Ok(sender)
 }
 
-fn template(plan: &Plan) -> Result<Request<()>, String> {
-    let mut request = Request::post(format!("http://{}{}", plan.address, plan.path))
+fn template(plan: &Plan, question: &Question) -> Result<Request<()>, String> {
+    let mut request = Request::post(format!("http://{}{}", plan.address, question.path))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
         .header("user-agent", "understudy-loadgen")
         .body(())
         .map_err(|error| format!("cannot build the request: {error}"))?;
-    request.headers_mut().extend(plan.headers.clone());
+    request.headers_mut().extend(question.headers.clone());
     Ok(request)
 }
 

@@ -1,5 +1,5 @@
-//! `understudy-loadgen`: drives a server on this machine with one request over and over, and reports what came
-//! back as one JSON object on stdout.
+//! `understudy-loadgen`: drives a server on this machine with one request over and over, or with several that
+//! take turns, and reports what came back as one JSON object on stdout.
 //!
 //! One thread does everything: it shares the machine with the server it measures, so a core of its own would be
 //! a core taken away. Nothing here knows about rollouts or versions beyond counting which one answered.
@@ -12,12 +12,14 @@ mod grpc;
 mod latencies;
 mod options;
 mod pace;
+mod question;
 mod report;
 mod rest;
 mod run;
 mod stop;
 mod tally;
 mod timeline;
+mod turns;
 
 use std::process::ExitCode;
 

@@ -1,12 +1,13 @@
 //! The command line, and its limits: arguments become a [`Plan`], which needs no further checking.
 
-use std::{fs, net::IpAddr, net::SocketAddr, path::Path, path::PathBuf, time::Duration};
+use std::{iter, net::IpAddr, net::SocketAddr, path::PathBuf, time::Duration};
 
-use bytes::Bytes;
 use clap::{Parser, ValueEnum};
-use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::expectations::Expectations;
+use crate::{
+    pace::Loop,
+    question::{self, Description, Question, Side},
+};
 
 const CONNECTIONS_MAX: usize = 4_096;
 const STREAMS_PER_CONNECTION_MAX: usize = 1_024;
@@ -14,11 +15,13 @@ const CONCURRENCY_MAX: usize = 16_384;
 const DURATION_S_MAX: f64 = 3_600.0;
 const REQUESTS_MAX: u64 = 1_000_000_000;
 const RATE_MAX: f64 = 1_000_000.0;
-const BODY_BYTES_MAX: u64 = 256 << 20;
-const HEADERS_MAX: usize = 64;
 const TIMEOUT_S_MAX: f64 = 600.0;
 const BUCKET_MS_MIN: u64 = 10;
 const BUCKETS_MAX: u64 = 100_000;
+const BESIDE_MAX: usize = 15;
+/// Every turn's time is kept: at this least, and any rate that one thread can ask at, a million of them at most.
+const TURN_REQUESTS_MIN: u64 = 100;
+const TURN_REQUESTS_MAX: u64 = 1_000_000;
 
 /// Which door is driven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -57,6 +60,14 @@ pub(crate) struct Arguments {
     /// Requests at once on each connection. HTTP/1.1 carries one, so REST opens connections * this many.
     #[arg(long, default_value_t = 1)]
     streams_per_connection: usize,
+    /// File with what takes turns with the request described here: a JSON list of requests, asked one after the
+    /// other. Each is an object with `path`, `body`, `header` (a list) and `expect_output_by_version`, as the options
+    /// of these names. May be given several times.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "record"])]
+    beside: Vec<PathBuf>,
+    /// Requests in each turn, with --beside. The next turn begins when the last of them is answered.
+    #[arg(long, default_value_t = 1_000, requires = "beside")]
+    turn_requests: u64,
     /// Seconds to run at most.
     #[arg(long, default_value_t = 10.0)]
     duration: f64,
@@ -94,10 +105,12 @@ pub(crate) struct Arguments {
 pub(crate) struct Plan {
     pub(crate) protocol: Protocol,
     pub(crate) address: SocketAddr,
-    pub(crate) path: String,
-    pub(crate) body: Option<Bytes>,
-    /// Beside those that the protocol asks for.
-    pub(crate) headers: HeaderMap,
+    /// All that is asked, by its number.
+    pub(crate) questions: Vec<Question>,
+    /// Which take turns where there are several; at least one.
+    pub(crate) sides: Vec<Side>,
+    /// In one turn.
+    pub(crate) turn_requests: u64,
     pub(crate) connections: usize,
     pub(crate) streams_per_connection: usize,
     pub(crate) duration: Duration,
@@ -106,7 +119,6 @@ pub(crate) struct Plan {
     pub(crate) rate: Option<f64>,
     pub(crate) timeout: Duration,
     pub(crate) record: Option<PathBuf>,
-    pub(crate) expectations: Option<Expectations>,
     pub(crate) timeline_bucket: Duration,
     pub(crate) histogram: bool,
     pub(crate) progress: bool,
@@ -114,6 +126,15 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// What makes a request due.
+    pub(crate) fn pace(&self) -> Loop {
+        match (self.rate, self.sides.len()) {
+            (Some(rate), _) => Loop::Open { rate },
+            (None, 1) => Loop::Closed,
+            (None, sides) => Loop::Turns { sides, requests: self.turn_requests },
+        }
+    }
+
     /// Checks every argument; the reason says which one is wrong and what is allowed.
     pub(crate) fn from_arguments(arguments: Arguments) -> Result<Self, String> {
         let concurrency = arguments.connections.saturating_mul(arguments.streams_per_connection);
@@ -124,13 +145,22 @@ impl Plan {
         within("--timeout", arguments.timeout, 0.001, TIMEOUT_S_MAX)?;
         within("--requests", arguments.requests.unwrap_or(1), 1, REQUESTS_MAX)?;
         within("--rate", arguments.rate.unwrap_or(1.0), 0.01, RATE_MAX)?;
+        within("the number of --beside", arguments.beside.len(), 0, BESIDE_MAX)?;
+        within("--turn-requests", arguments.turn_requests, TURN_REQUESTS_MIN, TURN_REQUESTS_MAX)?;
         let duration = Duration::from_secs_f64(arguments.duration);
+        let own = Description {
+            path: arguments.path,
+            body: arguments.body,
+            header: arguments.header,
+            expect_output_by_version: arguments.expect_output_by_version,
+        };
+        let (questions, sides) = question::number(sides(arguments.protocol, own, &arguments.beside)?);
         Ok(Self {
             protocol: arguments.protocol,
             address: loopback(&arguments.address)?,
-            path: checked_path(arguments.path)?,
-            body: read_body(arguments.protocol, arguments.body.as_deref())?,
-            headers: read_headers(&arguments.header)?,
+            questions,
+            sides,
+            turn_requests: arguments.turn_requests,
             connections: arguments.connections,
             streams_per_connection: arguments.streams_per_connection,
             duration,
@@ -138,11 +168,6 @@ impl Plan {
             rate: arguments.rate,
             timeout: Duration::from_secs_f64(arguments.timeout),
             record: arguments.record,
-            expectations: arguments
-                .expect_output_by_version
-                .as_deref()
-                .map(Expectations::read)
-                .transpose()?,
             timeline_bucket: bucket(arguments.timeline_bucket_ms, duration)?,
             histogram: arguments.histogram,
             progress: arguments.progress,
@@ -151,7 +176,20 @@ impl Plan {
     }
 }
 
-fn within<T: Copy + PartialOrd + std::fmt::Display>(
+/// The request of the command line, and those beside it.
+fn sides(protocol: Protocol, own: Description, beside: &[PathBuf]) -> Result<Vec<Vec<Question>>, String> {
+    let read =
+        |described: Vec<Description>| described.into_iter().map(|one| one.question(protocol)).collect();
+    let others = beside.iter().map(|file| {
+        Description::read(file)
+            .and_then(read)
+            .map_err(|reason| format!("--beside {}: {reason}", file.display()))
+    });
+    iter::once(read(vec![own])).chain(others).collect()
+}
+
+/// The reason says what is allowed.
+pub(crate) fn within<T: Copy + PartialOrd + std::fmt::Display>(
     name: &str,
     value: T,
     low: T,
@@ -177,39 +215,6 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
     Err(format!("--address must be on the loopback interface (127.0.0.1, [::1] or localhost), not {ip}"))
 }
 
-fn checked_path(path: String) -> Result<String, String> {
-    if path.starts_with('/') && path.parse::<http::uri::PathAndQuery>().is_ok() {
-        return Ok(path);
-    }
-    Err(format!("--path must be an absolute path such as /v1/models/NAME:predict, not {path:?}"))
-}
-
-fn read_body(protocol: Protocol, file: Option<&Path>) -> Result<Option<Bytes>, String> {
-    let Some(file) = file else {
-        return match protocol {
-            Protocol::Rest => Ok(None),
-            Protocol::Grpc => Err("--body is needed for gRPC: a file with the serialized request".to_owned()),
-        };
-    };
-    let problem = |reason: String| format!("--body {}: {reason}", file.display());
-    let size = fs::metadata(file).map_err(|error| problem(error.to_string()))?.len();
-    within("size of --body", size, 0, BODY_BYTES_MAX)?;
-    fs::read(file).map(|content| Some(content.into())).map_err(|error| problem(error.to_string()))
-}
-
-fn read_headers(given: &[String]) -> Result<HeaderMap, String> {
-    within("the number of --header", given.len(), 0, HEADERS_MAX)?;
-    let header = |text: &String| {
-        let (name, value) = text.split_once('=')?;
-        Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
-    };
-    let read = given.iter().map(|text| {
-        header(text)
-            .ok_or_else(|| format!("--header must be NAME=VALUE such as x-routing-key=ada, not {text:?}"))
-    });
-    read.collect()
-}
-
 fn bucket(milliseconds: u64, duration: Duration) -> Result<Duration, String> {
     within("--timeline-bucket-ms", milliseconds, BUCKET_MS_MIN, BUCKETS_MAX)?;
     let buckets = duration.as_millis() / u128::from(milliseconds);
@@ -223,7 +228,7 @@ fn bucket(milliseconds: u64, duration: Duration) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)] // a test may fail by panicking
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test may fail by panicking
 
     use super::*;
 
@@ -255,6 +260,7 @@ mod tests {
             &["--rate", "1e9"],
             &["--timeout", "601"],
             &["--timeline-bucket-ms", "9"],
+            &["--turn-requests", "99", "--beside", "any"],
         ];
         for case in cases {
             let arguments: Vec<&str> = ["--address", "127.0.0.1:80"].iter().chain(*case).copied().collect();
@@ -266,7 +272,10 @@ mod tests {
     #[test]
     fn headers_are_read_or_refused() {
         let with = |header| plan(&["--address", "127.0.0.1:80", "--header", header]);
-        assert_eq!(with("X-Routing-Key=a=b").unwrap().headers.get("x-routing-key").unwrap(), "a=b");
+        assert_eq!(
+            with("X-Routing-Key=a=b").unwrap().questions[0].headers.get("x-routing-key").unwrap(),
+            "a=b"
+        );
         for bad in ["x-routing-key", "a b=c", "=c", "a=\n"] {
             assert!(with(bad).unwrap_err().contains("--header must be NAME=VALUE"), "{bad}");
         }

@@ -1,13 +1,17 @@
 //! The report: one JSON object; times in microseconds unless a name says otherwise.
 
-use std::{collections::BTreeMap, time::SystemTime, time::UNIX_EPOCH};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     cost::ThreadCost,
     latencies::{lossy, rounded},
     options::Plan,
+    question::Side,
     stop::StoppedBy,
     tally::Tally,
 };
@@ -21,36 +25,75 @@ pub(crate) struct Circumstances {
     pub(crate) cost: Option<ThreadCost>,
 }
 
-/// Everything that a run found.
-pub(crate) fn report(plan: &Plan, tally: &Tally, circumstances: Circumstances) -> Value {
-    let requests = tally.ok + tally.failed;
-    let elapsed_s = tally.elapsed.as_secs_f64();
+/// Everything that a run found: of one request, or side by side of those that took turns, with how long each turn
+/// took, round by round.
+pub(crate) fn report(
+    plan: &Plan,
+    tallies: &[Tally],
+    rounds: Option<Vec<Vec<Duration>>>,
+    circumstances: Circumstances,
+) -> Value {
+    let requests = tallies.iter().map(requests).sum();
     let started = circumstances.started_at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let mut report = json!({
-        "concurrency": plan.connections * plan.streams_per_connection,
-        "started_at_unix_ms": u64::try_from(started.as_millis()).unwrap_or(u64::MAX),
-        "stopped_by": circumstances.stopped_by.to_string(),
-        "elapsed_s": elapsed_s,
-        "requests": requests,
+    let mut report = Map::new();
+    let mut add = |name: &str, value: Value| report.insert(name.to_owned(), value);
+    add("concurrency", json!(plan.connections * plan.streams_per_connection));
+    add("started_at_unix_ms", json!(u64::try_from(started.as_millis()).unwrap_or(u64::MAX)));
+    add("stopped_by", json!(circumstances.stopped_by.to_string()));
+    add("unsent", json!(circumstances.unsent));
+    add("generator", cost(circumstances.cost, requests));
+    let mut sides = plan.sides.iter().zip(tallies).map(|(side, tally)| found(plan, side, tally));
+    if let Some(rounds) = rounds {
+        add("turn_requests", json!(plan.turn_requests));
+        add("sides", sides.collect());
+        let microseconds = |round: Vec<Duration>| -> Value { round.into_iter().map(in_us).collect() };
+        add("rounds_us", rounds.into_iter().map(microseconds).collect());
+    } else if let (Some(Value::Object(found)), Some(tally)) = (sides.next(), tallies.first()) {
+        report.extend(found);
+        report.extend(over_time(tally));
+    }
+    Value::Object(report)
+}
+
+fn requests(tally: &Tally) -> u64 {
+    tally.ok + tally.failed
+}
+
+/// What came back.
+fn found(plan: &Plan, side: &Side, tally: &Tally) -> Value {
+    let is_expected = side.of(&plan.questions).iter().any(|question| question.expectations.is_some());
+    let mut found = json!({
+        "requests": requests(tally),
         "ok": tally.ok,
         "failed": tally.failed,
         "failures": failures(tally),
-        "unsent": circumstances.unsent,
-        "throughput_per_s": if elapsed_s > 0.0 { rounded(lossy(tally.ok) / elapsed_s) } else { 0.0 },
         "latency_us": tally.latencies.report(),
         "send_lag_us": tally.lags.report(),
         "versions": versions(tally),
-        "mixed": plan.expectations.as_ref().map(|_| tally.mixed),
-        "generator": cost(circumstances.cost, requests),
-        "timeline": tally.timeline.report(),
+        "mixed": is_expected.then_some(tally.mixed),
     });
-    if plan.histogram {
-        insert(&mut report, "latency_histogram_us", tally.latencies.buckets());
+    if let (true, Some(found)) = (plan.histogram, found.as_object_mut()) {
+        found.insert("latency_histogram_us".to_owned(), tally.latencies.buckets());
     }
+    found
+}
+
+/// When it came.
+fn over_time(tally: &Tally) -> Map<String, Value> {
+    let elapsed_s = tally.elapsed.as_secs_f64();
+    let throughput = if elapsed_s > 0.0 { rounded(lossy(tally.ok) / elapsed_s) } else { 0.0 };
+    let mut over_time = Map::new();
+    over_time.insert("elapsed_s".to_owned(), json!(elapsed_s));
+    over_time.insert("throughput_per_s".to_owned(), json!(throughput));
+    over_time.insert("timeline".to_owned(), tally.timeline.report());
     if tally.records_left_out > 0 {
-        insert(&mut report, "records_left_out", json!(tally.records_left_out));
+        over_time.insert("records_left_out".to_owned(), json!(tally.records_left_out));
     }
-    report
+    over_time
+}
+
+fn in_us(duration: Duration) -> f64 {
+    rounded(duration.as_secs_f64() * 1e6)
 }
 
 fn failures(tally: &Tally) -> Value {
@@ -76,10 +119,4 @@ fn cost(cost: Option<ThreadCost>, requests: u64) -> Value {
         "cpu_us_per_request": rounded(cost.running.as_secs_f64() * 1e6 / lossy(requests.max(1))),
         "waited_for_cpu_s": cost.waiting.as_secs_f64(),
     })
-}
-
-fn insert(report: &mut Value, name: &str, value: Value) {
-    if let Some(object) = report.as_object_mut() {
-        object.insert(name.to_owned(), value);
-    }
 }

@@ -10,8 +10,9 @@ use hyper_util::rt::TokioIo;
 
 use crate::{
     answers::{Answer, Failure, FailureKind, read_rest_answer},
-    client::{ANSWER_BYTES_MAX, dial, lost},
+    client::{ANSWER_BYTES_MAX, dial, lost, no_such_question},
     options::Plan,
+    question::Question,
 };
 
 /// How much of an error's body is kept as its text.
@@ -20,7 +21,8 @@ const ERROR_TEXT_BYTES_MAX: usize = 512;
 /// One worker with its connection, made anew when it is lost.
 pub(crate) struct RestClient {
     plan: Arc<Plan>,
-    request: Request<Full<Bytes>>,
+    /// One for each question of the plan.
+    requests: Vec<Request<Full<Bytes>>>,
     sender: SendRequest<Full<Bytes>>,
 }
 
@@ -28,22 +30,28 @@ impl RestClient {
     /// Connects.
     pub(crate) async fn open(plan: &Arc<Plan>) -> Result<Self, String> {
         let sender = handshake(plan).await.map_err(|failure| failure.text)?;
-        Ok(Self { plan: Arc::clone(plan), request: template(plan)?, sender })
+        let requests =
+            plan.questions.iter().map(|question| template(plan, question)).collect::<Result<_, _>>()?;
+        Ok(Self { plan: Arc::clone(plan), requests, sender })
     }
 
-    /// Sends the request once.
-    pub(crate) async fn call(&mut self) -> Result<Answer, Failure> {
+    /// Asks the question of this number once.
+    pub(crate) async fn call(&mut self, number: usize) -> Result<Answer, Failure> {
+        let (Some(question), Some(request)) = (self.plan.questions.get(number), self.requests.get(number))
+        else {
+            return Err(no_such_question());
+        };
         if self.sender.ready().await.is_err() {
             self.sender = handshake(&self.plan).await?;
         }
-        let (head, body) = self.sender.send_request(self.request.clone()).await.map_err(lost)?.into_parts();
+        let (head, body) = self.sender.send_request(request.clone()).await.map_err(lost)?.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(lost)?.to_bytes();
         if head.status != StatusCode::OK {
             let text =
                 String::from_utf8_lossy(body.get(..ERROR_TEXT_BYTES_MAX).unwrap_or(&body)).into_owned();
             return Err(Failure::new(FailureKind::Http(head.status.as_u16()), text));
         }
-        read_rest_answer(&body, self.plan.expectations.as_ref())
+        read_rest_answer(&body, question.expectations.as_ref())
     }
 }
 
@@ -56,16 +64,16 @@ async fn handshake(plan: &Plan) -> Result<SendRequest<Full<Bytes>>, Failure> {
     Ok(sender)
 }
 
-fn template(plan: &Plan) -> Result<Request<Full<Bytes>>, String> {
-    let method = if plan.body.is_some() { Method::POST } else { Method::GET };
+fn template(plan: &Plan, question: &Question) -> Result<Request<Full<Bytes>>, String> {
+    let method = if question.body.is_some() { Method::POST } else { Method::GET };
     let mut request = Request::builder()
         .method(method)
-        .uri(&plan.path)
+        .uri(&question.path)
         .header("host", plan.address.to_string())
         .header("content-type", "application/json")
         .header("user-agent", "understudy-loadgen")
-        .body(Full::new(plan.body.clone().unwrap_or_default()))
+        .body(Full::new(question.body.clone().unwrap_or_default()))
         .map_err(|error| format!("cannot build the request: {error}"))?;
-    request.headers_mut().extend(plan.headers.clone());
+    request.headers_mut().extend(question.headers.clone());
     Ok(request)
 }

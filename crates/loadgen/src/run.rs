@@ -21,14 +21,15 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
 /// What the workers share. The lock is never contended: there is one thread.
 struct Shared {
+    plan: Arc<Plan>,
     pace: Arc<Pace>,
-    tally: Mutex<Tally>,
-    timeout: Duration,
+    /// One for each side.
+    tallies: Mutex<Vec<Tally>>,
 }
 
 impl Shared {
-    fn tally(&self) -> MutexGuard<'_, Tally> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tallies(&self) -> MutexGuard<'_, Vec<Tally>> {
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -37,9 +38,9 @@ pub(crate) async fn run(plan: Plan) -> Result<serde_json::Value, String> {
     let plan = Arc::new(plan);
     let clients = Client::connect_all(&plan).await?;
     let (started_at, cost_before) = (SystemTime::now(), ThreadCost::now());
-    let pace = Pace::begin(plan.requests, plan.rate)?;
-    let tally = Mutex::new(Tally::new(&plan, pace.start())?);
-    let shared = Arc::new(Shared { pace, tally, timeout: plan.timeout });
+    let pace = Pace::begin(plan.requests, plan.pace())?;
+    let tallies = plan.sides.iter().map(|_| Tally::new(&plan, pace.start())).collect::<Result<_, _>>()?;
+    let shared = Arc::new(Shared { pace, tallies: Mutex::new(tallies), plan: Arc::clone(&plan) });
 
     let mut workers = JoinSet::new();
     for client in clients {
@@ -57,16 +58,22 @@ pub(crate) async fn run(plan: Plan) -> Result<serde_json::Value, String> {
     }
 
     let cost = ThreadCost::now().zip(cost_before).map(|(after, before)| after.since(before));
-    let mut tally = shared.tally();
-    tally.finish()?;
-    Ok(report::report(&plan, &tally, Circumstances { started_at, stopped_by, unsent, cost }))
+    let mut tallies = shared.tallies();
+    tallies.iter_mut().try_for_each(Tally::finish)?;
+    let circumstances = Circumstances { started_at, stopped_by, unsent, cost };
+    Ok(report::report(&plan, &tallies, shared.pace.rounds(), circumstances))
 }
 
 async fn work(mut client: Client, shared: Arc<Shared>) -> Result<(), String> {
     while let Some(due) = shared.pace.next().await {
+        let question = shared.plan.sides.get(due.side).map_or(0, |side| side.question(due.index));
         let sent = Instant::now();
-        let outcome = client.call(shared.timeout).await;
-        shared.tally().add(Moments { due, sent, done: Instant::now() }, &outcome)?;
+        let outcome = client.call(question, shared.plan.timeout).await;
+        let done = Instant::now();
+        if let Some(tally) = shared.tallies().get_mut(due.side) {
+            tally.add(Moments { due: due.at, sent, done }, &outcome)?;
+        }
+        shared.pace.add_answer(done);
     }
     Ok(())
 }
@@ -87,8 +94,10 @@ async fn show_progress(shared: Arc<Shared>) {
     loop {
         ticks.tick().await;
         let (ok, failed, elapsed) = {
-            let tally = shared.tally();
-            (tally.ok, tally.failed, tally.elapsed)
+            let tallies = shared.tallies();
+            let sum = |count: fn(&Tally) -> u64| tallies.iter().map(count).sum::<u64>();
+            let elapsed = tallies.iter().map(|tally| tally.elapsed).max().unwrap_or_default();
+            (sum(|tally| tally.ok), sum(|tally| tally.failed), elapsed)
         };
         eprintln!("{:5.0} s  {ok} ok (+{})  {failed} failed", elapsed.as_secs_f64(), ok - before);
         before = ok;

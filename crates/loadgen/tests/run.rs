@@ -52,6 +52,25 @@ impl Generator {
         self
     }
 
+    /// What takes turns with the request, as its file says it; each request with the body of the command line.
+    fn beside(mut self, requests: &Value) -> Self {
+        let file = self.folder.path().join("beside.json");
+        fs::write(
+            &file,
+            requests.to_string().replace("BODY", &self.folder.path().join("body").to_string_lossy()),
+        )
+        .unwrap();
+        self.command.arg("--beside").arg(file);
+        self
+    }
+
+    /// A file with what a version answers.
+    fn expectation(&self, version: i64) -> String {
+        let file = self.folder.path().join(format!("expected-{version}.json"));
+        fs::write(&file, json!({ version.to_string(): [version] }).to_string()).unwrap();
+        file.to_string_lossy().into_owned()
+    }
+
     async fn report(self) -> Value {
         let output = tokio::task::spawn_blocking(move || {
             let Self { mut command, folder } = self;
@@ -106,6 +125,58 @@ async fn an_answer_with_the_output_of_no_version_or_another_one_is_mixed() {
     let generator =
         Generator::new("grpc", start("grpc", script).await).expecting(&json!({"1": [1.0], "2": [2.0]}));
     assert_eq!(generator.args(&["--requests", "20"]).report().await["mixed"], 5);
+}
+
+#[tokio::test]
+async fn sides_take_turns_and_each_has_its_own_counts() {
+    // The first turn is one side's, the next two the other's, and so on: every other round goes backwards.
+    let script: Script = |request| Reply::Version(if matches!(request / 100 % 4, 0 | 3) { 1 } else { 2 });
+    for (door, path) in [("grpc", PREDICT), ("rest", "/v1/models/other:predict")] {
+        let generator = Generator::new(door, start(door, script).await);
+        let [own, other] = [1, 2].map(|version| generator.expectation(version));
+        let described = json!([{"path": path, "body": "BODY", "expect_output_by_version": other}]);
+        let arguments = ["--turn-requests", "100", "--requests", "450", "--streams-per-connection", "7"];
+        let generator = generator.beside(&described).args(&["--expect-output-by-version", &own]);
+        let report = generator.args(&arguments).report().await;
+        let [first, second] = [&report["sides"][0], &report["sides"][1]];
+        assert_eq!((&first["ok"], &second["ok"]), (&json!(250), &json!(200)), "{door}: {report}");
+        assert_eq!((&first["mixed"], &second["mixed"]), (&json!(0), &json!(0)), "{door}: {report}");
+        let rounds = report["rounds_us"].as_array().unwrap();
+        assert_eq!((rounds.len(), rounds[0].as_array().unwrap().len()), (2, 2), "only whole ones");
+    }
+}
+
+#[tokio::test]
+async fn requests_of_one_side_are_asked_one_after_the_other() {
+    let script: Script = |request| Reply::Version(if request < 100 || request % 2 == 0 { 1 } else { 2 });
+    let generator = Generator::new("grpc", start("grpc", script).await);
+    let described: Vec<Value> = [1, 2]
+        .map(|version| json!({"path": PREDICT, "body": "BODY", "expect_output_by_version": generator.expectation(version)}))
+        .into();
+    let generator = generator.beside(&json!(described));
+    let report = generator.args(&["--turn-requests", "100", "--requests", "300"]).report().await;
+    assert_eq!(
+        (&report["sides"][1]["ok"], &report["sides"][1]["mixed"]),
+        (&json!(200), &json!(0)),
+        "{report}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_wrong_beside_is_said_with_its_file() {
+    let address = "127.0.0.1:1".parse().unwrap();
+    for (described, reason) in [
+        (json!([]), "the number of its requests must be between 1 and 16"),
+        (json!([{"body": "BODY"}]), "missing field `path`"),
+        (json!([{"path": PREDICT, "boddy": "BODY"}]), "unknown field `boddy`"),
+        (json!([{"path": "x", "body": "BODY"}]), "--path must be an absolute path"),
+        (json!([{"path": PREDICT}]), "--body is needed for gRPC"),
+    ] {
+        let output = Generator::new("grpc", address).beside(&described).command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("beside.json: ") && said.contains(reason), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,101 @@
+//! Whose turn it is: several requests, asked over the same connections for some milliseconds each.
+//!
+//! What else a machine does changes its speed by more, from one second to the next, than a change worth measuring
+//! does; and one process is faster than its twin. Requests that take turns of milliseconds within one process meet
+//! the same machine. A turn is so many requests of one side, and the next begins when the last of them is answered.
+//! Every other round goes through the sides backwards: each comes as often before another as after it.
+
+use std::time::{Duration, Instant};
+
+/// Goes through the sides, round by round.
+#[derive(Debug)]
+pub(crate) struct Turns {
+    sides: usize,
+    /// In one turn.
+    requests: u64,
+    began: Instant,
+    answered: u64,
+    took: Vec<Duration>,
+}
+
+impl Turns {
+    /// The first turn begins now.
+    pub(crate) fn begin(sides: usize, requests: u64, now: Instant) -> Self {
+        Self { sides: sides.max(1), requests: requests.max(1), began: now, answered: 0, took: Vec::new() }
+    }
+
+    /// Of which side the request of this index is.
+    pub(crate) fn side_of(&self, index: u64) -> usize {
+        self.side_of_turn(usize::try_from(index / self.requests).unwrap_or(usize::MAX))
+    }
+
+    /// Counts an answer, or a request that failed; says whether the next turn begins with it.
+    pub(crate) fn add_answer(&mut self, now: Instant) -> bool {
+        self.answered += 1;
+        let over = self.answered.is_multiple_of(self.requests);
+        if over {
+            self.took.push(now.saturating_duration_since(self.began));
+            self.began = now;
+        }
+        over
+    }
+
+    /// How long the turn of each side took, for every round that is whole; in the order of the sides.
+    pub(crate) fn rounds(&self) -> Vec<Vec<Duration>> {
+        let rounds = self.took.chunks_exact(self.sides).enumerate();
+        rounds
+            .map(
+                |(round, took)| {
+                    if round.is_multiple_of(2) { took.to_vec() } else { took.iter().rev().copied().collect() }
+                },
+            )
+            .collect()
+    }
+
+    /// How many requests a turn lets through.
+    pub(crate) fn permits(&self) -> usize {
+        usize::try_from(self.requests).unwrap_or(usize::MAX)
+    }
+
+    fn side_of_turn(&self, turn: usize) -> usize {
+        let (round, place) = (turn / self.sides, turn % self.sides);
+        if round.is_multiple_of(2) { place } else { self.sides - 1 - place }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a test may fail by panicking
+
+    use super::*;
+
+    const STEP: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn sides_follow_one_another_and_every_other_round_is_backwards() {
+        let turns = Turns::begin(3, 2, Instant::now());
+        let sides: Vec<usize> = (0..14).map(|index| turns.side_of(index)).collect();
+        assert_eq!(sides, [0, 0, 1, 1, 2, 2, 2, 2, 1, 1, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_turn_takes_from_the_last_answer_before_it_to_its_own_last() {
+        let start = Instant::now();
+        let mut turns = Turns::begin(2, 2, start);
+        let over: Vec<bool> =
+            (1..10).map(|answer| turns.add_answer(start + answer * answer * STEP)).collect();
+        assert_eq!(over, [false, true, false, true, false, true, false, true, false]);
+        // Answers two to eight end turns at 4, 16, 36 and 64: the second round is told in the sides' order.
+        assert_eq!(turns.rounds(), [vec![4 * STEP, 12 * STEP], vec![28 * STEP, 20 * STEP]]);
+    }
+
+    #[test]
+    fn a_round_that_is_not_whole_is_not_told() {
+        let start = Instant::now();
+        let mut turns = Turns::begin(2, 1, start);
+        for answer in 1..=3 {
+            assert!(turns.add_answer(start + answer * STEP));
+        }
+        assert_eq!(turns.rounds().len(), 1);
+    }
+}
