@@ -1,8 +1,8 @@
 """Asks a server about a model and calls it: `python -m examples.client.predict localhost:8500 digits`.
 
 Any model with a signature `serving_default` will do: the inputs are zeros in the shapes that it names. While
-the model's traffic is split, the answer says which version gave it and why; whoever says by a routing key who
-asks always meets the same version.
+the model's traffic is split, the answer says which version gave it and, to a client with `explain=True`, why;
+whoever says by a routing key who asks always meets the same version.
 """
 
 import sys
@@ -27,7 +27,7 @@ def zeros(spec: TensorSpec) -> np.ndarray:
 
 def ask(address: str, model: str) -> None:
     """Prints what the model can be asked, and what it answers."""
-    with Client(address, timeout=10.0) as client:
+    with Client(address, timeout=10.0, explain=True) as client:
         client.wait_until_ready(model)
         metadata = client.metadata(model)
         signature = metadata.signatures["serving_default"]

@@ -20,6 +20,8 @@ MODEL = "digits"
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 KEY = "x-routing-key"
 """Metadata or header: who asks. One key meets one version as long as a rollout's split stays as it is."""
+EXPLAIN = "x-understudy-explain"
+"""Metadata that asks why it is this version that answers; REST says it unasked."""
 TIMEOUT_S = 5.0
 PIXELS = 64
 VERSION, ARM = "x-understudy-version", "x-understudy-arm"
@@ -106,7 +108,7 @@ class GrpcDoor:
         """Asks once."""
         try:
             response, call = self._predict.with_call(
-                self._build(image), timeout=TIMEOUT_S, metadata=((KEY, user),)
+                self._build(image), timeout=TIMEOUT_S, metadata=((KEY, user), (EXPLAIN, "1"))
             )
         except grpc.RpcError as error:
             told = _words(error.trailing_metadata())

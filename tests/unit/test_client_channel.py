@@ -1,6 +1,12 @@
-"""The channel arguments of the clients, and whose win."""
+"""The channel arguments of the clients, and whose win; what an answer's metadata say."""
 
-from understudy.client.channel import Tls, build_options
+import pytest
+
+from understudy.client import Served
+from understudy.client.channel import Tls, build_options, build_reply
+from understudy.client.exchange import Reply
+
+ARM, ID = ("x-understudy-arm", "candidate; reason=sticky"), ("x-request-id", "order/42")
 
 
 def test_a_socket_s_path_is_not_told_as_the_server_s_name() -> None:
@@ -20,3 +26,23 @@ def test_the_caller_s_own_arguments_win() -> None:
     assert options["grpc.enable_retries"] == 1
     assert options["grpc.lb_policy_name"] == "x"
     assert options["grpc.max_receive_message_length"] == (1 << 31) - 1
+
+
+@pytest.mark.parametrize(
+    ("metadata", "served"),
+    [
+        (None, None),
+        ((), None),
+        ((("content-type", "application/grpc"), ("x-bin", b"1")), None),
+        ((ARM,), Served("candidate", "sticky")),
+        ((ID,), Served(None, None, "order/42")),
+        ((ARM, ID), Served("candidate", "sticky", "order/42")),
+        ((("x-understudy-arm", "candidate"),), None),
+        ((("x-understudy-arm", "candidate"), ID), Served(None, None, "order/42")),
+        ((("x-request-id", ""),), None),
+    ],
+)
+def test_a_reply_says_arm_and_reason_or_an_id_or_both_as_the_server_does(
+    metadata: tuple[tuple[str, str | bytes], ...] | None, served: Served | None
+) -> None:
+    assert build_reply(b"answer", metadata) == Reply(b"answer", served)

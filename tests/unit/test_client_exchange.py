@@ -1,10 +1,12 @@
 """The client's calls step by step: what is sent, with what deadline, when again; time stands in the test's hands."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
 from understudy.client import (
+    EXPLAIN_METADATA,
     ROUTING_KEY_METADATA,
     AccessDeniedError,
     AnswerError,
@@ -17,9 +19,11 @@ from understudy.client import (
     NotFoundError,
     OverloadedError,
     RetryPolicy,
+    Served,
     ServerError,
     UnavailableError,
     UnimplementedError,
+    inference,
     questions,
 )
 from understudy.client.asking import Target, Terms
@@ -42,17 +46,25 @@ from understudy.wire import message_class
 
 AWAY = Failure(Code.UNAVAILABLE, "connection refused")
 ECHO: Call[bytes] = Call("/service/Method", b"request", lambda answer: answer, "m")
+WHY: Call[bytes] = replace(ECHO, explain=lambda answer, served: answer + str(served.arm).encode())
+"""The same of a model."""
 ONCE: Call[bytes] = Call("/service/Method", b"request", lambda answer: answer, is_repeatable=False)
 
 
 class Play:
     """Drives steps with outcomes that are laid out beforehand; time passes as told."""
 
-    def __init__(self, policy: RetryPolicy | None = None, *, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self, policy: RetryPolicy | None = None, *, timeout_s: float = 10.0, explain: bool = False
+    ) -> None:
         self.clock = ManualClock()
         chance = Chance(self.clock.now, lambda: 1.0)
         self.exchange = Exchange(
-            policy or RetryPolicy(), chance, timeout_s=timeout_s, metadata={"who": "test"}
+            policy or RetryPolicy(),
+            chance,
+            timeout_s=timeout_s,
+            metadata={"who": "test"},
+            explain=explain,
         )
         self.steps: list[Step] = []
         self.call_s = 0.0
@@ -93,6 +105,38 @@ def test_the_routing_key_and_the_deadline_of_a_call_go_with_it() -> None:
     play.run(play.exchange.ask(ECHO, Terms(timeout_s=2.5, routing_key="user 7")), [b""])
     assert play.sent[0].timeout_s == 2.5
     assert play.sent[0].metadata == (("who", "test"), (ROUTING_KEY_METADATA, "user 7"))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        inference.predict(Target("m"), {"x": 1.0}, None),
+        inference.classify(Target("m"), [{"x": 1.0}], None),
+        inference.regress(Target("m"), [{"x": 1.0}], None),
+        inference.multi_inference(Target("m"), {"s": "regress"}, [{"x": 1.0}], None),
+    ],
+    ids=["predict", "classify", "regress", "multi_inference"],
+)
+def test_a_client_that_explains_asks_why_with_each_call_that_runs_a_model(call: Call[object]) -> None:
+    for explain, asked in [(True, ((EXPLAIN_METADATA, "1"),)), (False, ())]:
+        play = Play(explain=explain)
+        play.run(play.exchange.ask(call, Terms(routing_key="user 7")), [AWAY, b""])
+        expected = (("who", "test"), (ROUTING_KEY_METADATA, "user 7"), *asked)
+        assert [send.metadata for send in play.sent] == [expected, expected], "the second try as the first"
+
+
+def test_a_client_that_explains_asks_no_question_why() -> None:
+    play = Play(explain=True)
+    play.run(play.exchange.ask(questions.status(Target("m")), Terms()), [b""])
+    play.run(wait_until_ready(play.exchange, None, 3.0), [SERVING])
+    assert [send.metadata for send in play.sent] == [(("who", "test"),)] * 2
+
+
+def test_what_the_server_says_of_an_answer_is_put_into_it() -> None:
+    play = Play(explain=True)
+    said = Reply(b"by ", Served("candidate", "sticky"))
+    assert play.run(play.exchange.ask(WHY, Terms()), [said]) == b"by candidate"
+    assert play.run(play.exchange.ask(WHY, Terms()), [b"by nobody"]) == b"by nobody"
 
 
 def test_a_server_that_comes_back_is_found_with_what_is_left_of_the_time() -> None:

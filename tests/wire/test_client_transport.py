@@ -11,6 +11,7 @@ import pytest
 
 from tests.live.clients import MAKES, MakeClient
 from understudy.client import (
+    EXPLAIN_METADATA,
     ROUTING_KEY_METADATA,
     AnswerError,
     AsyncClient,
@@ -107,6 +108,16 @@ def test_a_request_carries_deadline_metadata_and_routing_key(
     predict_s, status_s = stranger.left_s
     assert status_s < TIMEOUT_S / 2 + ROUNDING_S
     assert predict_s < TIMEOUT_S + ROUNDING_S
+
+
+def test_a_client_that_explains_asks_why_where_it_asks_a_model(
+    make: MakeClient, stranger: Stranger, address: str
+) -> None:
+    for explain in (False, True):
+        with make(address, explain=explain) as client:
+            assert client.predict("m", {}).served is None, "another server has nothing to say"
+            client.status("m")
+    assert [asked.get(EXPLAIN_METADATA) for asked in stranger.asked] == [None, None, "1", None]
 
 
 def test_a_message_may_be_larger_than_grpc_s_own_limit(

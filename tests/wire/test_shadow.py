@@ -70,7 +70,9 @@ class Doors:
         with grpc.insecure_channel(str(self.addresses.grpc)) as channel:
             call = channel.unary_unary(PREDICT, bytes, bytes)
             metadata = ((KEY, KEY_VALUE), ("x-request-id", f"grpc-{x}"))
-            answer = call(predict_message("m", x), timeout=TIMEOUT_S, metadata=metadata)
+            answer, state = call.with_call(predict_message("m", x), timeout=TIMEOUT_S, metadata=metadata)
+            said = {name: text for name, text in state.initial_metadata() if name.startswith("x-")}
+            assert said == {"x-request-id": f"grpc-{x}"}, "the id of one that was drawn, and nothing unasked"
             assert isinstance(answer, bytes)
             return answer
 

@@ -23,7 +23,14 @@ HALF = Traffic(
 )
 BODY = b'{"inputs": {"x": [1.0]}}'
 TIMEOUT_S = 30.0
-NAMES = (b"x-request-id", b"x-routing-key", b"x-understudy-version", b"x-understudy-arm")
+EXPLAIN = "x-understudy-explain"
+NAMES = (
+    b"x-request-id",
+    b"x-routing-key",
+    b"x-understudy-version",
+    b"x-understudy-arm",
+    EXPLAIN.encode(),
+)
 VALUES = (
     b"",
     b" \t ",
@@ -89,13 +96,10 @@ def test_by_grpc_any_metadata_are_answered_and_only_a_plain_id_comes_back(
     tensor.float_val.append(1.0)
     with grpc.insecure_channel(plane.grpc) as channel:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(PREDICT)
-        _, state = call.with_call(
-            request.SerializeToString(), timeout=TIMEOUT_S, metadata=((name, value), (name, value))
-        )
-    said = [(key, text) for key, text in state.initial_metadata() if key.startswith("x-")]
-    names = [key for key, _ in said]
-    assert sorted(names) == [
-        "x-request-id",
-        "x-understudy-arm",
-    ]
-    assert re.fullmatch("[0-9a-f]{32}", str(dict(said)["x-request-id"]))
+        for asked in ((), ((EXPLAIN, "1"),)):
+            metadata = ((name, value), (name, value), *asked)
+            _, state = call.with_call(request.SerializeToString(), timeout=TIMEOUT_S, metadata=metadata)
+            said = [(key, text) for key, text in state.initial_metadata() if key.startswith("x-")]
+            why = ["x-understudy-arm"] if asked or name == EXPLAIN else []
+            assert sorted(key for key, _ in said) == ["x-request-id", *why]
+            assert re.fullmatch("[0-9a-f]{32}", str(dict(said)["x-request-id"]))

@@ -16,7 +16,7 @@ import requests
 from tests.live.clients import MAKES
 from tests.live.split_plane import SplitPlane
 from understudy.buckets import BUCKETS, BucketRange
-from understudy.client import Assignment, Client
+from understudy.client import Assignment, Client, Served
 from understudy.routing.traffic import Remembering, Traffic
 from understudy.wire import message_class
 
@@ -42,14 +42,26 @@ class Answer:
         return self.headers.get("x-understudy-version")
 
     @property
+    def ours(self) -> set[str]:
+        """Names of the headers that speak of the version, or of the request."""
+        return {name for name in self.headers if name.startswith("x-")}
+
+    @property
     def why(self) -> tuple[str, str]:
         arm, _, reason = self.headers.get("x-understudy-arm", "").partition("; reason=")
         return arm, reason
 
 
-def ask(plane: SplitPlane, door: str, x: float = 1.0, path: str = "", **headers: str) -> Answer:
-    """One Predict; headers by their names with underscores; `path` is `/versions/1` or `/labels/stable`."""
+def ask(
+    plane: SplitPlane, door: str, x: float = 1.0, path: str = "", *, explain: bool = True, **headers: str
+) -> Answer:
+    """One Predict, which wants to know why; `path` is `/versions/1` or `/labels/stable`.
+
+    Headers by their names with underscores.
+    """
     named = {name.replace("_", "-"): value for name, value in headers.items()}
+    if explain:
+        named["x-understudy-explain"] = "1"
     return by_grpc(plane, x, path, named) if door == "grpc" else by_rest(plane, x, path, named)
 
 
@@ -143,10 +155,36 @@ def test_where_a_truth_is_awaited_a_request_id_is_the_caller_s_own_or_a_new_one(
     assert all(len(each) == 32 and int(each, 16) >= 0 for each in made)
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_an_error_says_who_made_it_too(plane: SplitPlane, door: str) -> None:
+@pytest.mark.parametrize("value", ["1", "0", ""])
+def test_a_grpc_answer_says_why_to_those_who_ask_in_whatever_words(plane: SplitPlane, value: str) -> None:
+    answer = ask(plane, "grpc", x_routing_key="user-1", x_understudy_explain=value, explain=False)
+    arm = "candidate" if answer.version == 2 else "baseline"
+    assert (answer.code, answer.ours, answer.why) == ("OK", {"x-understudy-arm"}, (arm, "sticky"))
+
+
+def test_a_grpc_answer_says_nothing_unasked_but_an_id_where_a_truth_is_awaited(plane: SplitPlane) -> None:
+    unasked = ask(plane, "grpc", x_routing_key="user-1", x_request_id="order/42", explain=False)
+    assert (unasked.code, unasked.ours) == ("OK", set())
+    plane.publish((1, 2, 3), None)
+    assert unasked.headers.keys() == ask(plane, "grpc", explain=False).headers.keys(), "as without a split"
     plane.publish((1, 2, 3), replace(AWAITING, epoch=2))
-    answer = ask(plane, door, 13.0, x_routing_key="user-1", x_request_id="order/42")
+    awaited = ask(plane, "grpc", x_routing_key="user-1", x_request_id="order/42", explain=False)
+    assert (awaited.code, awaited.ours) == ("OK", {"x-request-id"})
+    assert awaited.headers["x-request-id"] == "order/42"
+    asked = ask(plane, "grpc", x_routing_key="user-1", x_request_id="order/42")
+    assert asked.ours == {"x-request-id", "x-understudy-arm"}
+
+
+def test_a_rest_answer_says_why_unasked(plane: SplitPlane) -> None:
+    answer = ask(plane, "rest", x_routing_key="user-1", explain=False)
+    assert (answer.ours, answer.why[1]) == ({"x-understudy-version", "x-understudy-arm"}, "sticky")
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("explain", [True, False])
+def test_an_error_says_who_made_it_too_asked_or_not(plane: SplitPlane, door: str, *, explain: bool) -> None:
+    plane.publish((1, 2, 3), replace(AWAITING, epoch=2))
+    answer = ask(plane, door, 13.0, x_routing_key="user-1", x_request_id="order/42", explain=explain)
     assert answer.code in {"INVALID_ARGUMENT", "400"}
     assert answer.named == str(Assignment(SALT, {2: 2_500}).version("user-1") or 1)
     assert answer.why[1] == "sticky"
@@ -187,7 +225,7 @@ def test_without_a_split_only_rest_says_the_version(plane: SplitPlane, door: str
     plane.publish((1, 2, 3), None)
     answer = ask(plane, door, x_routing_key="user-1", x_request_id="order/42")
     assert (answer.named, answer.why) == (names(door, 1), ("", ""))
-    assert "x-request-id" not in answer.headers
+    assert answer.ours == ({"x-understudy-version"} if door == "rest" else set())
 
 
 @pytest.mark.parametrize("make", MAKES)
@@ -196,7 +234,7 @@ def test_our_client_sends_the_key_and_tells_why_a_version_answered(plane: SplitP
     inputs = {"x": np.array([1.0], np.float32)}
     examples = [{"x": 1.0}]
     plane.publish((1, 2, 3), replace(AWAITING, epoch=2))
-    with MAKES[make](plane.grpc, metadata={"x-request-id": "order/42"}) as client:
+    with MAKES[make](plane.grpc, metadata={"x-request-id": "order/42"}, explain=True) as client:
         key = "ada@example.org"
         served = [
             client.predict("m", inputs, routing_key=key),
@@ -204,20 +242,32 @@ def test_our_client_sends_the_key_and_tells_why_a_version_answered(plane: SplitP
             client.regress("m", examples, signature="regress", routing_key=key),
             *client.multi_inference("m", {"regress": "regress"}, examples, routing_key=key).values(),
         ]
+        arm = "candidate" if version == 2 else "baseline"
         for each in served:
             assert each.version == version
-            assert each.served is not None
-            assert (each.served.reason, each.served.request_id) == ("sticky", "order/42")
+            assert each.served == Served(arm, "sticky", "order/42")
         assert client.predict("m", inputs, version=1).served is None
         plane.publish((1, 2, 3), replace(QUARTER, epoch=3))
-        last = client.predict("m", inputs, routing_key=key).served
-        assert last is not None
-        assert (last.reason, last.request_id) == ("sticky", None)
+        assert client.predict("m", inputs, routing_key=key).served == Served(arm, "sticky")
+
+
+@pytest.mark.parametrize("make", MAKES)
+def test_our_client_unasked_tells_the_version_and_an_id_where_a_truth_is_awaited(
+    plane: SplitPlane, make: str
+) -> None:
+    key, inputs = "ada@example.org", {"x": np.array([1.0], np.float32)}
+    version = Assignment(SALT, {2: 2_500}).version(key) or 1
+    with MAKES[make](plane.grpc, metadata={"x-request-id": "order/42"}) as client:
+        answer = client.predict("m", inputs, routing_key=key)
+        assert (answer.version, answer.served) == (version, None)
+        plane.publish((1, 2, 3), replace(AWAITING, epoch=2))
+        answer = client.predict("m", inputs, routing_key=key)
+        assert (answer.version, answer.served) == (version, Served(None, None, "order/42"))
 
 
 def test_a_key_is_found_in_an_integer_or_string_input_and_in_a_feature(plane: SplitPlane) -> None:
     plane.publish((1, 2, 3), replace(QUARTER, key_input="s"))
-    with Client(plane.grpc) as client:
+    with Client(plane.grpc, explain=True) as client:
         for value, reason in [(["user-1"], "sticky"), (["user-1", "user-1"], "random")]:
             served = client.predict("m", {"s": np.array(value)}, signature="echo").served
             assert served is not None

@@ -25,7 +25,7 @@ from understudy.client.answers import (
     VersionState,
     VersionStatus,
 )
-from understudy.client.asking import ROUTING_KEY_METADATA
+from understudy.client.asking import EXPLAIN_METADATA, ROUTING_KEY_METADATA
 from understudy.client.assignment import Assignment
 from understudy.client.asynchronous import AsyncClient
 from understudy.client.blocking import Client
@@ -52,6 +52,7 @@ from understudy.errors import Code
 from understudy.signatures import Signature, TensorSpec
 
 __all__ = [
+    "EXPLAIN_METADATA",
     "NO_RETRIES",
     "ROUTING_KEY_METADATA",
     "AccessDeniedError",

@@ -12,17 +12,17 @@ from understudy.signatures import Signature
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Why a version answered, of a model whose traffic is split.
+    """Why a version answered, of a model whose traffic is split, and what the request is called.
 
     Attributes:
-        arm: `baseline`, `candidate`, or `other`.
+        arm: `baseline`, `candidate`, or `other`; none: the client was not made with `explain=True`.
         reason: `sticky`: by the routing key; `random`: there was none; `override`: the request asked for it;
-            `fallback`: the version that it belongs to could not answer.
+            `fallback`: the version that it belongs to could not answer; none: as the arm.
         request_id: what to call the request when its truth is known; none: no truth is awaited.
     """
 
-    arm: str
-    reason: str
+    arm: str | None
+    reason: str | None
     request_id: str | None = None
 
 
@@ -37,7 +37,8 @@ class Prediction(Mapping[str, Array]):
         model: that was asked.
         version: that answered.
         signature: that was called.
-        served: why that version; none where traffic is not split, or the call named the version.
+        served: what else the server says of the answer; none where traffic is not split, the call named the
+            version, or there is nothing to say: see `Client`'s `explain`.
     """
 
     outputs: Mapping[str, Array]
@@ -81,7 +82,8 @@ class Classification:
         model: that was asked.
         version: that answered.
         signature: that was called.
-        served: why that version; none where traffic is not split, or the call named the version.
+        served: what else the server says of the answer; none where traffic is not split, the call named the
+            version, or there is nothing to say: see `Client`'s `explain`.
     """
 
     examples: tuple[tuple[Class, ...], ...]
@@ -109,7 +111,8 @@ class Regression:
         model: that was asked.
         version: that answered.
         signature: that was called.
-        served: why that version; none where traffic is not split, or the call named the version.
+        served: what else the server says of the answer; none where traffic is not split, the call named the
+            version, or there is nothing to say: see `Client`'s `explain`.
     """
 
     values: tuple[float, ...]

@@ -13,6 +13,8 @@ from understudy.errors import Code
 
 ROUTING_KEY_METADATA: Final = "x-routing-key"
 """gRPC metadata that carries the routing key, unless a model has it elsewhere."""
+EXPLAIN_METADATA: Final = "x-understudy-explain"
+"""gRPC metadata that asks for arm and reason of the answer, of a model whose traffic is split; any value."""
 TIMEOUT_S: Final = 30.0
 """Of a call that names none."""
 _METADATA_KEY: Final = re.compile(r"[a-z0-9_.-]+")

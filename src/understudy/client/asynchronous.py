@@ -63,6 +63,7 @@ class AsyncClient:
         retries: RetryPolicy = DEFAULT_RETRIES,
         metadata: Mapping[str, str] | None = None,
         channel_options: Options | None = None,
+        explain: bool = False,
     ) -> None:
         """Prepares a client; connects to nothing yet.
 
@@ -74,13 +75,17 @@ class AsyncClient:
             retries: when requests are sent again; `NO_RETRIES`: never.
             metadata: gRPC metadata that goes with every request.
             channel_options: gRPC channel arguments beside the client's own, or instead of them.
+            explain: whether answers shall say why it was that version, where traffic is split: in `served`,
+                arm and reason. It costs a busy server a little.
 
         Raises:
             InvalidRequestError: for a timeout that is no time, or metadata that gRPC does not take.
             OSError: when a certificate cannot be read.
         """
         chance = Chance(time.monotonic, random.random)
-        self._exchange = Exchange(retries, chance, timeout_s=timeout, metadata=metadata or {})
+        self._exchange = Exchange(
+            retries, chance, timeout_s=timeout, metadata=metadata or {}, explain=explain
+        )
         self._address = address
         self._credentials = None if tls is None else build_credentials(tls)
         self._options = build_options(address, tls, channel_options or {})

@@ -23,7 +23,7 @@ class Call(Generic[Answer]):
         decode: the answer's bytes to what the caller gets; raises AnswerError.
         model: that is asked; empty for a question about the server.
         is_repeatable: whether asking twice is the same as asking once.
-        explain: puts into the answer why that version gave it; none: nobody asks.
+        explain: puts into the answer what the server says of it; none: it runs no model, and nothing is said.
     """
 
     path: str

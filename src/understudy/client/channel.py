@@ -21,7 +21,8 @@ _RECONNECT_MAX_MS: Final = 2_000
 _ARM: Final = "x-understudy-arm"
 _REASON: Final = "; reason="
 _REQUEST_ID: Final = "x-request-id"
-"""Metadata of an answer from a model whose traffic is split; an id where something is kept under it."""
+"""Metadata of an answer from a model whose traffic is split: arm and reason for a call that asks for them
+(`EXPLAIN_METADATA`), an id where something is kept under it."""
 
 Options: TypeAlias = Mapping[str, str | int]
 
@@ -85,9 +86,10 @@ def build_reply(message: bytes, metadata: Iterable[tuple[str, str | bytes]] | No
     """What gRPC received, with what the server says of it."""
     said = {key: value for key, value in metadata or () if isinstance(value, str)}
     arm, _, reason = said.get(_ARM, "").partition(_REASON)
-    if not reason:
-        return Reply(message)
-    return Reply(message, Served(arm, reason, said.get(_REQUEST_ID)))
+    request_id = said.get(_REQUEST_ID) or None
+    if reason:
+        return Reply(message, Served(arm, reason, request_id))
+    return Reply(message, None if request_id is None else Served(None, None, request_id))
 
 
 def _pem(given: bytes | str | Path | None) -> bytes | None:

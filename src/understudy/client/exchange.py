@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from understudy.client.answers import ClientCounts, Served
-from understudy.client.asking import ROUTING_KEY_METADATA, Terms, check_metadata, check_timeout
+from understudy.client.asking import (
+    EXPLAIN_METADATA,
+    ROUTING_KEY_METADATA,
+    Terms,
+    check_metadata,
+    check_timeout,
+)
 from understudy.client.call import Call
 from understudy.client.errors import ClientError, build_error
 from understudy.client.retry import NO_RETRIES, RetryBudget, RetryPolicy, Tries
@@ -49,7 +55,7 @@ class Reply:
 
     Attributes:
         message: serialized.
-        served: why the version that answered did, if the server says so.
+        served: what the server says of it beside, if anything.
     """
 
     message: bytes = b""
@@ -91,12 +97,19 @@ class Exchange:
     """A client's rules for its calls: deadlines, retries, what goes with every request."""
 
     def __init__(
-        self, policy: RetryPolicy, chance: Chance, *, timeout_s: float, metadata: Mapping[str, str]
+        self,
+        policy: RetryPolicy,
+        chance: Chance,
+        *,
+        timeout_s: float,
+        metadata: Mapping[str, str],
+        explain: bool = False,
     ) -> None:
         self.chance = chance
         self.metadata: Metadata = check_metadata(metadata)
         self._policy = policy
         self._timeout_s = check_timeout(timeout_s)
+        self._explain = explain
         self._budget = RetryBudget(policy)
 
     def counts(self) -> ClientCounts:
@@ -113,6 +126,8 @@ class Exchange:
         metadata = self.metadata
         if terms.routing_key is not None:
             metadata = (*metadata, (ROUTING_KEY_METADATA, terms.routing_key))
+        if self._explain and call.explain is not None:
+            metadata = (*metadata, (EXPLAIN_METADATA, "1"))
         timeout_s = self._timeout_s if terms.timeout_s is None else terms.timeout_s
         self._budget.begin()
         try:

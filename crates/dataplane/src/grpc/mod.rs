@@ -133,11 +133,10 @@ impl<M: Methods> GrpcDoor<M> {
         };
         let held = Held { charge, _under_way: under_way };
         let body = outcome.answer.and_then(|message| answer::body(message, held));
-        // To other requests the answer's model_spec says enough.
         let served = outcome.served.filter(|served| served.assignment.is_some());
-        let said = served.map(|served| match &body {
+        let said = served.and_then(|served| match &body {
             Ok(_) => served.headers_beside_message(answer::CONTENT_TYPE),
-            Err(_) => served.headers(answer::CONTENT_TYPE),
+            Err(_) => Some(served.headers(answer::CONTENT_TYPE)),
         });
         answer::answer(body, said)
     }

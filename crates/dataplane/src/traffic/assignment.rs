@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-/// Which side of a comparison a version is on.
+/// Which side of a comparison a version is on; its number is its place where both sides have one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Arm {
     /// The default version.
@@ -90,6 +90,8 @@ pub struct Assignment {
     pub(super) key: Option<u64>,
     /// None: nothing is kept under one.
     pub(super) request_id: Option<RequestId>,
+    /// Its caller wants to know why.
+    pub(super) is_explained: bool,
     pub(super) stage: AtomicU8,
     /// An output was not a number, or infinite.
     pub(super) is_invalid: AtomicBool,
@@ -114,6 +116,11 @@ impl Assignment {
     #[must_use]
     pub fn request_id(&self) -> Option<&RequestId> {
         self.request_id.as_ref()
+    }
+
+    /// Whether its caller wants to know why.
+    pub(super) fn is_explained(&self) -> bool {
+        self.is_explained
     }
 
     /// The hash of its key; none: it brought none.

@@ -1,4 +1,4 @@
-//! What a request's metadata says of its caller: routing key, version asked for, request id.
+//! What a request's metadata says of its caller: routing key, version asked for, request id, and whether it asks why.
 //!
 //! gRPC metadata and HTTP headers are the same thing here. Nothing is read before a model whose traffic is split asks
 //! for it, so other requests pay nothing.
@@ -10,6 +10,7 @@ use std::cell::Cell;
 
 pub(crate) const VERSION: HeaderName = HeaderName::from_static("x-understudy-version");
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const EXPLAIN: HeaderName = HeaderName::from_static("x-understudy-explain");
 
 /// A caller's request id that is longer is replaced.
 const REQUEST_ID_BYTES_MAX: usize = 128;
@@ -25,9 +26,19 @@ impl From<HeaderMap> for Caller {
 }
 
 impl Caller {
-    /// The first value of this header, if it can be a key.
-    pub(super) fn key(&self, header: &HeaderName) -> Option<&[u8]> {
-        self.0.get(header).map(HeaderValue::as_bytes).filter(|bytes| is_key(bytes))
+    /// What a split asks of every request. One look at all headers, for they are few: to hash the names that are asked
+    /// for costs more.
+    pub(super) fn look(&self, key_header: &HeaderName) -> Look<'_> {
+        let mut look = Look::default();
+        for (name, value) in &self.0 {
+            if name == key_header {
+                look.key = look.key.or(Some(value.as_bytes()));
+            } else if name == EXPLAIN {
+                look.asks_why = true;
+            }
+        }
+        look.key = look.key.filter(|bytes| is_key(bytes));
+        look
     }
 
     /// The version asked for, if there is one; `INVALID_ARGUMENT` for what is no version.
@@ -44,6 +55,15 @@ impl Caller {
         let own = self.0.get(REQUEST_ID).filter(|value| is_request_id(value.as_bytes()));
         own.map_or_else(RequestId::make, |value| RequestId::from(value.clone()))
     }
+}
+
+/// What a split asks of every request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Look<'a> {
+    /// The first value of the key's header, if it can be a key.
+    pub(super) key: Option<&'a [u8]>,
+    /// Whether it wants to know why it is answered by whom it is; what the header's value is does not matter.
+    pub(super) asks_why: bool,
 }
 
 /// Printable ASCII without spaces: what both protocols carry, and people can copy.

@@ -18,17 +18,30 @@ fn caller(headers: &[(HeaderName, &[u8])]) -> Caller {
 
 #[test]
 fn the_first_value_of_the_header_is_the_key() {
-    assert_eq!(caller(&[(KEY, b"a"), (KEY, b"b")]).key(&KEY), Some(&b"a"[..]));
-    assert_eq!(caller(&[(KEY, "Zoë".as_bytes())]).key(&KEY), Some("Zoë".as_bytes()));
-    assert_eq!(caller(&[]).key(&KEY), None);
+    assert_eq!(caller(&[(KEY, b"a"), (KEY, b"b")]).look(&KEY).key, Some(&b"a"[..]));
+    assert_eq!(caller(&[(KEY, "Zoë".as_bytes())]).look(&KEY).key, Some("Zoë".as_bytes()));
+    assert_eq!(caller(&[]).look(&KEY).key, None);
 }
 
 #[test]
 fn what_is_empty_or_longer_than_a_key_is_none() {
     let long = vec![b'k'; KEY_BYTES_MAX + 1];
-    assert_eq!(caller(&[(KEY, b"")]).key(&KEY), None);
-    assert_eq!(caller(&[(KEY, &long)]).key(&KEY), None);
-    assert_eq!(caller(&[(KEY, &long[1..])]).key(&KEY), Some(&long[1..]));
+    assert_eq!(caller(&[(KEY, b"")]).look(&KEY).key, None);
+    assert_eq!(caller(&[(KEY, &long)]).look(&KEY).key, None);
+    assert_eq!(caller(&[(KEY, &long[1..])]).look(&KEY).key, Some(&long[1..]));
+}
+
+#[test]
+fn who_wants_to_know_why_sends_a_header_whatever_its_value() {
+    for (headers, asks) in [(&[(EXPLAIN, &b""[..]), (KEY, b"a")][..], true), (&[(KEY, b"a")], false)] {
+        assert_eq!(caller(headers).look(&KEY), Look { key: Some(b"a"), asks_why: asks });
+    }
+    let own_name = caller(&[(EXPLAIN, b"a")]);
+    assert_eq!(
+        own_name.look(&EXPLAIN),
+        Look { key: Some(b"a"), asks_why: false },
+        "a key, where the model calls it so"
+    );
 }
 
 #[test]

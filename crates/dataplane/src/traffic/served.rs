@@ -29,19 +29,21 @@ pub struct Served {
 impl Served {
     /// An answer's headers: the type of its content, version, arm, reason and request id.
     pub(crate) fn headers(&self, content_type: &'static str) -> HeaderMap {
-        self.headers_saying(content_type, Some(self.version))
+        let why = self.assignment.as_ref().map(|assignment| (assignment.arm(), assignment.reason()));
+        self.with_request_id(kept(Said { content_type, version: Some(self.version), why }))
     }
 
-    /// The same of an answer whose message names the version.
-    pub(crate) fn headers_beside_message(&self, content_type: &'static str) -> HeaderMap {
-        self.headers_saying(content_type, None)
+    /// The same of an answer whose message names the version, and which says why to those who ask; none where there
+    /// is nothing to say.
+    pub(crate) fn headers_beside_message(&self, content_type: &'static str) -> Option<HeaderMap> {
+        let assignment = self.assignment.as_ref()?;
+        let why = assignment.is_explained().then(|| (assignment.arm(), assignment.reason()));
+        let says_more = why.is_some() || assignment.request_id().is_some();
+        says_more.then(|| self.with_request_id(kept(Said { content_type, version: None, why })))
     }
 
-    fn headers_saying(&self, content_type: &'static str, version: Option<i64>) -> HeaderMap {
-        let assignment = self.assignment.as_ref();
-        let why = assignment.map(|assignment| (assignment.arm(), assignment.reason()));
-        let mut headers = kept(Said { content_type, version, why });
-        if let Some(id) = assignment.and_then(|assignment| assignment.request_id()) {
+    fn with_request_id(&self, mut headers: HeaderMap) -> HeaderMap {
+        if let Some(id) = self.assignment.as_ref().and_then(|assignment| assignment.request_id()) {
             headers.insert(REQUEST_ID, id.value());
         }
         headers

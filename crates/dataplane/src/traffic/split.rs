@@ -3,7 +3,7 @@
 use super::{
     assignment::{Arm, Assignment, Reason},
     bucket::{self, BUCKETS, Salt},
-    caller::Caller,
+    caller::{Caller, Look},
     key::Key,
     settings::{BucketRange, TrafficSettings},
 };
@@ -60,6 +60,7 @@ pub(crate) struct Place<'a> {
     assigned: Arm,
     reason: Reason,
     key: Option<u64>,
+    is_explained: bool,
 }
 
 impl Split {
@@ -99,6 +100,7 @@ impl Split {
         default: &'a Arc<Slot>,
         ready: impl Fn(i64) -> Option<&'a Arc<Slot>>,
     ) -> Result<Place<'a>, Error> {
+        let Look { key, asks_why: is_explained } = asker.caller.look(&self.key_header);
         if self.settings.may_override
             && let Some(version) = asker.caller.version()?
         {
@@ -108,21 +110,21 @@ impl Split {
                 assigned: self.arm_of(slot, default),
                 reason: Reason::Override,
                 key: None,
+                is_explained,
             });
         }
-        let (bucket, reason, key) = self.bucket(asker);
-        let Some(part) = self.part(bucket) else {
-            return Ok(Place { slot: default, assigned: self.arm_of(default, default), reason, key });
+        let (bucket, reason, key) = self.bucket(key, asker.input);
+        let (slot, assigned, reason) = match self.part(bucket) {
+            None => (default, self.arm_of(default, default), reason),
+            Some(Part { slot: Some(own), .. }) => (own, self.arm_of(own, default), reason),
+            Some(Part { arm, slot: None, .. }) => (default, *arm, Reason::Fallback),
         };
-        let own = part.slot.as_ref();
-        let assigned = own.map_or(part.arm, |slot| self.arm_of(slot, default));
-        let reason = if own.is_some() { reason } else { Reason::Fallback };
-        Ok(Place { slot: own.unwrap_or(default), assigned, reason, key })
+        Ok(Place { slot, assigned, reason, key, is_explained })
     }
 
     /// What the request is for the trial.
     pub(crate) fn assignment(&self, place: &Place<'_>, default: &Arc<Slot>, caller: &Caller) -> Assignment {
-        let &Place { slot, assigned, reason, key } = place;
+        let &Place { slot, assigned, reason, key, is_explained } = place;
         let epoch = self.epoch.mine();
         epoch.assign(assigned, reason, key);
         let shadow = self.shadow(slot, default, reason).cloned();
@@ -134,6 +136,7 @@ impl Split {
             reason,
             key,
             request_id: is_kept.then(|| caller.request_id()),
+            is_explained,
             stage: 0.into(),
             is_invalid: false.into(),
             shadow,
@@ -148,9 +151,9 @@ impl Split {
         (may_be && shadow.draws()).then_some(shadow)
     }
 
-    fn bucket(&self, asker: &Asker<'_>) -> (u16, Reason, Option<u64>) {
-        let hash = asker.caller.key(&self.key_header).map(|key| self.salt.hash(key)).or_else(|| {
-            let key = (asker.input)(self.settings.key_input.as_deref()?)?;
+    fn bucket(&self, key: Option<&[u8]>, input: &dyn Fn(&str) -> Option<Key>) -> (u16, Reason, Option<u64>) {
+        let hash = key.map(|key| self.salt.hash(key)).or_else(|| {
+            let key = input(self.settings.key_input.as_deref()?)?;
             Some(self.salt.hash(key.as_bytes()))
         });
         match hash {

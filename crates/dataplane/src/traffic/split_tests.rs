@@ -16,6 +16,8 @@ use crate::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::{sync::Arc, time::Duration};
 
+const EXPLAIN: &str = "x-understudy-explain";
+
 fn caller(headers: &[(&'static str, &str)]) -> Caller {
     let pairs = headers
         .iter()
@@ -118,11 +120,12 @@ async fn whatever_headers_say_a_request_is_answered_once_and_no_header_is_given_
     let (mut drawn, mut refused) = (0, 0);
     for _ in 0..1_000 {
         let mut headers = HeaderMap::new();
-        for name in ["x-routing-key", "x-request-id", "x-understudy-version", "x-understudy-arm"] {
+        for name in ["x-routing-key", "x-request-id", "x-understudy-version", "x-understudy-arm", EXPLAIN] {
             for _ in 0..random.usize(..3) {
                 headers.append(HeaderName::from_static(name), any_value(&mut random));
             }
         }
+        let asks_why = headers.contains_key(EXPLAIN);
         let outcome = ask(&house, by(headers.into())).await;
         let Some(served) = &outcome.served else {
             let code = outcome.answer.unwrap_err().code;
@@ -136,6 +139,12 @@ async fn whatever_headers_say_a_request_is_answered_once_and_no_header_is_given_
         assert_eq!(said.len(), 3);
         let id = said["x-request-id"].as_bytes();
         assert!((1..=128).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic), "{id:?}");
+        let beside = served.headers_beside_message("text/plain").unwrap();
+        assert_eq!(
+            (&beside["x-request-id"], beside.len()),
+            (&said["x-request-id"], 2 + usize::from(asks_why))
+        );
+        assert_eq!(beside.get("x-understudy-arm"), said.get("x-understudy-arm").filter(|_| asks_why));
     }
     let arms = [Arm::Baseline, Arm::Candidate];
     let epoch = &house.plane.trials().of("m").unwrap().epochs()[0];
@@ -164,6 +173,48 @@ async fn an_id_is_made_only_where_something_is_kept_under_it() {
     let (drawn, not) = (TrafficSettings { shadow: shadow(BUCKETS), ..traffic(2, 0) }, traffic(2, 0));
     assert_eq!(id(&drawn, Caller::default()).await.unwrap().len(), 32);
     assert_eq!(id(&TrafficSettings { shadow: shadow(0), ..not }, Caller::default()).await, None);
+}
+
+/// A message names its version itself.
+#[tokio::test]
+async fn beside_a_message_who_asks_is_told_why_and_everybody_the_id_under_which_something_is_kept() {
+    let told = async |settings: &TrafficSettings, headers: &[(&'static str, &str)]| {
+        let served = ask(&house(settings), by(caller(headers))).await.served.unwrap();
+        let said = served.headers_beside_message("text/plain")?;
+        let line =
+            |(name, value): (&HeaderName, &HeaderValue)| format!("{name}: {}", value.to_str().unwrap());
+        let mut lines: Vec<_> = said.iter().map(line).collect();
+        lines.sort();
+        Some(lines.join(", "))
+    };
+    let (key, id, why) = (("x-routing-key", "user-1"), ("x-request-id", "order/42"), (EXPLAIN, "1"));
+    let plain = TrafficSettings { may_override: true, ..traffic(2, BUCKETS) };
+    assert_eq!(told(&plain, &[key, id]).await, None);
+    let sticky = "content-type: text/plain, x-understudy-arm: candidate; reason=sticky";
+    assert_eq!(told(&plain, &[key, id, why]).await.as_deref(), Some(sticky));
+    let third = ("x-understudy-version", "3");
+    assert_eq!(told(&plain, &[third]).await, None);
+    let other = "content-type: text/plain, x-understudy-arm: other; reason=override";
+    assert_eq!(told(&plain, &[third, why]).await.as_deref(), Some(other));
+    let awaiting =
+        TrafficSettings { remembering: Some(Remembering { output: None, window_s: 60.0 }), ..plain.clone() };
+    let kept = "content-type: text/plain, x-request-id: order/42";
+    assert_eq!(told(&awaiting, &[key, id]).await.as_deref(), Some(kept));
+    let both = "content-type: text/plain, x-request-id: order/42, x-understudy-arm: candidate; reason=sticky";
+    assert_eq!(told(&awaiting, &[key, id, why]).await.as_deref(), Some(both));
+}
+
+#[tokio::test]
+async fn who_names_a_version_or_meets_no_split_is_told_nothing_beside_a_message_even_when_asking_why() {
+    let split = house(&traffic(2, BUCKETS));
+    let named = Call {
+        caller: caller(&[(EXPLAIN, "1")]),
+        ..call("m", VersionChoice::Version(1), FloatCodec::new(2.0))
+    };
+    assert!(ask(&split, named).await.served.unwrap().headers_beside_message("text/plain").is_none());
+    split.publish("m", &[1, 2]);
+    let unsplit = ask(&split, by(caller(&[(EXPLAIN, "1")]))).await;
+    assert!(unsplit.served.unwrap().headers_beside_message("text/plain").is_none());
 }
 
 /// Thousands of changes of a split, and requests that hold what was: nothing is left of them at the end.
