@@ -53,11 +53,12 @@ fn measure(name: &str, key: &(impl Fn(u64) -> Option<u64> + Sync), threads: u64)
 
 fn count(epoch: &Epoch, key: Option<u64>) {
     let (assigned, reason) = (Arm::Baseline, Reason::Sticky);
-    epoch.assign(assigned, reason, key);
+    let is_key_known = epoch.assign(assigned, reason, key);
     epoch.record(&Ended {
         assigned,
         reason,
         key,
+        is_key_known,
         stage: Stage::Ran,
         is_invalid: false,
         code: Code::Ok,

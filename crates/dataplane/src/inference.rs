@@ -10,20 +10,21 @@ use crate::{
     error::{Code, Error},
     execute::{Executor, Prospect},
     lane::Class,
-    metrics::{CountedApi, Entry},
+    metrics::CountedApi,
     request_log,
     route::Router,
     runtime::{GraphRun, Head, Model, RunOptions},
     servable::Handle,
     shadow::{Asked, is_mirrored, mirror},
     signature::{CLASSIFY_METHOD, PREDICT_METHOD, REGRESS_METHOD, Signature, Signatures},
-    stats::{Gauges, Ledger, Method, Rows},
+    stats::{Gauges, Ledger, Method},
+    tally::Tally,
     tensor::Tensor,
-    traffic::{Asker, Assignment, Caller, Key, Served},
+    traffic::{Asker, Caller, Key, Served},
 };
 use bytes::Bytes;
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -279,10 +280,10 @@ impl Path {
     /// Answers one request and counts it, once, whatever becomes of it.
     pub(crate) async fn infer<C: Codec>(&self, call: Call<C>) -> Outcome {
         let method = Method { api: call.codec.api(), door: call.codec.door() };
-        let mut tally = Tally::begin(self, method, call.deadline);
+        let mut tally = Tally::begin(&self.ledger, &self.gauges, method, call.deadline);
         let answer = self.answer(call, &mut tally).await;
-        tally.code = answer.as_ref().err().map_or(Code::Ok, |error| error.code);
-        Outcome { answer, served: tally.served.clone() }
+        let code = answer.as_ref().err().map_or(Code::Ok, |error| error.code);
+        Outcome { answer, served: tally.end(code) }
     }
 
     async fn answer<C: Codec>(&self, call: Call<C>, tally: &mut Tally<'_>) -> Result<Bytes, Error> {
@@ -430,56 +431,6 @@ pub(crate) fn encode<C: Codec>(
         mirror(handle, run, body_bytes, Ok(outputs));
     }
     answer
-}
-
-/// Counts one request when it is dropped: a future that is dropped before its end was cancelled by the client.
-struct Tally<'a> {
-    path: &'a Path,
-    method: Method,
-    begun: Instant,
-    /// None while no version or model that is here is known.
-    rows: Option<Arc<Rows>>,
-    signature: Option<usize>,
-    served: Option<Served>,
-    deadline: Option<Instant>,
-    code: Code,
-}
-
-impl<'a> Tally<'a> {
-    fn begin(path: &'a Path, method: Method, deadline: Option<Instant>) -> Self {
-        let (rows, signature, served) = (None, None, None);
-        Self { path, method, begun: Instant::now(), rows, signature, served, deadline, code: Code::Cancelled }
-    }
-
-    /// Adds to the evidence of the trial that the request belongs to. A door that drops a request because its time
-    /// is up is not a caller who went away; nor is one whose time is up in a batch's queue refused for lack of room.
-    fn record(&self, assignment: &Assignment, took: Duration) {
-        let is_late = || self.deadline.is_some_and(|deadline| deadline <= self.begun + took);
-        let code = match self.code {
-            Code::Cancelled | Code::ResourceExhausted if is_late() => Code::DeadlineExceeded,
-            code => code,
-        };
-        assignment.record(code, took);
-    }
-}
-
-impl Drop for Tally<'_> {
-    fn drop(&mut self) {
-        let rows = self.rows.as_ref().unwrap_or_else(|| self.path.ledger.unknown());
-        let took = self.begun.elapsed();
-        rows.record(self.signature, self.method, self.code, took);
-        if self.method.door == Door::Grpc // REST counts its requests itself, those that come not so far, too
-            && let Some(api) = CountedApi::of(self.method.api)
-        {
-            rows.counts().record_request(Entry::Grpc(api), self.code, took);
-        }
-        if let Some(assignment) = self.served.as_ref().and_then(|served| served.assignment.as_ref()) {
-            self.record(assignment, took);
-        }
-        if self.code == Code::ResourceExhausted {
-            self.path.gauges.refused_overload.fetch_add(1, Ordering::Relaxed);
-        }
-    }
 }
 
 #[cfg(test)]

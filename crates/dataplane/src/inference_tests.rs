@@ -17,7 +17,7 @@ use std::{
     fs,
     num::NonZeroU32,
     path::PathBuf,
-    sync::atomic::{AtomicBool, AtomicU64},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
     time::Duration,
 };

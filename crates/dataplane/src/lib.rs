@@ -29,6 +29,7 @@ pub mod signature;
 pub mod snapshot;
 pub mod stats;
 mod striped;
+mod tally;
 pub mod tensor;
 pub mod tensor_proto;
 pub mod tensor_wire;

@@ -143,7 +143,7 @@ pub(crate) struct TrialStatistics {
 impl TrialStatistics {
     pub(crate) fn build(py: Python<'_>, model: &str, seen: TrialSnapshot) -> PyResult<Self> {
         let [baseline, candidate] = [(Arm::Baseline, &seen.baseline), (Arm::Candidate, &seen.candidate)]
-            .map(|(arm, outputs)| profile(py, &seen, arm, outputs));
+            .map(|(arm, profile)| profile_statistics(py, &seen, arm, profile));
         let trial::PredictionCounts { kept, bytes, forgotten, replaced, left_out } = seen.predictions;
         let unfit = seen.unfit;
         let predictions = PredictionStatistics { kept, bytes, forgotten, replaced, left_out, unfit };
@@ -168,11 +168,11 @@ impl TrialStatistics {
     }
 }
 
-fn profile(
+fn profile_statistics(
     py: Python<'_>,
     seen: &TrialSnapshot,
     arm: Arm,
-    outputs: &[trial::OutputProfile],
+    profile: &trial::VersionProfile,
 ) -> PyResult<Py<ProfileStatistics>> {
     let mut counts_by_code = vec![0; CODE_COUNT];
     for (sum, count) in seen.arms(arm).flat_map(counts_by_code_of) {
@@ -180,13 +180,17 @@ fn profile(
             *total += count;
         }
     }
-    let profile = ProfileStatistics {
+    let statistics = ProfileStatistics {
         requests: seen.arms(arm).map(|arm| arm.requests.events).sum(),
-        latency_quantiles_s: ArmSnapshot::latency_quantiles_of_all_s(seen.arms(arm), &LATENCY_QUANTILES),
+        latency_quantiles_s: profile.latency.quantiles_s(&LATENCY_QUANTILES),
         counts_by_code,
-        outputs: outputs.iter().map(|output| output_statistics(py, output)).collect::<PyResult<_>>()?,
+        outputs: profile
+            .outputs
+            .iter()
+            .map(|output| output_statistics(py, output))
+            .collect::<PyResult<_>>()?,
     };
-    Py::new(py, profile)
+    Py::new(py, statistics)
 }
 
 fn counts_by_code_of(arm: &ArmSnapshot) -> impl Iterator<Item = (usize, u64)> {

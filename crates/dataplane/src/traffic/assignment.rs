@@ -88,6 +88,8 @@ pub struct Assignment {
     pub(super) answers: Arm,
     pub(super) reason: Reason,
     pub(super) key: Option<u64>,
+    /// When it came, a request of its key had ended in the epoch.
+    pub(super) is_key_known: bool,
     /// None: nothing is kept under one.
     pub(super) request_id: Option<RequestId>,
     /// Its caller wants to know why.
@@ -171,9 +173,9 @@ impl Assignment {
 
     /// Counts the request, once, when it has ended.
     pub(crate) fn record(&self, code: Code, took: Duration) {
-        let &Self { assigned, reason, key, .. } = self;
+        let &Self { assigned, reason, key, is_key_known, .. } = self;
         let (stage, is_invalid) = (self.stage(), self.is_invalid.load(Ordering::Relaxed));
-        self.epoch.record(&Ended { assigned, reason, key, stage, is_invalid, code, took });
+        self.epoch.record(&Ended { assigned, reason, key, is_key_known, stage, is_invalid, code, took });
     }
 
     fn stage(&self) -> Stage {

@@ -126,7 +126,7 @@ impl Split {
     pub(crate) fn assignment(&self, place: &Place<'_>, default: &Arc<Slot>, caller: &Caller) -> Assignment {
         let &Place { slot, assigned, reason, key, is_explained } = place;
         let epoch = self.epoch.mine();
-        epoch.assign(assigned, reason, key);
+        let is_key_known = epoch.assign(assigned, reason, key);
         let shadow = self.shadow(slot, default, reason).cloned();
         let is_kept = shadow.is_some() || epoch.remembers();
         Assignment {
@@ -135,6 +135,7 @@ impl Split {
             answers: self.arm_of(slot, default),
             reason,
             key,
+            is_key_known,
             request_id: is_kept.then(|| caller.request_id()),
             is_explained,
             stage: 0.into(),

@@ -5,14 +5,13 @@
 //! drawn for an arm is one of the last two, and that is what a test counts.
 
 use super::{
-    keys::{Keys, Marks},
+    keys::{Keys, Marks, Visit},
     outcome::Outcome,
 };
 use crate::{
     error::{CODE_COUNT, Code},
     striped::Striped,
 };
-use histogram::{AtomicHistogram, Histogram};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -29,12 +28,6 @@ pub(super) const THRESHOLD_NAMES_MAX: usize = 11;
 
 /// Measures of one epoch's predictions.
 const MEASURES_MAX: usize = 8;
-
-/// Latencies are counted in microseconds; buckets are at most 1/32 (3 %) wide, as in stats.rs.
-const GROUPING_POWER: u8 = 5;
-/// Longer latencies than 2^32 microseconds (71 minutes) count as that.
-const MAX_VALUE_POWER: u8 = 32;
-const LATENCY_MAX_US: u64 = (1 << MAX_VALUE_POWER) - 1;
 
 const ERROR: Marks = Marks::of(0);
 const INVALID: Marks = Marks::of(1);
@@ -64,11 +57,14 @@ impl Threshold {
     }
 }
 
-/// One thing, counted in the three units in which things are judged.
+/// One thing, counted in the three units in which things are judged. Each event is one addition.
 #[derive(Debug, Default)]
 struct Count {
-    events: AtomicU64,
+    /// The first of its key.
     keys: AtomicU64,
+    /// Of a key that had one before.
+    again: AtomicU64,
+    /// Of a request without a key.
     keyless: AtomicU64,
 }
 
@@ -83,17 +79,16 @@ enum Of {
 
 impl Count {
     fn add(&self, of: Of) {
-        match of {
-            Of::Key { is_first: false } => {}
-            Of::Key { is_first: true } => bump(&self.keys),
-            Of::Nobody => bump(&self.keyless),
-        }
-        bump(&self.events);
+        bump(match of {
+            Of::Key { is_first: true } => &self.keys,
+            Of::Key { is_first: false } => &self.again,
+            Of::Nobody => &self.keyless,
+        });
     }
 
     fn read(&self) -> CountSnapshot {
-        let Self { events, keys, keyless } = self;
-        CountSnapshot { events: read(events), keys: read(keys), keyless: read(keyless) }
+        let (keys, again, keyless) = (read(&self.keys), read(&self.again), read(&self.keyless));
+        CountSnapshot { events: keys + again + keyless, keys, keyless }
     }
 
     fn read_all<'a>(counts: impl Iterator<Item = &'a Self>) -> CountSnapshot {
@@ -146,6 +141,8 @@ pub(super) struct Course {
     pub(super) took: Duration,
     /// An output was not a number, or infinite.
     pub(super) is_invalid: bool,
+    /// When it came, a request of its key had ended in the epoch.
+    pub(super) is_key_known: bool,
 }
 
 /// What became of a prediction when its truth was known.
@@ -162,43 +159,24 @@ pub struct Truth {
 struct Common {
     assigned: Count,
     requests: Count,
-    by_code: [AtomicU64; CODE_COUNT],
 }
 
 /// One version's part of one epoch. On cache lines of its own.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[repr(align(128))]
 pub(super) struct ArmCounts {
     common: Striped<Common>,
+    /// Of [`Code::Ok`] none: what is left of the requests was answered so.
+    by_code: [AtomicU64; CODE_COUNT],
     callers_mistakes: AtomicU64,
     refused: AtomicU64,
     fallbacks: AtomicU64,
     errors: Count,
     invalid_outputs: Count,
     slow: [Count; THRESHOLDS_MAX],
-    /// None only if the histogram's constants were wrong, which a test rules out.
-    latency_us: Option<AtomicHistogram>,
     truths: Count,
     wrong: Count,
     scores: Mutex<BTreeMap<String, Moments>>,
-}
-
-impl Default for ArmCounts {
-    fn default() -> Self {
-        Self {
-            common: Striped::default(),
-            callers_mistakes: AtomicU64::default(),
-            refused: AtomicU64::default(),
-            fallbacks: AtomicU64::default(),
-            errors: Count::default(),
-            invalid_outputs: Count::default(),
-            slow: Default::default(),
-            latency_us: AtomicHistogram::new(GROUPING_POWER, MAX_VALUE_POWER).ok(),
-            truths: Count::default(),
-            wrong: Count::default(),
-            scores: Mutex::default(),
-        }
-    }
 }
 
 /// Whose key a request was: where it is looked up, and in which epoch.
@@ -210,9 +188,11 @@ pub(super) struct Visitor<'a> {
 }
 
 impl ArmCounts {
-    /// Counts a request that the split gives this version, as it comes.
-    pub(super) fn assign(&self, keyed: Option<(&Keys, u64)>) {
-        self.common.mine().assigned.add(of(keyed.map(|(keys, key)| keys.mark(key, ASSIGNED).has(ASSIGNED))));
+    /// Counts a request that the split gives this version, as it comes; whether one of its key has ended in the epoch.
+    pub(super) fn assign(&self, visitor: Option<Visitor<'_>>) -> bool {
+        let found = visitor.map(|Visitor { keys, key, epoch }| keys.mark_and_find(key, epoch, ASSIGNED));
+        self.common.mine().assigned.add(of(found.map(|(first, _)| first.has(ASSIGNED))));
+        found.is_some_and(|(_, has_ended)| has_ended)
     }
 
     /// Counts a request that the baseline answers for it.
@@ -230,18 +210,19 @@ impl ArmCounts {
     }
 
     fn record_answer(&self, course: Course, visitor: Option<Visitor<'_>>, thresholds: &[Threshold]) {
-        let common = self.common.mine();
-        if let Some(count) = common.by_code.get(usize::from(course.code as u8)) {
+        let kinds = || self.kinds_of(course, thresholds);
+        let visit = visitor.map(|Visitor { keys, key, epoch }| {
+            let marks = kinds().fold(Marks::NONE, |marks, (mark, _)| marks.with(mark));
+            // Nothing is new of a key that was here and is met by nothing bad: most requests need no second look.
+            let is_old = course.is_key_known && marks == Marks::NONE;
+            if is_old { Visit::default() } else { keys.visit(key, epoch, marks) }
+        });
+        self.common.mine().requests.add(of(visit.map(|visit| visit.is_first_in_epoch)));
+        if course.code != Code::Ok
+            && let Some(count) = self.by_code.get(usize::from(course.code as u8))
+        {
             bump(count);
         }
-        if let Some(latency) = &self.latency_us {
-            let micros = u64::try_from(course.took.as_micros()).unwrap_or(u64::MAX).min(LATENCY_MAX_US);
-            let _ = latency.increment(micros); // cannot fail: the value is within the range
-        }
-        let kinds = || self.kinds_of(course, thresholds);
-        let marks = kinds().fold(Marks::NONE, |marks, (mark, _)| marks.with(mark));
-        let visit = visitor.map(|Visitor { keys, key, epoch }| keys.visit(key, epoch, marks));
-        common.requests.add(of(visit.map(|visit| visit.is_first_in_epoch)));
         for (mark, count) in kinds() {
             count.add(of(visit.map(|visit| visit.first.has(mark))));
         }
@@ -277,7 +258,7 @@ impl ArmCounts {
     pub(super) fn read(&self, thresholds: &[Threshold]) -> ArmSnapshot {
         let slow = thresholds.iter().zip(&self.slow);
         let scores = self.scores.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        ArmSnapshot {
+        let mut snapshot = ArmSnapshot {
             slow: slow.map(|(threshold, bad)| (Arc::clone(&threshold.name), bad.read())).collect(),
             errors: self.errors.read(),
             invalid_outputs: self.invalid_outputs.read(),
@@ -285,15 +266,15 @@ impl ArmCounts {
             truths: self.truths.read(),
             scores,
             fallbacks: read(&self.fallbacks),
-            by_code: std::array::from_fn(|code| {
-                self.common.all().filter_map(|common| common.by_code.get(code)).map(read).sum()
-            }),
-            latency_us: self.latency_us.as_ref().map(AtomicHistogram::load),
             callers_mistakes: read(&self.callers_mistakes),
             refused: read(&self.refused),
+            by_code: self.by_code.each_ref().map(read),
             requests: Count::read_all(self.common.all().map(|common| &common.requests)),
             assigned: Count::read_all(self.common.all().map(|common| &common.assigned)),
-        }
+        };
+        let [ok, others @ ..] = &mut snapshot.by_code;
+        *ok = snapshot.requests.events - others.iter().sum::<u64>();
+        snapshot
     }
 }
 
@@ -325,37 +306,6 @@ pub struct ArmSnapshot {
     pub truths: CountSnapshot,
     pub wrong: CountSnapshot,
     pub scores: BTreeMap<String, Moments>,
-    latency_us: Option<Histogram>,
-}
-
-impl ArmSnapshot {
-    /// The latencies, in seconds, below which these shares (0 to 1) of the answers stayed, to within 3 %; empty when
-    /// there was none.
-    #[must_use]
-    pub fn latency_quantiles_s(&self, shares: &[f64]) -> Vec<(f64, f64)> {
-        self.latency_us.as_ref().map(|latency| quantiles_s(latency, shares)).unwrap_or_default()
-    }
-
-    /// The same of several together.
-    #[must_use]
-    pub fn latency_quantiles_of_all_s<'a>(
-        all: impl IntoIterator<Item = &'a Self>,
-        shares: &[f64],
-    ) -> Vec<(f64, f64)> {
-        let latencies = all.into_iter().filter_map(|each| each.latency_us.clone());
-        let together = latencies.reduce(|mut together, latency| {
-            let _ = together.checked_add_assign(&latency); // cannot fail: all have the same buckets
-            together
-        });
-        together.map(|latency| quantiles_s(&latency, shares)).unwrap_or_default()
-    }
-}
-
-#[allow(clippy::cast_precision_loss)] // below 2^32
-fn quantiles_s(latency_us: &Histogram, shares: &[f64]) -> Vec<(f64, f64)> {
-    let Some(quantiles) = latency_us.quantiles(shares).ok().flatten() else { return Vec::new() };
-    let entries = quantiles.entries().iter();
-    entries.map(|(share, bucket)| (share.as_f64(), bucket.end() as f64 / 1e6)).collect()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ fn thresholds() -> Vec<Threshold> {
 }
 
 fn course(code: Code, outcome: Outcome, took: Duration) -> Course {
-    Course { code, outcome, took, is_invalid: false }
+    Course { code, outcome, took, is_invalid: false, is_key_known: false }
 }
 
 fn keys() -> Keys {
@@ -54,8 +54,6 @@ fn one_request_may_be_bad_in_several_ways() {
     assert_eq!((read.requests, read.errors, read.invalid_outputs), (keyless(2), keyless(1), keyless(1)));
     assert_eq!(read.slow, [("p50".into(), keyless(2)), ("p99".into(), keyless(1))]);
     assert_eq!((read.by_code[0], read.by_code[13]), (1, 1));
-    let median = read.latency_quantiles_s(&[0.5])[0].1;
-    assert!((median / 0.006 - 1.0).abs() < 0.04, "{median}");
 }
 
 #[test]
@@ -78,9 +76,9 @@ fn a_key_is_assigned_once_in_the_trial_and_a_request_without_one_each_time() {
     let keys = keys();
     let epochs = [ArmCounts::default(), ArmCounts::default()];
     for arm in &epochs {
-        arm.assign(Some((&keys, 1)));
-        arm.assign(Some((&keys, 1)));
-        arm.assign(None);
+        for visitor in [Some(Visitor { keys: &keys, key: 1, epoch: 0 }); 2].into_iter().chain([None]) {
+            assert!(!arm.assign(visitor), "none has ended");
+        }
     }
     let [first, second] = epochs.map(|arm| arm.read(&[]));
     assert_eq!(first.assigned, CountSnapshot { events: 3, keys: 1, keyless: 1 });

@@ -23,8 +23,9 @@ pub struct Epoch {
     weight: u16,
     thresholds: Box<[Threshold]>,
     remembering: Option<(Remembering, Duration)>,
-    baseline: ArmCounts,
-    candidate: ArmCounts,
+    /// Of the baseline and the candidate: by place, since which it is differs from request to request, and no
+    /// processor guesses it.
+    arms: [ArmCounts; 2],
     shared: Arc<Shared>,
 }
 
@@ -37,6 +38,8 @@ pub struct Ended {
     pub reason: Reason,
     /// The hash of its key; none: it brought none.
     pub key: Option<u64>,
+    /// What [`Epoch::assign`] said of it.
+    pub is_key_known: bool,
     /// How far it came.
     pub stage: Stage,
     /// Whether an output was not a number, or infinite.
@@ -86,8 +89,7 @@ impl Epoch {
             weight: weight(settings),
             thresholds: thresholds.collect(),
             remembering,
-            baseline: ArmCounts::default(),
-            candidate: ArmCounts::default(),
+            arms: Default::default(),
             shared,
         }
     }
@@ -105,12 +107,8 @@ impl Epoch {
     }
 
     pub(super) fn read(&self) -> EpochSnapshot {
-        EpochSnapshot {
-            number: self.number,
-            weight: self.weight,
-            candidate: self.candidate.read(&self.thresholds),
-            baseline: self.baseline.read(&self.thresholds),
-        }
+        let [baseline, candidate] = self.arms.each_ref().map(|counts| counts.read(&self.thresholds));
+        EpochSnapshot { number: self.number, weight: self.weight, baseline, candidate }
     }
 
     /// Whether answers wait for their truth, each under its request's id.
@@ -118,22 +116,19 @@ impl Epoch {
         self.remembering.is_some()
     }
 
-    /// Counts a request that the split gives to an arm, as it comes. Who asked for its version is no evidence: it was
-    /// not drawn.
-    pub fn assign(&self, assigned: Arm, reason: Reason, key: Option<u64>) {
-        if let Some(counts) = self.of(assigned).filter(|_| reason != Reason::Override) {
-            counts.assign(key.map(|key| (&self.shared.keys, key)));
-        }
+    /// Counts a request that the split gives to an arm, as it comes; whether one of its key has ended in this epoch.
+    /// Who asked for its version is no evidence: it was not drawn.
+    pub fn assign(&self, assigned: Arm, reason: Reason, key: Option<u64>) -> bool {
+        let counts = self.of(assigned).filter(|_| reason != Reason::Override);
+        counts.is_some_and(|counts| counts.assign(self.visitor(key)))
     }
 
     /// Looks at an answer of an arm's own version; whether an output is no number, or infinite. `observed` is none
     /// where several signatures, or a part of a graph, were run.
     pub(crate) fn observe(&self, answerer: Answerer<'_>, observed: Observed<'_>) -> bool {
         let is_own = !matches!(answerer.reason, Reason::Override | Reason::Fallback);
-        if !is_own || self.of(answerer.arm).is_none() {
-            return false;
-        }
-        self.shared.profile(answerer.arm, observed);
+        let Some(profiles) = self.shared.profiles(answerer.arm).filter(|_| is_own) else { return false };
+        profiles.observe(observed);
         if let (Some((remembering, window)), Some(id)) = (&self.remembering, answerer.request_id) {
             self.shared.remember((self.number, id), answerer, observed, (remembering, *window));
         }
@@ -148,10 +143,13 @@ impl Epoch {
             Reason::Fallback => return counts.fall_back(),
             Reason::Sticky | Reason::Random => {}
         }
-        let &Ended { code, stage, took, is_invalid, .. } = ended;
-        let course = Course { code, outcome: Outcome::of(code, stage), took, is_invalid };
-        let visitor = ended.key.map(|key| Visitor { keys: &self.shared.keys, key, epoch: self.number });
-        counts.record(course, visitor, &self.thresholds);
+        let &Ended { code, stage, took, is_invalid, is_key_known, .. } = ended;
+        let outcome = Outcome::of(code, stage);
+        if let Some(profiles) = self.shared.profiles(ended.assigned).filter(|_| outcome.is_the_versions()) {
+            profiles.record_latency(took);
+        }
+        let course = Course { code, outcome, took, is_invalid, is_key_known };
+        counts.record(course, self.visitor(ended.key), &self.thresholds);
     }
 
     pub(super) fn record_truth(&self, arm: Arm, truth: &Truth, key: Option<u64>) {
@@ -160,12 +158,12 @@ impl Epoch {
         }
     }
 
+    fn visitor(&self, key: Option<u64>) -> Option<Visitor<'_>> {
+        key.map(|key| Visitor { keys: &self.shared.keys, key, epoch: self.number })
+    }
+
     fn of(&self, arm: Arm) -> Option<&ArmCounts> {
-        match arm {
-            Arm::Baseline => Some(&self.baseline),
-            Arm::Candidate => Some(&self.candidate),
-            Arm::Other => None,
-        }
+        self.arms.get(arm as usize)
     }
 }
 

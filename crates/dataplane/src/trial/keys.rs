@@ -116,12 +116,17 @@ impl Keys {
 
     /// A request of this key in this epoch, and the marks it brought.
     pub(super) fn visit(&self, key: u64, epoch: u64, marks: Marks) -> Visit {
-        self.look(key, u32::try_from(epoch).unwrap_or(u32::MAX).saturating_add(1), marks)
+        self.look(key, |seen| seen.visit(Seen::number(epoch), marks))
     }
 
     /// Something that came to light later of a request of this key; what it is marked with for the first time.
     pub(super) fn mark(&self, key: u64, marks: Marks) -> Marks {
-        self.look(key, 0, marks).first
+        self.look(key, |seen| seen.mark(marks))
+    }
+
+    /// The same before a request of this epoch runs; and whether the key was seen in the epoch.
+    pub(super) fn mark_and_find(&self, key: u64, epoch: u64, marks: Marks) -> (Marks, bool) {
+        self.look(key, |seen| (seen.mark(marks), seen.epoch >= Seen::number(epoch)))
     }
 
     /// Forgets all of them, in this thread.
@@ -138,14 +143,12 @@ impl Keys {
         0.5_f64.powi(level.and_then(|level| i32::try_from(level).ok()).unwrap_or(0))
     }
 
-    fn look(&self, key: u64, epoch: u32, marks: Marks) -> Visit {
+    /// The default of what is asked for of a key that does not count.
+    fn look<R: Default>(&self, key: u64, ask: impl FnOnce(&mut Seen) -> R) -> R {
         let hash = mix(key ^ self.seed);
         let index = usize::try_from(hash >> SHARD_SHIFT).unwrap_or(0) % SHARDS;
-        let Some(shard) = self.shards.get(index) else { return Visit::default() };
-        shard.table(|table| match table.find(hash, &self.part) {
-            Some(seen) => seen.look(epoch, marks),
-            None => Visit::default(),
-        })
+        let Some(shard) = self.shards.get(index) else { return R::default() };
+        shard.table(|table| table.find(hash, &self.part).map(ask).unwrap_or_default())
     }
 }
 
@@ -182,11 +185,22 @@ impl Table {
 }
 
 impl Seen {
-    fn look(&mut self, epoch: u32, marks: Marks) -> Visit {
-        let visit = Visit { is_first_in_epoch: epoch > self.epoch, first: marks.without(self.marks) };
+    /// As an entry says it.
+    fn number(epoch: u64) -> u32 {
+        u32::try_from(epoch).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    fn visit(&mut self, epoch: u32, marks: Marks) -> Visit {
+        let is_first_in_epoch = epoch > self.epoch;
         self.epoch = self.epoch.max(epoch);
+        Visit { is_first_in_epoch, first: self.mark(marks) }
+    }
+
+    /// What is new of these.
+    fn mark(&mut self, marks: Marks) -> Marks {
+        let first = marks.without(self.marks);
         self.marks = self.marks.with(marks);
-        visit
+        first
     }
 }
 

@@ -10,7 +10,7 @@
 //! | `counts` | what is counted of one version in one epoch |
 //! | `keys` | which routing keys were seen, and which met something bad: each counts once |
 //! | `values` | a tensor's first elements; floats that are no numbers |
-//! | `profile`, `signed_histogram` | what outputs look like, for people |
+//! | `profile`, `signed_histogram`, `latencies` | what answers look like, for people |
 //! | `remembered`, `predictions` | answers that wait for their truth, by request id |
 //! | `share` | what all trials together may hold, and one trial's part of it |
 //!
@@ -19,6 +19,7 @@
 mod counts;
 mod epoch;
 mod keys;
+mod latencies;
 mod one;
 mod outcome;
 mod predictions;
@@ -32,10 +33,11 @@ pub(crate) use counts::THRESHOLDS_MAX;
 pub use counts::{ArmSnapshot, CountSnapshot, Moments, Truth};
 pub(crate) use epoch::Answerer;
 pub use epoch::{Ended, Epoch, EpochSnapshot};
+pub use latencies::Latency;
 pub use one::{Trial, TrialSnapshot, TruthCounts};
 pub use predictions::{Found, Prediction, PredictionCounts};
 pub(crate) use profile::Observed;
-pub use profile::{Class, OutputProfile};
+pub use profile::{Class, OutputProfile, VersionProfile};
 pub use signed_histogram::SignedHistogram;
 pub use values::Values;
 

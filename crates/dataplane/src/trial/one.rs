@@ -5,7 +5,7 @@ use super::{
     epoch::{Answerer, Epoch, EpochSnapshot},
     keys::{KeyPool, Keys, Marks},
     predictions::{Found, Prediction, PredictionCounts, PredictionPool, Predictions},
-    profile::{Observed, OutputProfile, Profiles},
+    profile::{Observed, Profiles, VersionProfile},
     remembered,
 };
 use crate::{
@@ -45,8 +45,8 @@ pub struct Trial {
 pub(super) struct Shared {
     pub(super) keys: Keys,
     predictions: Predictions,
-    baseline: Profiles,
-    candidate: Profiles,
+    /// Of the baseline and the candidate.
+    profiles: [Profiles; 2],
     /// The names of latency thresholds that the trial has had: a key is slow by each of them once.
     thresholds: Mutex<Vec<Arc<str>>>,
     truths: Truths,
@@ -86,10 +86,10 @@ pub struct TrialSnapshot {
     pub name: Box<str>,
     /// In order.
     pub epochs: Vec<EpochSnapshot>,
-    /// The outputs of the default version, and of the one that is compared with it.
-    pub baseline: Vec<OutputProfile>,
-    /// See `baseline`.
-    pub candidate: Vec<OutputProfile>,
+    /// The answers of the default version.
+    pub baseline: VersionProfile,
+    /// Those of the version that is compared with it.
+    pub candidate: VersionProfile,
     /// What came of its shadow traffic.
     pub shadow: ShadowReport,
     /// Predictions that wait for their truth.
@@ -118,8 +118,7 @@ impl Trial {
         let shared = Shared {
             keys: Keys::new(&pools.keys),
             predictions: Predictions::new(&pools.predictions),
-            baseline: Profiles::default(),
-            candidate: Profiles::default(),
+            profiles: Default::default(),
             thresholds: Mutex::default(),
             truths: Truths::default(),
             unfit: AtomicU64::default(),
@@ -155,11 +154,12 @@ impl Trial {
     /// All that is counted, now.
     #[must_use]
     pub fn read(&self) -> TrialSnapshot {
+        let [baseline, candidate] = self.shared.profiles.each_ref().map(Profiles::read);
         TrialSnapshot {
             name: self.name.clone(),
             epochs: self.epochs().iter().map(|epoch| epoch.read()).collect(),
-            baseline: self.shared.baseline.read(),
-            candidate: self.shared.candidate.read(),
+            baseline,
+            candidate,
             shadow: self.shadow.report(),
             predictions: self.shared.predictions.read(),
             unfit: self.shared.unfit.load(Ordering::Relaxed),
@@ -225,12 +225,9 @@ impl Shared {
         (name, Threshold::mark(number))
     }
 
-    pub(super) fn profile(&self, arm: Arm, observed: Observed<'_>) {
-        match arm {
-            Arm::Baseline => self.baseline.observe(observed),
-            Arm::Candidate => self.candidate.observe(observed),
-            Arm::Other => {}
-        }
+    /// What an arm's answers look like; none of one that is not compared.
+    pub(super) fn profiles(&self, arm: Arm) -> Option<&Profiles> {
+        self.profiles.get(arm as usize)
     }
 
     pub(super) fn remember(

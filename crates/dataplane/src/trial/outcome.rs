@@ -16,6 +16,11 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
+    /// Whether the version had its say.
+    pub(super) fn is_the_versions(self) -> bool {
+        matches!(self, Self::Answered | Self::Failed)
+    }
+
     /// What an answer of this code means, of a request that came so far.
     ///
     /// What a run answers is the version's doing whatever its code: a graph's own assertion is `INVALID_ARGUMENT`, and

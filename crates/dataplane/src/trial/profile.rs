@@ -1,10 +1,10 @@
-//! What a version's outputs look like, for people: means, quantiles and the shares of classes, from a sample of its
-//! answers. Nothing is decided by them.
+//! What a version's answers look like, for people: how long they took; means, quantiles and the shares of classes of
+//! its outputs, from a sample. Nothing is decided by them.
 //!
 //! The first [`WHOLE`] answers of a version are looked at, then one in [`THINNED`]. A look is left out rather than waited
 //! for: the profile is behind a lock that no request waits for.
 
-use super::{signed_histogram::SignedHistogram, values::Values};
+use super::{latencies::Latencies, latencies::Latency, signed_histogram::SignedHistogram, values::Values};
 use crate::{inference::SignatureRun, signature::Signatures, tensor::Tensor};
 use bytes::Bytes;
 use std::{
@@ -13,12 +13,13 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 /// So many answers are looked at at least: a candidate's first, which are few, among them.
 const WHOLE: u64 = 1_000;
 /// After those, one in so many.
-const THINNED: u64 = 16;
+const THINNED: u64 = 64;
 /// Outputs of one version.
 const OUTPUTS_MAX: usize = 32;
 /// Elements of one output that are read of one answer; of floats only so many, evenly spread, are counted.
@@ -38,11 +39,12 @@ pub(crate) struct Observed<'a> {
     pub(crate) outputs: &'a [Tensor],
 }
 
-/// One version's outputs.
+/// One version's answers.
 #[derive(Debug, Default)]
 pub(super) struct Profiles {
+    latencies: Latencies,
     seen: AtomicU64,
-    profiles: Mutex<BTreeMap<Place, Profile>>,
+    outputs: Mutex<BTreeMap<Place, Profile>>,
 }
 
 /// A signature's index, and its output's.
@@ -65,6 +67,15 @@ pub enum Class {
     Text(Bytes),
 }
 
+/// One version's answers at one moment.
+#[derive(Clone, Debug)]
+pub struct VersionProfile {
+    /// How long they took.
+    pub latency: Latency,
+    /// What they said, by the signatures' order.
+    pub outputs: Vec<OutputProfile>,
+}
+
 /// One output at one moment.
 #[derive(Clone, Debug)]
 pub struct OutputProfile {
@@ -79,6 +90,10 @@ pub struct OutputProfile {
 }
 
 impl Profiles {
+    pub(super) fn record_latency(&self, took: Duration) {
+        self.latencies.record(took);
+    }
+
     pub(super) fn observe(&self, observed: Observed<'_>) {
         let Observed { signatures, run: Some(run), outputs } = observed else { return };
         // Written only while it matters: every request comes by here.
@@ -87,7 +102,7 @@ impl Profiles {
         } else if fastrand::u64(..THINNED) > 0 {
             return;
         }
-        let Ok(mut profiles) = self.profiles.try_lock() else { return };
+        let Ok(mut profiles) = self.outputs.try_lock() else { return };
         for (&index, output) in run.inputs.outputs.iter().zip(outputs) {
             let place = (run.signature, index);
             if profiles.len() >= OUTPUTS_MAX && !profiles.contains_key(&place) {
@@ -101,9 +116,12 @@ impl Profiles {
         }
     }
 
-    pub(super) fn read(&self) -> Vec<OutputProfile> {
-        let profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner);
-        profiles.values().map(Profile::read).collect()
+    pub(super) fn read(&self) -> VersionProfile {
+        let outputs = self.outputs.lock().unwrap_or_else(PoisonError::into_inner);
+        VersionProfile {
+            latency: self.latencies.read(),
+            outputs: outputs.values().map(Profile::read).collect(),
+        }
     }
 }
 

@@ -47,7 +47,7 @@ fn scores_have_a_mean_quantiles_and_the_shares_of_their_top_class() {
     let profiles = Profiles::default();
     observe(&profiles, "", 1, floats(&[2, 3], &[0.25, 0.5, 0.25, 1.0, 0.0, 0.0]));
     observe(&profiles, "", 1, floats(&[1, 3], &[0.25, 0.75, f32::NAN]));
-    let read = profiles.read();
+    let read = profiles.read().outputs;
     assert_eq!(read.len(), 1);
     assert_eq!(
         (read[0].name.as_str(), read[0].values.count(), read[0].values.not_finite()),
@@ -65,7 +65,7 @@ fn integers_and_strings_are_classes_of_their_own_and_signatures_are_told_apart()
     observe(&profiles, "", 0, Tensor::new(DType::String, vec![3], strings).unwrap());
     let seven = Data::Packed(Bytes::copy_from_slice(&7_i64.to_le_bytes()));
     observe(&profiles, "other", 0, Tensor::new(DType::Int64, vec![1], seven).unwrap());
-    let read = profiles.read();
+    let read = profiles.read().outputs;
     assert_eq!(read.iter().map(|each| each.name.as_str()).collect::<Vec<_>>(), ["other/y", "label"]);
     assert_eq!(read[0].classes, [(Class::Number(7), 1)]);
     let text = |text: &'static str| Class::Text(Bytes::from_static(text.as_bytes()));
@@ -82,7 +82,7 @@ fn classes_beyond_the_bound_are_counted_together() {
         0,
         Tensor::new(DType::Int64, vec![200], Data::Packed(numbers.into())).unwrap(),
     );
-    let read = profiles.read();
+    let read = profiles.read().outputs;
     assert_eq!((read[0].classes.len(), read[0].other), (CLASSES_MAX, 200 - 64));
 }
 
@@ -92,10 +92,10 @@ fn the_first_answers_are_all_looked_at_and_then_some() {
     for _ in 0..WHOLE {
         observe(&profiles, "", 1, floats(&[1], &[1.0]));
     }
-    assert_eq!(profiles.read()[0].values.count(), WHOLE);
-    for _ in 0..16_000 {
+    assert_eq!(profiles.read().outputs[0].values.count(), WHOLE);
+    for _ in 0..64_000 {
         observe(&profiles, "", 1, floats(&[1], &[1.0]));
     }
-    let more = profiles.read()[0].values.count() - WHOLE;
-    assert!((600..1_500).contains(&more), "about one in sixteen: {more}");
+    let more = profiles.read().outputs[0].values.count() - WHOLE;
+    assert!((600..1_500).contains(&more), "about one in 64: {more}");
 }

@@ -17,6 +17,7 @@ const GOOD: Ended = Ended {
     assigned: Arm::Candidate,
     reason: Reason::Sticky,
     key: Some(7),
+    is_key_known: false,
     stage: Stage::Ran,
     is_invalid: false,
     code: Code::Ok,
@@ -44,6 +45,26 @@ fn what_was_not_drawn_is_no_evidence() {
     epoch.record(&GOOD);
     assert_eq!((events(&epoch, Arm::Candidate), events(&epoch, Arm::Baseline)), ((1, 1), (0, 0)));
     assert_eq!(events(&epoch, Arm::Other), (0, 0));
+}
+
+#[test]
+fn of_a_key_that_was_here_before_only_what_is_bad_is_looked_up() {
+    let trials = Trials::default();
+    let open = |epoch| trials.open(&model(), &TrafficSettings { epoch, ..traffic(2, 100) });
+    let (first, second) = (open(1), open(2));
+    let ask = |epoch: &Epoch, code| {
+        let is_key_known = epoch.assign(GOOD.assigned, GOOD.reason, GOOD.key);
+        epoch.record(&Ended { is_key_known, code, ..GOOD });
+        is_key_known
+    };
+    let known = [Code::Ok, Code::Ok, Code::Internal, Code::Internal].map(|code| ask(&first, code));
+    assert_eq!(known, [false, true, true, true]);
+    let CountSnapshot { events, keys, .. } = first.counts(Arm::Candidate).requests;
+    assert_eq!((events, keys), (4, 1));
+    let CountSnapshot { events, keys, .. } = first.counts(Arm::Candidate).errors;
+    assert_eq!((events, keys), (2, 1), "once, though the key was known");
+    assert!(!ask(&second, Code::Ok) && ask(&second, Code::Ok), "each epoch begins anew");
+    assert_eq!(second.counts(Arm::Candidate).requests.keys, 1);
 }
 
 #[test]
@@ -105,7 +126,7 @@ fn quantiles_of_all_epochs_together_are_the_baselines_latency() {
         trials.open(&model(), &settings).record(&Ended { assigned: Arm::Baseline, took, ..GOOD });
     }
     let read = trials.of("m").unwrap().read();
-    let quantiles = ArmSnapshot::latency_quantiles_of_all_s(read.arms(Arm::Baseline), &[0.5, 1.0]);
+    let quantiles = read.baseline.latency.quantiles_s(&[0.5, 1.0]);
     let [(_, low), (_, high)] = quantiles[..] else { panic!("{quantiles:?}") };
     assert!((low / 0.010 - 1.0).abs() < 0.04 && (high / 0.020 - 1.0).abs() < 0.04, "{quantiles:?}");
 }
@@ -185,8 +206,11 @@ fn an_output_that_is_no_number_is_told_and_profiled() {
     let epoch = trials.open(&model(), &remembering());
     assert!(answer(&epoch, "a", f32::NAN));
     let read = trials.of("m").unwrap().read();
-    assert_eq!((read.candidate[0].name.as_str(), read.candidate[0].values.not_finite()), ("y", 1));
-    assert!(read.baseline.is_empty());
+    assert_eq!(
+        (read.candidate.outputs[0].name.as_str(), read.candidate.outputs[0].values.not_finite()),
+        ("y", 1)
+    );
+    assert!(read.baseline.outputs.is_empty());
 }
 
 #[test]
