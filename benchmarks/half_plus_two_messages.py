@@ -20,9 +20,9 @@ DT_FLOAT = 1
 GRPC_PATH = "/tensorflow.serving.PredictionService/Predict"
 
 
-def rest_path(model: str) -> str:
-    """Where REST is asked."""
-    return f"/v1/models/{model}:predict"
+def rest_path(model: str, version: int | None = None) -> str:
+    """Where REST is asked; for the default version, or for this one."""
+    return f"/v1/models/{model}{'' if version is None else f'/versions/{version}'}:predict"
 
 
 REST_PATH = rest_path(MODEL_NAME)
@@ -122,11 +122,13 @@ def response_class() -> ResponseClass:
     return cast("ResponseClass", message_class("tensorflow.serving.PredictResponse"))  # made at run time
 
 
-def grpc_body(inputs: Iterable[float] = INPUTS, model: str = MODEL_NAME) -> bytes:
-    """The request as gRPC carries it."""
+def grpc_body(inputs: Iterable[float] = INPUTS, model: str = MODEL_NAME, version: int | None = None) -> bytes:
+    """The request as gRPC carries it; for the default version, or for this one."""
     values = list(inputs)
     request = request_class()()
     request.model_spec.name = model
+    if version is not None:
+        request.model_spec.version.value = version
     tensor = request.inputs[INPUT_NAME]
     tensor.dtype = DT_FLOAT
     tensor.tensor_shape.dim.add(size=len(values))

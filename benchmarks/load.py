@@ -45,6 +45,11 @@ class Load:
         """HTTP/1.1 needs one each; gRPC clients hold few connections with many streams."""
         return self.concurrency if self.protocol == "rest" else max(1, self.concurrency // 8)
 
+    @property
+    def streams(self) -> int:
+        """Requests at once on each connection."""
+        return self.concurrency // self.connections
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
@@ -108,12 +113,11 @@ def measure(server: ServerProcess, load: Load, question: Question) -> Measuremen
 def command(address: str, load: Load, question: Question) -> list[str]:
     """The generator's command line."""
     rate = [] if load.rate is None else ["--rate", f"{load.rate:.0f}"]
-    streams = load.concurrency // load.connections
     return [
         *(str(LOADGEN), "--protocol", load.protocol, "--address", address),
         *("--path", GRPC_PATH if load.protocol == "grpc" else rest_path(load.model)),
         *("--body", str(question.body(load.protocol)), "--duration", f"{load.seconds:g}", *rate),
-        *("--connections", str(load.connections), "--streams-per-connection", str(streams)),
+        *("--connections", str(load.connections), "--streams-per-connection", str(load.streams)),
         *(f"--header={name}={value}" for name, value in load.headers),
         *("--expect-output-by-version", str(question.expectations), "--histogram"),
     ]

@@ -4,10 +4,10 @@
     python -m benchmarks.rollouts --quick
 
 One server has two models: one serves a version alone, the other is amid a rollout that holds at half of the
-traffic, or in its shadow stage, evidence and all. They are asked in turn, round by round and every other
-round in the other order, so that what else the machine does falls on all sides, and so does what makes one
-process faster than its twin. The model without a rollout is asked twice in each: what differs then is the
-machine's doing.
+traffic, or in its shadow stage, evidence and all. A saturated server is asked by turns of milliseconds over
+the same connections, for a split costs a hundredth or two; an idle one, and one with a shadow, for a second
+or so at a time. Every other round is in the other order. The model without a rollout is asked twice in each:
+what differs then is the machine's doing.
 """
 
 import argparse
@@ -27,10 +27,10 @@ from benchmarks import half_plus_two_messages as messages
 from benchmarks import synthetic_model
 from benchmarks.half_plus_two_model import outputs
 from benchmarks.load import Load, Measurement, Question, measure
-from benchmarks.machine import Machine, describe
+from benchmarks.machine import describe
 from benchmarks.one_model import OneModel, Publish, serving_one
-from benchmarks.page import RESULTS, head, method, table, write
-from benchmarks.platforms import SYNTHETIC, TENSORFLOW, publishers
+from benchmarks.page import RESULTS, write
+from benchmarks.platforms import SYNTHETIC, publishers
 from benchmarks.rollout_orders import (
     BASELINE,
     CANDIDATE,
@@ -40,11 +40,14 @@ from benchmarks.rollout_orders import (
     server_command,
     wait_phase,
 )
+from benchmarks.rollout_page import Length, RolloutResults, Row, SplitLength, TurnRow, render
 from benchmarks.rounds import Say
 from benchmarks.server_process import ServerProcess
-from benchmarks.summary import Ratio, compare, merge, quantile
+from benchmarks.summary import compare, merge, quantile
+from benchmarks.turns import Asked, compare_turns, take_turns
 
-ALONE, AGAIN, BY_CHANCE, BY_KEY = "no split", "no split again", "split by chance", "split by a key"
+ALONE, AGAIN = "no split", "no split again"
+NAMED, BY_CHANCE, BY_KEY = "both versions by number", "split by chance", "split by a key"
 SHADOWED = "10 % shadow"
 CONCURRENCY = 32
 IDLE_SHARE = 0.2
@@ -57,26 +60,12 @@ SHADOW = {"shadow": {"share": "10 %", "dwell": "1 d"}}
 LONE = "half_unrolled"
 """The model without a rollout: a name as long as the other's."""
 KEY, OTHER = ("x-routing-key", "ada@example.org"), ("x-something-else", "ada@example.org")
-METHOD = """
-The model is x/2 + b: of TensorFlow, what its smallest model costs; made of Rust, where it does next to
-nothing, and all that is measured is the server. Where there is a shadow, a run of the latter computes {spin}
-µs besides. Each request has one header, which on one side is the routing key.
-
-Saturated: {concurrency} requests are under way at any time, each sent when one before it was answered. Idle:
-as many a second as are {share:.0%} of what the first side answered then.
-
-Both models of a table are on one server, which is up during all of it. A split: {split.rounds} rounds of
-{split.seconds:g} s for each side saturated, {split.idle_rounds} idle; a shadow: {shadow.rounds} and
-{shadow.idle_rounds} of {shadow.seconds:g} s; each after one that is thrown away. Throughput is the median of
-the rounds, p99 that of all answers together; CPU is the server's processor time for one request. Whatever
-else the machine does only ever slows a round, so that ratios are those of the better rounds: of the upper
-quartiles of throughput and the lower ones of CPU; of p99, which other work is a part of, the medians. In
-brackets, what nine of ten draws of as many rounds from these come to. The side without a split, asked again,
-shows how far chance goes.
-
-Of the requests that were drawn for the shadow, the candidate ran those that are called compared; the others
-were dropped for lack of room.
-"""
+SPLIT_LENGTH = SplitLength(turns_s=120.0, idle_rounds=10, idle_s=0.5)
+"""Some thousand rounds of turns, which tell a hundredth from two."""
+SHADOW_LENGTH = Length(rounds=10, idle_rounds=10, seconds=2.0)
+"""A late answer: long enough for a p99."""
+QUICK_SPLIT = SplitLength(turns_s=2.0, idle_rounds=1, idle_s=0.5)
+QUICK_SHADOW = Length(rounds=1, idle_rounds=1, seconds=0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,77 +87,19 @@ class Side:
         load = replace(load, headers=(self.header,), model=self.question.folder.name)
         return measure(server, load, self.question)
 
-
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One side by one protocol.
-
-    Attributes:
-        platform: of the model.
-        protocol: `grpc` or `rest`.
-        load: `saturated` or `idle`.
-        side: its name.
-        throughput: answers a second.
-        p99_us: of all answers.
-        failed: requests without a good answer.
-        throughput_ratio: to the side without a split.
-        p99_ratio: the same.
-        cpu_ratio: the same, of the server's processor time for one request.
-    """
-
-    platform: str
-    protocol: str
-    load: str
-    side: str
-    throughput: float
-    p99_us: float
-    failed: int
-    throughput_ratio: Ratio
-    p99_ratio: Ratio
-    cpu_ratio: Ratio
-
-
-class Length(msgspec.Struct, frozen=True, kw_only=True):
-    """How long it is measured.
-
-    Attributes:
-        rounds: that count, saturated.
-        idle_rounds: that count, idle.
-        seconds: of one side in one round.
-    """
-
-    rounds: int
-    idle_rounds: int
-    seconds: float
-
-
-SPLIT_LENGTH = Length(rounds=40, idle_rounds=10, seconds=0.5)
-"""A small difference: many rounds, so short that the machine is the same in each."""
-SHADOW_LENGTH = Length(rounds=10, idle_rounds=10, seconds=2.0)
-"""A late answer: long enough for a p99."""
-QUICK_LENGTH = Length(rounds=1, idle_rounds=1, seconds=0.5)
-
-
-class RolloutResults(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured, where and how.
-
-    Attributes:
-        split_length: how long each side of a split was measured.
-        shadow_length: the same of a shadow.
-        split: rows of sides without a shadow.
-        shadow: the others.
-        mirrored: requests that were drawn for the shadow, all in all.
-        compared: those of them that ran on both.
-    """
-
-    date: str
-    machine: Machine
-    command: str
-    split_length: Length
-    shadow_length: Length
-    split: tuple[Row, ...]
-    shadow: tuple[Row, ...]
-    mirrored: int
-    compared: int
+    def asked(self, protocol: str, version: int | None = None) -> Asked:
+        """The request; for this version by its number, if there is one."""
+        model = self.question.folder.name
+        body = self.question.body(protocol)
+        if version is not None and protocol == "grpc":
+            body = body.with_name(f"request-{version}.grpc")
+            body.write_bytes(messages.grpc_body(model=model, version=version))
+        return Asked(
+            path=messages.GRPC_PATH if protocol == "grpc" else messages.rest_path(model, version),
+            body=body,
+            headers=(self.header,),
+            expectations=self.question.expectations,
+        )
 
 
 def write_question(folder: Path, model: str = messages.MODEL_NAME) -> Question:
@@ -180,6 +111,46 @@ def write_question(folder: Path, model: str = messages.MODEL_NAME) -> Question:
     expected = {str(number): outputs(number) for number in (BASELINE, CANDIDATE)}
     question.expectations.write_text(json.dumps(expected), encoding="utf-8")
     return question
+
+
+def measure_turns(
+    server: ServerProcess, sides: Sequence[Side], names: tuple[str, str], seconds: float, folder: Path
+) -> tuple[TurnRow, ...]:
+    """All sides by turns, saturated; the model of the last is asked by number, too."""
+    platform, protocol = names
+    load = Load(protocol=protocol, concurrency=CONCURRENCY, seconds=seconds)
+    named = [sides[-1].asked(protocol, version) for version in (BASELINE, CANDIDATE)]
+    asked = {side.name: [side.asked(protocol)] for side in sides} | {NAMED: named}
+    turns = dict(zip(asked, take_turns(server, load, list(asked.values()), folder), strict=True))
+    alone, again = (turns[name].took_us for name in (ALONE, AGAIN))
+    others = {ALONE: [alone], AGAIN: [alone]}
+    return tuple(
+        TurnRow(
+            platform=platform,
+            protocol=protocol,
+            side=name,
+            rounds=len(own.took_us),
+            throughput=own.throughput,
+            throughput_ratio=compare_turns(own.took_us, others.get(name, [alone, again])),
+            p99_us=quantile(own.histogram, 0.99),
+            failed=own.failed,
+        )
+        for name, own in turns.items()
+    )
+
+
+def measure_idle(
+    server: ServerProcess, sides: Sequence[Side], saturated: Sequence[TurnRow], length: SplitLength
+) -> tuple[Row, ...]:
+    """All sides with time to spare: `saturated` says how much they answer without."""
+    first = saturated[0]
+    load = Load(
+        protocol=first.protocol,
+        concurrency=CONCURRENCY,
+        seconds=length.idle_s,
+        rate=IDLE_SHARE * first.throughput,
+    )
+    return measure_rounds(server, sides, (first.platform, first.protocol, "idle"), load, length.idle_rounds)
 
 
 def measure_loads(
@@ -235,7 +206,7 @@ def build_row(
     )
 
 
-def run(folder: Path, command: str, lengths: tuple[Length, Length], say: Say) -> RolloutResults:
+def run(folder: Path, command: str, lengths: tuple[SplitLength, Length], say: Say) -> RolloutResults:
     """What a split costs, then what a shadow costs; the lengths are theirs."""
     machine = describe()
     lone, rolled = (write_question(folder, model) for model in (LONE, messages.MODEL_NAME))
@@ -249,24 +220,31 @@ def run(folder: Path, command: str, lengths: tuple[Length, Length], say: Say) ->
             (SHADOWED, rolled, OTHER),
         )
     )
-    split: list[Row] = []
+    split: list[TurnRow] = []
+    idle: list[Row] = []
     for platform, publish in publishers(folder, say).items():
         say(f"a split, {platform}")
         with serving(folder / platform, platform, publish) as model:
             order_rollout(model, SPLIT, publish)
             wait_phase(model, "ramping")
             for protocol in ("grpc", "rest"):
-                sides = (alone, again, by_chance, by_key)
-                split.extend(measure_loads(model.server, sides, (platform, protocol), lengths[0]))
+                sides, names = (alone, again, by_chance, by_key), (platform, protocol)
+                rows = measure_turns(model.server, sides, names, lengths[0].turns_s, folder)
+                split.extend(rows)
+                idle.extend(measure_idle(model.server, sides, rows, lengths[0]))
     say("a shadow")
     shadow, counts = measure_shadow(folder, (alone, again, shadowed), lengths[1])
     return RolloutResults(
         date=dt.datetime.now(tz=dt.UTC).date().isoformat(),
         machine=machine,
         command=command,
+        concurrency=CONCURRENCY,
+        idle_share=IDLE_SHARE,
+        spin_us=SPIN_US,
         split_length=lengths[0],
         shadow_length=lengths[1],
         split=tuple(split),
+        idle=tuple(idle),
         shadow=shadow,
         mirrored=counts["mirrored"],
         compared=counts["compared"],
@@ -295,68 +273,13 @@ def serving(folder: Path, platform: str, publish: Publish) -> AbstractContextMan
     )
 
 
-def render(results: RolloutResults) -> list[str]:
-    """The page."""
-    text = METHOD.format(
-        spin=SPIN_US,
-        share=IDLE_SHARE,
-        concurrency=CONCURRENCY,
-        split=results.split_length,
-        shadow=results.shadow_length,
-    )
-    title = f"What a rollout costs the requests of its model, {results.date}"
-    return [
-        *head(title, results.machine, results.command),
-        *("## A split: TensorFlow's x/2 + b", ""),
-        *render_rows([row for row in results.split if row.platform == TENSORFLOW]),
-        *("## A split: a model that does next to nothing", ""),
-        *render_rows([row for row in results.split if row.platform == SYNTHETIC]),
-        *("## A shadow", ""),
-        *render_rows(results.shadow),
-        f"Of {results.mirrored:,} requests that were drawn, {results.compared:,} were compared.",
-        "",
-        *method(text),
-    ]
-
-
-def render_rows(rows: Sequence[Row]) -> list[str]:
-    """A table."""
-    columns = (
-        "side",
-        "answers/s",
-        "p99, µs",
-        "answers ÷ no split",
-        "p99 ÷ no split",
-        "CPU ÷ no split",
-        "failed",
-    )
-    cells = [
-        (
-            f"{row.protocol}, {row.load}, {row.side}",
-            f"{row.throughput:,.0f}",
-            f"{row.p99_us:,.0f}",
-            told(row.throughput_ratio),
-            told(row.p99_ratio),
-            told(row.cpu_ratio),
-            str(row.failed),
-        )
-        for row in rows
-    ]
-    return table(columns, cells)
-
-
-def told(ratio: Ratio) -> str:
-    """The ratio, and its bounds."""
-    return f"{ratio.ratio:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
-
-
 def main() -> int:
     """Parses the command line, measures, writes."""
     parser = argparse.ArgumentParser(description="Measures what a rollout costs requests.")
     parser.add_argument("--quick", action="store_true", help="half a minute, to see that it works")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write to")
     arguments = parser.parse_args()
-    lengths = (QUICK_LENGTH, QUICK_LENGTH) if arguments.quick else (SPLIT_LENGTH, SHADOW_LENGTH)
+    lengths = (QUICK_SPLIT, QUICK_SHADOW) if arguments.quick else (SPLIT_LENGTH, SHADOW_LENGTH)
     command = "python -m benchmarks.rollouts" + (" --quick" if arguments.quick else "")
     with tempfile.TemporaryDirectory(prefix="understudy-rollouts-") as folder:
         results = run(Path(folder), command, lengths, lambda text: print(text, flush=True))
