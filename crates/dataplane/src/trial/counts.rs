@@ -33,10 +33,9 @@ const ERROR: Marks = Marks::of(0);
 const INVALID: Marks = Marks::of(1);
 const WRONG: Marks = Marks::of(2);
 const TRUTH: Marks = Marks::of(3);
-/// The numbers from here on are those of latency thresholds, by the place of their name in the trial.
+/// The numbers from here on, 4 being [`Marks::ASSIGNED`]'s, are those of latency thresholds, by the place of their name
+/// in the trial.
 const SLOW: u32 = 5;
-/// Not a key's misfortune, but that the split gave it to a version: once in the trial.
-const ASSIGNED: Marks = Marks::of(4);
 
 /// A latency beyond which an answer counts as slow.
 #[derive(Clone, Debug, PartialEq)]
@@ -190,9 +189,9 @@ pub(super) struct Visitor<'a> {
 impl ArmCounts {
     /// Counts a request that the split gives this version, as it comes; whether one of its key has ended in the epoch.
     pub(super) fn assign(&self, visitor: Option<Visitor<'_>>) -> bool {
-        let found = visitor.map(|Visitor { keys, key, epoch }| keys.mark_and_find(key, epoch, ASSIGNED));
-        self.common.mine().assigned.add(of(found.map(|(first, _)| first.has(ASSIGNED))));
-        found.is_some_and(|(_, has_ended)| has_ended)
+        let found = visitor.map(|Visitor { keys, key, epoch }| keys.assign(key, epoch));
+        self.common.mine().assigned.add(of(found.map(|found| found.is_first)));
+        found.is_some_and(|found| found.has_ended)
     }
 
     /// Counts a request that the baseline answers for it.

@@ -8,18 +8,24 @@
 //! arms stay comparable, as they are, without scaling. Scaling would make one key look like several independent
 //! ones, which no test survives.
 //!
-//! Requests touch one of [`SHARDS`] tables for some tens of nanoseconds each.
+//! Requests touch one of [`SHARDS`] tables for some tens of nanoseconds each; not those of a key that was here a short
+//! while ago, which is found without a lock.
 
 use super::share::{Part, Pool};
 use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 const SHARDS: usize = 64;
 /// Keys of one shard: a table of 16,384 places, seven eighths full.
 const SHARD_KEYS_MAX: usize = 14_336;
+/// Keys that were here last, in 8 KiB.
+const RECENT: usize = 1_024;
 /// Keys that one trial remembers, in at most 18 MiB: 17 bytes a place.
 const KEYS_MAX: usize = SHARDS * SHARD_KEYS_MAX;
 /// Keys that all trials together remember.
@@ -37,6 +43,8 @@ pub(super) struct Marks(u16);
 
 impl Marks {
     pub(super) const NONE: Self = Self(0);
+    /// Not a key's misfortune, but that the split gave it to a version: once in the trial.
+    pub(super) const ASSIGNED: Self = Self::of(4);
 
     /// The mark of this number, below 16; a higher one is none.
     pub(super) const fn of(number: u32) -> Self {
@@ -70,6 +78,15 @@ pub(super) struct Visit {
     pub(super) first: Marks,
 }
 
+/// What is known of a key as a request of it comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Assigned {
+    /// None of it came before in the trial.
+    pub(super) is_first: bool,
+    /// One of it has ended in the epoch.
+    pub(super) has_ended: bool,
+}
+
 /// What all trials' keys share.
 #[derive(Clone, Debug)]
 pub(super) struct KeyPool(Arc<Pool>);
@@ -84,6 +101,8 @@ impl Default for KeyPool {
 #[derive(Debug)]
 pub(super) struct Keys {
     shards: Box<[Shard]>,
+    /// Each key has one place, and leaves there that it is marked as assigned and was seen in an epoch.
+    recent: Box<[AtomicU64]>,
     /// Of the second hash: nobody outside can choose keys that crowd a table.
     seed: u64,
     part: Part,
@@ -111,22 +130,34 @@ struct Seen {
 impl Keys {
     pub(super) fn new(pool: &KeyPool) -> Self {
         let shards = std::iter::repeat_with(Shard::default).take(SHARDS).collect();
-        Self { shards, seed: fastrand::u64(..), part: Part::new(&pool.0, KEYS_MAX) }
+        let recent = std::iter::repeat_with(AtomicU64::default).take(RECENT).collect();
+        Self { shards, recent, seed: fastrand::u64(..), part: Part::new(&pool.0, KEYS_MAX) }
     }
 
     /// A request of this key in this epoch, and the marks it brought.
     pub(super) fn visit(&self, key: u64, epoch: u64, marks: Marks) -> Visit {
-        self.look(key, |seen| seen.visit(Seen::number(epoch), marks))
+        let (visit, is_assigned) =
+            self.look(key, |seen| (seen.visit(Seen::number(epoch), marks), seen.marks.has(Marks::ASSIGNED)));
+        if let Some(place) = self.recent(key).filter(|_| is_assigned) {
+            place.store(footprint(key, epoch), Ordering::Relaxed);
+        }
+        visit
+    }
+
+    /// A request of this key comes in this epoch: whether it is the key's first in the trial.
+    pub(super) fn assign(&self, key: u64, epoch: u64) -> Assigned {
+        if self.recent(key).is_some_and(|place| place.load(Ordering::Relaxed) == footprint(key, epoch)) {
+            return Assigned { is_first: false, has_ended: true };
+        }
+        self.look(key, |seen| {
+            let has_ended = seen.epoch >= Seen::number(epoch);
+            Assigned { is_first: seen.mark(Marks::ASSIGNED).has(Marks::ASSIGNED), has_ended }
+        })
     }
 
     /// Something that came to light later of a request of this key; what it is marked with for the first time.
     pub(super) fn mark(&self, key: u64, marks: Marks) -> Marks {
         self.look(key, |seen| seen.mark(marks))
-    }
-
-    /// The same before a request of this epoch runs; and whether the key was seen in the epoch.
-    pub(super) fn mark_and_find(&self, key: u64, epoch: u64, marks: Marks) -> (Marks, bool) {
-        self.look(key, |seen| (seen.mark(marks), seen.epoch >= Seen::number(epoch)))
     }
 
     /// Forgets all of them, in this thread.
@@ -141,6 +172,11 @@ impl Keys {
     pub(super) fn share(&self) -> f64 {
         let level = self.shards.iter().map(|shard| shard.table(|table| table.level)).max();
         0.5_f64.powi(level.and_then(|level| i32::try_from(level).ok()).unwrap_or(0))
+    }
+
+    fn recent(&self, key: u64) -> Option<&AtomicU64> {
+        let index = usize::try_from(mix(key ^ self.seed) & (RECENT as u64 - 1)).ok()?;
+        self.recent.get(index)
     }
 
     /// The default of what is asked for of a key that does not count.
@@ -202,6 +238,11 @@ impl Seen {
         self.marks = self.marks.with(marks);
         first
     }
+}
+
+/// Of a key in an epoch; none is 0 for long: a place that nobody left has that.
+fn footprint(key: u64, epoch: u64) -> u64 {
+    mix(key).wrapping_add(epoch).max(1)
 }
 
 fn rank(hash: u64) -> u32 {

@@ -42,6 +42,34 @@ fn a_mark_that_comes_without_a_request_leaves_the_key_unseen() {
 }
 
 #[test]
+fn a_key_that_was_here_lately_is_known_as_one_that_is_looked_up() {
+    let keys = keys();
+    let assigned = |is_first, has_ended| Assigned { is_first, has_ended };
+    assert_eq!(keys.assign(7, 1), assigned(true, false));
+    assert_eq!(keys.assign(7, 1), assigned(false, false), "none has ended");
+    keys.visit(7, 1, Marks::NONE);
+    assert_eq!(keys.assign(7, 1), assigned(false, true));
+    let others = 8..8 + 4 * RECENT as u64;
+    for key in others.clone() {
+        assert_eq!(keys.assign(key, 1), assigned(true, false), "whoever's place it has");
+        keys.visit(key, 1, Marks::NONE);
+    }
+    for key in others.chain([7]) {
+        assert_eq!(keys.assign(key, 1), assigned(false, true), "its place may be another's now");
+    }
+    assert_eq!(keys.assign(7, 2), assigned(false, false), "of another epoch");
+    keys.visit(9, 2, Marks::NONE);
+    assert_eq!(keys.assign(9, 1), assigned(false, true), "an earlier one, whose requests still come");
+}
+
+#[test]
+fn a_key_that_was_not_assigned_is_not_taken_for_one_that_was() {
+    let keys = keys();
+    keys.visit(7, 1, ERROR);
+    assert_eq!(keys.assign(7, 1), Assigned { is_first: true, has_ended: true });
+}
+
+#[test]
 fn threads_that_see_the_same_keys_count_each_once() {
     let keys = keys();
     let (seen, marked) = (AtomicUsize::new(0), AtomicUsize::new(0));
