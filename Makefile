@@ -62,7 +62,10 @@ demo: setup ## The main job on real data: roll versions out, promote a good one,
 	$(BIN)/python -m examples.digits.demo
 
 .PHONY: test
-test: setup lint rust-test python-test ## All checks and all tests
+test: ## All checks and all tests
+	@$(MAKE) --jobs=2 setup rust-test # two compilers and an installer, none of which keeps two cores busy
+	@$(MAKE) --jobs=2 lint
+	@$(MAKE) python-test
 
 .PHONY: rust-test
 rust-test: prerequisites ## Tests of the data plane alone (no Python, no TensorFlow)
@@ -77,12 +80,18 @@ python-test: setup $(VENV)/.clients ## Tests in Python: unit, exhaustive, scenar
 	$(BIN)/python -m pytest $(addprefix --ignore=,$(WITHOUT_SERVERS))
 
 .PHONY: lint
-lint: $(VENV)/.extension ## Formatters, linters, types, import floors, the extension's stub
-	$(call say,"Format")
+lint: rust-lint python-lint ## Formatters, linters, types, import floors, the extension's stub
+
+.PHONY: rust-lint
+rust-lint: prerequisites
+	$(call say,"Format and lint of Rust")
 	cargo fmt --all --check
-	$(BIN)/ruff format --check .
-	$(call say,"Lint")
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+.PHONY: python-lint
+python-lint: $(VENV)/.extension
+	$(call say,"Format$(comma) lint and import floors of Python")
+	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(call say,"Types")
