@@ -8,24 +8,25 @@ from benchmarks.machine import Machine
 from benchmarks.page import head, method, table
 from benchmarks.platforms import SYNTHETIC, TENSORFLOW
 from benchmarks.summary import Ratio
-from benchmarks.turns import BATCHES, TURN_REQUESTS
+from benchmarks.turns import BATCHES, TURN_REQUESTS, TURN_WARM_UP
 
 METHOD = """
 The model is x/2 + b: of TensorFlow, what its smallest model costs; made of Rust, where it does next to
 nothing, and all that is measured is the server. Where there is a shadow, a run of the latter computes {spin}
-µs besides. Each request has one header, which on one side is the routing key.
+µs besides. Each request has a header that says who asks, sixteen users by turns; on one side it is the
+routing key.
 
 Saturated: {concurrency} requests are under way at any time, each sent when one before it was answered. Idle:
 as many a second as are {share:.0%} of what the first side answered then. Both models of a table are on one
 server, which is up during all of it. The side without a split, asked again, shows how far chance goes.
 
 Saturated, with a split: one process asks all sides over the same connections, by turns of {turn} requests,
-{split.turns_s:g} s in all; the next turn begins when the last of one is answered, and every other round of
-turns goes backwards. "Both versions by number" is the model that is rolled out, asked for one version and the
-other by turns, request by request: what a client does who splits by himself, and what two versions cost
-without a split. Answers a second are those of the turn in the middle. A ratio is the mean of those of turns
-in one round, less the tenth at either end, to both sides without a split; in brackets, where it is nine times
-in ten, from the means of {batches} stretches of the time.
+{split.turns_s:g} s in all. The next turn begins when the last request of one is answered; its time counts
+from its {warm_up}th answer on; every other round of turns goes backwards. "Both versions by number" is the
+model that is rolled out, asked for one version and the other by turns, request by request: what a client does
+who splits by himself, and what two versions cost without a split. Answers a second are those of the turn in
+the middle. A ratio is the mean of those of turns in one round, less the tenth at either end, to both sides
+without a split; in brackets, where it is nine times in ten, from the means of {batches} stretches of time.
 
 Else: rounds of {split.idle_s:g} s for each side (idle, {split.idle_rounds} rounds), with a shadow of
 {shadow.seconds:g} s ({shadow.rounds} saturated, {shadow.idle_rounds} idle), each after one that is thrown
@@ -159,6 +160,7 @@ def render(results: RolloutResults) -> list[str]:
         split=results.split_length,
         shadow=results.shadow_length,
         turn=TURN_REQUESTS,
+        warm_up=TURN_WARM_UP,
         batches=BATCHES,
     )
     title = f"What a rollout costs the requests of its model, {results.date}"

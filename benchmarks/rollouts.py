@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from statistics import median
 
@@ -59,8 +60,10 @@ SPLIT = {"shadow": None, "steps": [{"weight": "50 %", "dwell": "1 d"}]}
 SHADOW = {"shadow": {"share": "10 %", "dwell": "1 d"}}
 LONE = "half_unrolled"
 """The model without a rollout: a name as long as the other's."""
-KEY, OTHER = ("x-routing-key", "ada@example.org"), ("x-something-else", "ada@example.org")
-SPLIT_LENGTH = SplitLength(turns_s=120.0, idle_rounds=10, idle_s=0.5)
+KEY, OTHER = "x-routing-key", "x-something-else"
+USERS = tuple(f"user-{number}@example.org" for number in range(16))
+"""Who asks, one after the other: about as many belong to one version as to the other."""
+SPLIT_LENGTH = SplitLength(turns_s=90.0, idle_rounds=10, idle_s=0.5)
 """Some thousand rounds of turns, which tell a hundredth from two."""
 SHADOW_LENGTH = Length(rounds=10, idle_rounds=10, seconds=2.0)
 """A late answer: long enough for a p99."""
@@ -75,20 +78,26 @@ class Side:
     Attributes:
         name: for the page.
         question: to one of the models.
-        header: sent along.
+        header: that says who asks.
     """
 
     name: str
     question: Question
-    header: tuple[str, str]
+    header: str
 
     def ask(self, server: ServerProcess, load: Load) -> Measurement:
         """Measures once."""
-        load = replace(load, headers=(self.header,), model=self.question.folder.name)
+        load = replace(load, headers=((self.header, USERS[0]),), model=self.question.folder.name)
         return measure(server, load, self.question)
 
-    def asked(self, protocol: str, version: int | None = None) -> Asked:
-        """The request; for this version by its number, if there is one."""
+    def asked(self, protocol: str, versions: Sequence[int | None] = (None,)) -> list[Asked]:
+        """Each user's request; for these versions by number, one after the other."""
+        return [
+            self._asked_by(user, protocol, version)
+            for user, version in zip(USERS, cycle(versions), strict=False)
+        ]
+
+    def _asked_by(self, user: str, protocol: str, version: int | None) -> Asked:
         model = self.question.folder.name
         body = self.question.body(protocol)
         if version is not None and protocol == "grpc":
@@ -97,7 +106,7 @@ class Side:
         return Asked(
             path=messages.GRPC_PATH if protocol == "grpc" else messages.rest_path(model, version),
             body=body,
-            headers=(self.header,),
+            headers=((self.header, user),),
             expectations=self.question.expectations,
         )
 
@@ -119,8 +128,8 @@ def measure_turns(
     """All sides by turns, saturated; the model of the last is asked by number, too."""
     platform, protocol = names
     load = Load(protocol=protocol, concurrency=CONCURRENCY, seconds=seconds)
-    named = [sides[-1].asked(protocol, version) for version in (BASELINE, CANDIDATE)]
-    asked = {side.name: [side.asked(protocol)] for side in sides} | {NAMED: named}
+    asked = {side.name: side.asked(protocol) for side in sides}
+    asked[NAMED] = sides[-1].asked(protocol, (BASELINE, CANDIDATE))
     turns = dict(zip(asked, take_turns(server, load, list(asked.values()), folder), strict=True))
     alone, again = (turns[name].took_us for name in (ALONE, AGAIN))
     others = {ALONE: [alone], AGAIN: [alone]}

@@ -20,8 +20,9 @@ from benchmarks.load import LOADGEN, MICROSECONDS, SLACK_S, Load, LoadFailedErro
 from benchmarks.server_process import ServerProcess
 from benchmarks.summary import Ratio
 
-TURN_REQUESTS: Final = 300
-"""Of one side: some milliseconds, and ten times what is under way at once."""
+TURN_REQUESTS: Final = 400
+TURN_WARM_UP: Final = 100
+"""Of one side: some milliseconds; and the first of them, whose time does not count."""
 ROUNDS_LEFT_OUT: Final = 20
 """The first: caches are cold."""
 BATCHES: Final = 30
@@ -63,7 +64,7 @@ class Turns:
     """What came back for one side.
 
     Attributes:
-        took_us: its turns.
+        took_us: its turns, but for their first requests.
         failed: requests without a good answer, or with another version's.
         histogram: good answers by latency, at the upper bounds of buckets in microseconds.
     """
@@ -75,7 +76,7 @@ class Turns:
     @property
     def throughput(self) -> float:
         """Answers a second, in the turn in the middle."""
-        return TURN_REQUESTS * MICROSECONDS / median(self.took_us)
+        return (TURN_REQUESTS - TURN_WARM_UP) * MICROSECONDS / median(self.took_us)
 
 
 def take_turns(
@@ -86,22 +87,20 @@ def take_turns(
     Args:
         server: that is asked.
         load: by which protocol, how many at once, and for how long all in all.
-        sides: what takes turns; of the first, one request.
+        sides: what takes turns.
         folder: for files.
 
     Raises:
         LoadFailedError: the load generator says why.
     """
-    [[first], *others] = sides
     address = server.grpc if load.protocol == "grpc" else server.rest
-    beside = [_write(folder / f"beside-{number}.json", side) for number, side in enumerate(others)]
+    beside = [_write(folder / f"beside-{number}.json", side) for number, side in enumerate(sides)]
     command = [
-        *(str(LOADGEN), "--protocol", load.protocol, "--address", str(address), "--path", first.path),
-        *("--body", str(first.body), "--expect-output-by-version", str(first.expectations)),
-        *(f"--header={name}={value}" for name, value in first.headers),
+        *(str(LOADGEN), "--protocol", load.protocol, "--address", str(address)),
         *(f"--beside={file}" for file in beside),
         *("--connections", str(load.connections), "--streams-per-connection", str(load.streams)),
-        *("--turn-requests", str(TURN_REQUESTS), "--duration", f"{load.seconds:g}", "--histogram"),
+        *("--turn-requests", str(TURN_REQUESTS), "--turn-warm-up", str(TURN_WARM_UP)),
+        *("--duration", f"{load.seconds:g}", "--histogram"),
     ]
     answer = subprocess.run(
         command,

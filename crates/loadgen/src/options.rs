@@ -1,12 +1,13 @@
 //! The command line, and its limits: arguments become a [`Plan`], which needs no further checking.
 
-use std::{iter, net::IpAddr, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::IpAddr, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
 
 use crate::{
     pace::Loop,
     question::{self, Description, Question, Side},
+    turns::TurnLength,
 };
 
 const CONNECTIONS_MAX: usize = 4_096;
@@ -46,13 +47,13 @@ pub(crate) struct Arguments {
     #[arg(long)]
     address: String,
     /// What to ask for: `/tensorflow.serving.PredictionService/Predict`, `/v1/models/NAME:predict`.
-    #[arg(long)]
-    path: String,
+    #[arg(long, required_unless_present = "beside")]
+    path: Option<String>,
     /// File with the request: the serialized message for gRPC, the JSON text for REST (GET when left out).
-    #[arg(long)]
+    #[arg(long, requires = "path")]
     body: Option<PathBuf>,
     /// A header or gRPC metadata to send along, NAME=VALUE; may be given several times.
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, value_name = "NAME=VALUE", requires = "path")]
     header: Vec<String>,
     /// Connections to open.
     #[arg(long, default_value_t = 1)]
@@ -60,7 +61,7 @@ pub(crate) struct Arguments {
     /// Requests at once on each connection. HTTP/1.1 carries one, so REST opens connections * this many.
     #[arg(long, default_value_t = 1)]
     streams_per_connection: usize,
-    /// File with what takes turns with the request described here: a JSON list of requests, asked one after the
+    /// File with what takes turns with the request described here, if there is one: a JSON list of requests, asked one after the
     /// other. Each is an object with `path`, `body`, `header` (a list) and `expect_output_by_version`, as the options
     /// of these names. May be given several times.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "record"])]
@@ -68,6 +69,10 @@ pub(crate) struct Arguments {
     /// Requests in each turn, with --beside. The next turn begins when the last of them is answered.
     #[arg(long, default_value_t = 1_000, requires = "beside")]
     turn_requests: u64,
+    /// The first so many requests of a turn, whose time does not count: they pay for what another side left in the
+    /// machine's caches.
+    #[arg(long, default_value_t = 100, requires = "beside")]
+    turn_warm_up: u64,
     /// Seconds to run at most.
     #[arg(long, default_value_t = 10.0)]
     duration: f64,
@@ -84,7 +89,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     record: Option<PathBuf>,
     /// JSON object, version -> the floats it answers with; counts answers that fit no version, or the wrong one.
-    #[arg(long)]
+    #[arg(long, requires = "path")]
     expect_output_by_version: Option<PathBuf>,
     /// Width of the timeline's buckets, in milliseconds.
     #[arg(long, default_value_t = 1_000)]
@@ -109,8 +114,7 @@ pub(crate) struct Plan {
     pub(crate) questions: Vec<Question>,
     /// Which take turns where there are several; at least one.
     pub(crate) sides: Vec<Side>,
-    /// In one turn.
-    pub(crate) turn_requests: u64,
+    pub(crate) turn: TurnLength,
     pub(crate) connections: usize,
     pub(crate) streams_per_connection: usize,
     pub(crate) duration: Duration,
@@ -131,7 +135,7 @@ impl Plan {
         match (self.rate, self.sides.len()) {
             (Some(rate), _) => Loop::Open { rate },
             (None, 1) => Loop::Closed,
-            (None, sides) => Loop::Turns { sides, requests: self.turn_requests },
+            (None, sides) => Loop::Turns { sides, length: self.turn },
         }
     }
 
@@ -147,20 +151,22 @@ impl Plan {
         within("--rate", arguments.rate.unwrap_or(1.0), 0.01, RATE_MAX)?;
         within("the number of --beside", arguments.beside.len(), 0, BESIDE_MAX)?;
         within("--turn-requests", arguments.turn_requests, TURN_REQUESTS_MIN, TURN_REQUESTS_MAX)?;
+        within("--turn-warm-up", arguments.turn_warm_up, 0, arguments.turn_requests - 1)?;
+        let turn = TurnLength { requests: arguments.turn_requests, warm_up: arguments.turn_warm_up };
         let duration = Duration::from_secs_f64(arguments.duration);
-        let own = Description {
-            path: arguments.path,
+        let own = arguments.path.map(|path| Description {
+            path,
             body: arguments.body,
             header: arguments.header,
             expect_output_by_version: arguments.expect_output_by_version,
-        };
+        });
         let (questions, sides) = question::number(sides(arguments.protocol, own, &arguments.beside)?);
         Ok(Self {
             protocol: arguments.protocol,
             address: loopback(&arguments.address)?,
             questions,
             sides,
-            turn_requests: arguments.turn_requests,
+            turn,
             connections: arguments.connections,
             streams_per_connection: arguments.streams_per_connection,
             duration,
@@ -177,7 +183,11 @@ impl Plan {
 }
 
 /// The request of the command line, and those beside it.
-fn sides(protocol: Protocol, own: Description, beside: &[PathBuf]) -> Result<Vec<Vec<Question>>, String> {
+fn sides(
+    protocol: Protocol,
+    own: Option<Description>,
+    beside: &[PathBuf],
+) -> Result<Vec<Vec<Question>>, String> {
     let read =
         |described: Vec<Description>| described.into_iter().map(|one| one.question(protocol)).collect();
     let others = beside.iter().map(|file| {
@@ -185,7 +195,7 @@ fn sides(protocol: Protocol, own: Description, beside: &[PathBuf]) -> Result<Vec
             .and_then(read)
             .map_err(|reason| format!("--beside {}: {reason}", file.display()))
     });
-    iter::once(read(vec![own])).chain(others).collect()
+    own.map(|own| read(vec![own])).into_iter().chain(others).collect()
 }
 
 /// The reason says what is allowed.
@@ -261,6 +271,7 @@ mod tests {
             &["--timeout", "601"],
             &["--timeline-bucket-ms", "9"],
             &["--turn-requests", "99", "--beside", "any"],
+            &["--turn-warm-up", "1000", "--beside", "any"],
         ];
         for case in cases {
             let arguments: Vec<&str> = ["--address", "127.0.0.1:80"].iter().chain(*case).copied().collect();

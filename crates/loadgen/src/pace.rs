@@ -14,7 +14,10 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-use crate::{latencies::lossy, turns::Turns};
+use crate::{
+    latencies::lossy,
+    turns::{TurnLength, Turns},
+};
 
 /// How long the pacing thread sleeps at least: requests due within so short a time become due together, for more
 /// wake-ups would cost more than they tell.
@@ -30,7 +33,7 @@ pub(crate) enum Loop {
     /// Its time has come: so many are due each second.
     Open { rate: f64 },
     /// A worker is free, and it is its side's turn.
-    Turns { sides: usize, requests: u64 },
+    Turns { sides: usize, length: TurnLength },
 }
 
 /// A request that may be sent.
@@ -64,7 +67,7 @@ impl Pace {
         let (rate, turns) = match kind {
             Loop::Closed => (None, None),
             Loop::Open { rate } => (Some(rate), None),
-            Loop::Turns { sides, requests } => (None, Some(Turns::begin(sides, requests, Instant::now()))),
+            Loop::Turns { sides, length } => (None, Some(Turns::begin(sides, length, Instant::now()))),
         };
         let first_turn = turns.as_ref().map_or(0, Turns::permits);
         let pace = Arc::new(Self {
@@ -212,7 +215,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_turn_waits_for_the_last_answer_of_the_one_before() {
-        let pace = Pace::begin(100, Loop::Turns { sides: 2, requests: 2 }).unwrap();
+        let length = TurnLength { requests: 2, warm_up: 0 };
+        let pace = Pace::begin(100, Loop::Turns { sides: 2, length }).unwrap();
         for sides in [[0, 0], [1, 1], [1, 1], [0, 0]] {
             for side in sides {
                 assert_eq!(pace.next().await.unwrap().side, side);

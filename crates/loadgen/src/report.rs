@@ -44,7 +44,8 @@ pub(crate) fn report(
     add("generator", cost(circumstances.cost, requests));
     let mut sides = plan.sides.iter().zip(tallies).map(|(side, tally)| found(plan, side, tally));
     if let Some(rounds) = rounds {
-        add("turn_requests", json!(plan.turn_requests));
+        add("turn_requests", json!(plan.turn.requests));
+        add("turn_warm_up", json!(plan.turn.warm_up));
         add("sides", sides.collect());
         let microseconds = |round: Vec<Duration>| -> Value { round.into_iter().map(in_us).collect() };
         add("rounds_us", rounds.into_iter().map(microseconds).collect());

@@ -135,7 +135,16 @@ async fn sides_take_turns_and_each_has_its_own_counts() {
         let generator = Generator::new(door, start(door, script).await);
         let [own, other] = [1, 2].map(|version| generator.expectation(version));
         let described = json!([{"path": path, "body": "BODY", "expect_output_by_version": other}]);
-        let arguments = ["--turn-requests", "100", "--requests", "450", "--streams-per-connection", "7"];
+        let arguments = [
+            "--turn-requests",
+            "100",
+            "--turn-warm-up",
+            "10",
+            "--requests",
+            "450",
+            "--streams-per-connection",
+            "7",
+        ];
         let generator = generator.beside(&described).args(&["--expect-output-by-version", &own]);
         let report = generator.args(&arguments).report().await;
         let [first, second] = [&report["sides"][0], &report["sides"][1]];
@@ -154,12 +163,40 @@ async fn requests_of_one_side_are_asked_one_after_the_other() {
         .map(|version| json!({"path": PREDICT, "body": "BODY", "expect_output_by_version": generator.expectation(version)}))
         .into();
     let generator = generator.beside(&json!(described));
-    let report = generator.args(&["--turn-requests", "100", "--requests", "300"]).report().await;
+    let report = generator
+        .args(&["--turn-requests", "100", "--turn-warm-up", "0", "--requests", "300"])
+        .report()
+        .await;
     assert_eq!(
         (&report["sides"][1]["ok"], &report["sides"][1]["mixed"]),
         (&json!(200), &json!(0)),
         "{report}"
     );
+}
+
+#[tokio::test]
+async fn sides_may_all_come_from_files() {
+    let generator = Generator::new("grpc", start("grpc", |_| Reply::Version(1)).await);
+    let file = generator.folder.path().join("side.json");
+    let body = generator.folder.path().join("body");
+    fs::write(&file, json!([{"path": PREDICT, "body": body}]).to_string()).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_understudy-loadgen"));
+    command.args([
+        "--protocol",
+        "grpc",
+        "--requests",
+        "400",
+        "--turn-requests",
+        "100",
+        "--turn-warm-up",
+        "0",
+    ]);
+    let address: Vec<_> =
+        generator.command.get_args().skip_while(|each| *each != "--address").take(2).collect();
+    command.args(address).arg("--beside").arg(&file).arg("--beside").arg(&file);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let report = parse(&output);
+    assert_eq!((&report["sides"][0]["ok"], &report["sides"][1]["ok"]), (&json!(200), &json!(200)));
 }
 
 #[tokio::test]
