@@ -136,20 +136,22 @@ impl Keys {
 
     /// A request of this key in this epoch, and the marks it brought.
     pub(super) fn visit(&self, key: u64, epoch: u64, marks: Marks) -> Visit {
+        let hash = self.hash(key);
         let (visit, is_assigned) =
-            self.look(key, |seen| (seen.visit(Seen::number(epoch), marks), seen.marks.has(Marks::ASSIGNED)));
-        if let Some(place) = self.recent(key).filter(|_| is_assigned) {
-            place.store(footprint(key, epoch), Ordering::Relaxed);
+            self.look(hash, |seen| (seen.visit(Seen::number(epoch), marks), seen.marks.has(Marks::ASSIGNED)));
+        if let Some(place) = self.recent(hash).filter(|_| is_assigned) {
+            place.store(footprint(hash, epoch), Ordering::Relaxed);
         }
         visit
     }
 
     /// A request of this key comes in this epoch: whether it is the key's first in the trial.
     pub(super) fn assign(&self, key: u64, epoch: u64) -> Assigned {
-        if self.recent(key).is_some_and(|place| place.load(Ordering::Relaxed) == footprint(key, epoch)) {
+        let hash = self.hash(key);
+        if self.recent(hash).is_some_and(|place| place.load(Ordering::Relaxed) == footprint(hash, epoch)) {
             return Assigned { is_first: false, has_ended: true };
         }
-        self.look(key, |seen| {
+        self.look(hash, |seen| {
             let has_ended = seen.epoch >= Seen::number(epoch);
             Assigned { is_first: seen.mark(Marks::ASSIGNED).has(Marks::ASSIGNED), has_ended }
         })
@@ -157,7 +159,7 @@ impl Keys {
 
     /// Something that came to light later of a request of this key; what it is marked with for the first time.
     pub(super) fn mark(&self, key: u64, marks: Marks) -> Marks {
-        self.look(key, |seen| seen.mark(marks))
+        self.look(self.hash(key), |seen| seen.mark(marks))
     }
 
     /// Forgets all of them, in this thread.
@@ -174,14 +176,17 @@ impl Keys {
         0.5_f64.powi(level.and_then(|level| i32::try_from(level).ok()).unwrap_or(0))
     }
 
-    fn recent(&self, key: u64) -> Option<&AtomicU64> {
-        let index = usize::try_from(mix(key ^ self.seed) & (RECENT as u64 - 1)).ok()?;
+    fn hash(&self, key: u64) -> u64 {
+        mix(key ^ self.seed)
+    }
+
+    fn recent(&self, hash: u64) -> Option<&AtomicU64> {
+        let index = usize::try_from(hash & (RECENT as u64 - 1)).ok()?;
         self.recent.get(index)
     }
 
     /// The default of what is asked for of a key that does not count.
-    fn look<R: Default>(&self, key: u64, ask: impl FnOnce(&mut Seen) -> R) -> R {
-        let hash = mix(key ^ self.seed);
+    fn look<R: Default>(&self, hash: u64, ask: impl FnOnce(&mut Seen) -> R) -> R {
         let index = usize::try_from(hash >> SHARD_SHIFT).unwrap_or(0) % SHARDS;
         let Some(shard) = self.shards.get(index) else { return R::default() };
         shard.table(|table| table.find(hash, &self.part).map(ask).unwrap_or_default())
@@ -241,8 +246,8 @@ impl Seen {
 }
 
 /// Of a key in an epoch; none is 0 for long: a place that nobody left has that.
-fn footprint(key: u64, epoch: u64) -> u64 {
-    mix(key).wrapping_add(epoch).max(1)
+fn footprint(hash: u64, epoch: u64) -> u64 {
+    hash.wrapping_add(epoch).max(1)
 }
 
 fn rank(hash: u64) -> u32 {
