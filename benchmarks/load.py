@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
@@ -96,8 +97,18 @@ def measure(server: ServerProcess, load: Load, question: Question) -> Measuremen
     """Runs the generator once against the server."""
     address = server.grpc if load.protocol == "grpc" else server.rest
     cpu_before = server.cpu_s()
+    report = drive(server, load, command(str(address), load, question))
+    return _parse(json.loads(report), server.cpu_s() - cpu_before)
+
+
+def drive(server: ServerProcess, load: Load, command_line: Sequence[str]) -> str:
+    """Runs the generator once against the server; its report.
+
+    Raises:
+        LoadFailedError: the load generator says why.
+    """
     answer = subprocess.run(
-        command(str(address), load, question),
+        command_line,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -107,7 +118,7 @@ def measure(server: ServerProcess, load: Load, question: Question) -> Measuremen
     if answer.returncode != 0:
         raise LoadFailedError(f"the load generator failed: {answer.stderr.strip()}")
     server.check_alive()
-    return _parse(json.loads(answer.stdout), server.cpu_s() - cpu_before)
+    return answer.stdout
 
 
 def command(address: str, load: Load, question: Question) -> list[str]:

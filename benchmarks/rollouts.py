@@ -67,7 +67,7 @@ SPLIT_LENGTH = SplitLength(turns_s=90.0, idle_rounds=10, idle_s=0.5)
 """Some thousand rounds of turns, which tell a hundredth from two."""
 SHADOW_LENGTH = Length(rounds=10, idle_rounds=10, seconds=2.0)
 """A late answer: long enough for a p99."""
-QUICK_SPLIT = SplitLength(turns_s=2.0, idle_rounds=1, idle_s=0.5)
+QUICK_SPLIT = SplitLength(turns_s=5.0, idle_rounds=1, idle_s=0.5)
 QUICK_SHADOW = Length(rounds=1, idle_rounds=1, seconds=0.5)
 
 
@@ -285,7 +285,7 @@ def serving(folder: Path, platform: str, publish: Publish) -> AbstractContextMan
 def main() -> int:
     """Parses the command line, measures, writes."""
     parser = argparse.ArgumentParser(description="Measures what a rollout costs requests.")
-    parser.add_argument("--quick", action="store_true", help="half a minute, to see that it works")
+    parser.add_argument("--quick", action="store_true", help="about a minute, to see that it works")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write to")
     arguments = parser.parse_args()
     lengths = (QUICK_SPLIT, QUICK_SHADOW) if arguments.quick else (SPLIT_LENGTH, SHADOW_LENGTH)

@@ -7,7 +7,6 @@ its twin. Turns of milliseconds within one process meet the same machine.
 
 import json
 import math
-import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Final, TypedDict
 
-from benchmarks.load import LOADGEN, MICROSECONDS, SLACK_S, Load, LoadFailedError
+from benchmarks.load import LOADGEN, MICROSECONDS, Load, LoadFailedError, drive
 from benchmarks.server_process import ServerProcess
 from benchmarks.summary import Ratio
 
@@ -102,18 +101,7 @@ def take_turns(
         *("--turn-requests", str(TURN_REQUESTS), "--turn-warm-up", str(TURN_WARM_UP)),
         *("--duration", f"{load.seconds:g}", "--histogram"),
     ]
-    answer = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=load.seconds + SLACK_S,
-    )
-    if answer.returncode != 0:
-        raise LoadFailedError(f"the load generator failed: {answer.stderr.strip()}")
-    server.check_alive()
-    return _parse(json.loads(answer.stdout))
+    return _parse(json.loads(drive(server, load, command)))
 
 
 def compare_turns(own: Sequence[float], others: Sequence[Sequence[float]]) -> Ratio:

@@ -54,14 +54,9 @@ impl Turns {
 
     /// How long the turn of each side took, for every round that is whole; in the order of the sides.
     pub(crate) fn rounds(&self) -> Vec<Vec<Duration>> {
-        let rounds = self.took.chunks_exact(self.sides).enumerate();
+        let mut rounds: Vec<Vec<Duration>> = self.took.chunks_exact(self.sides).map(<[_]>::to_vec).collect();
+        rounds.iter_mut().skip(1).step_by(2).for_each(|round| round.reverse());
         rounds
-            .map(
-                |(round, took)| {
-                    if round.is_multiple_of(2) { took.to_vec() } else { took.iter().rev().copied().collect() }
-                },
-            )
-            .collect()
     }
 
     /// How many requests a turn lets through.
